@@ -1,0 +1,84 @@
+// swift-tools-version: 6.2
+// The list of targets is the architecture: each names what it may import, and `make check` verifies it.
+import PackageDescription
+
+// Continuous integration sets CI: there a warning is an error, in Swift and in C.
+let strict = Context.environment["CI"] != nil
+let swift: [SwiftSetting] = strict ? [.treatAllWarnings(as: .error)] : []
+let c: [CSetting] = strict ? [.treatAllWarnings(as: .error)] : []
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+let package = Package(
+    name: "shrink",
+    products: [
+        .executable(name: "shrink", targets: ["shrink"]),
+        .library(name: "Inference", targets: ["Inference", "Container", "PackedModel"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // Level 0
+        .target(name: "CFloatKernels", cSettings: c),
+        .target(name: "CIntegerKernels", cSettings: c),
+        .systemLibrary(
+            name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        module("PackedModel"),
+        // Level 1
+        module("Tensors", ["CFloatKernels"]),
+        module("Container", ["PackedModel", "CZstd"]),
+        module("Inference", ["PackedModel", "CIntegerKernels"]),
+        // Level 2
+        module("Networks", ["Tensors"]),
+        // Level 3
+        module("Importing", ["Networks", "Tensors", "CZlib"]),
+        module("Training", ["Networks", "Tensors"]),
+        module("Pruning", ["Networks", "Tensors"]),
+        module("WeightSharing", ["Networks", "Tensors"]),
+        module("Quantization", ["Networks", "Tensors"]),
+        // Level 4
+        module(
+            "Conversion",
+            ["PackedModel", "Networks", "Tensors", "Pruning", "WeightSharing", "Quantization"]),
+        // Level 5
+        module(
+            "Pipeline",
+            [
+                "Importing", "Training", "Pruning", "WeightSharing", "Quantization", "Conversion",
+                "Container", "Inference", "PackedModel", "Networks", "Tensors", "Yams",
+            ]),
+        // Level 6
+        .executableTarget(
+            name: "shrink",
+            dependencies: [
+                "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift),
+        tests("ContainerTests", ["Container", "PackedModel"]),
+        tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
+        tests("TensorsTests", ["Tensors", "CFloatKernels"]),
+        tests("NetworksTests", ["Networks", "Tensors"]),
+        tests("ImportingTests", ["Importing", "Networks", "Tensors"]),
+        tests("TrainingTests", ["Training", "Networks", "Tensors"]),
+        tests("PruningTests", ["Pruning", "Networks", "Tensors"]),
+        tests("WeightSharingTests", ["WeightSharing", "Networks", "Tensors"]),
+        tests("QuantizationTests", ["Quantization", "Networks", "Tensors"]),
+        tests(
+            "PipelineTests",
+            [
+                "Pipeline", "Conversion", "Importing", "Training", "Pruning", "WeightSharing",
+                "Quantization", "Container", "Inference", "PackedModel", "Networks", "Tensors",
+            ]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,186 @@
+/// A shrunken network as plain data: graph, gaps, codes, codebooks and scales.
+///
+/// This is the hinge of the package: training ends in it (`Conversion`), files hold it
+/// (`Container`), the engine runs it (`Inference`). It has no behaviour beyond simple derived values.
+public struct PackedModel: Sendable, Equatable {
+    /// The network's name, such as `lenet-300-100`.
+    public var name: String
+    public var input: PackedInput
+    /// Nodes in topological order. The last node's output is the model's output.
+    public var nodes: [PackedNode]
+    /// One name a class in the order of the outputs, or empty if they are not known.
+    public var classNames: [String]
+
+    public init(name: String, input: PackedInput, nodes: [PackedNode], classNames: [String] = []) {
+        self.name = name
+        self.input = input
+        self.nodes = nodes
+        self.classNames = classNames
+    }
+}
+
+/// What the network reads: images of `shape`, turned into codes by `quantizer`.
+///
+/// The real value of a raw sample `p` (a pixel as it stands in the data set) of channel `c` is
+/// `x = (p · pixelScale − mean[c]) / deviation[c]`; its code is `quantizer.code(x)`.
+public struct PackedInput: Sendable, Equatable {
+    /// `[channels, height, width]`, or `[features]`.
+    public var shape: [Int]
+    public var pixelScale: Float
+    /// One value a channel.
+    public var mean: [Float]
+    /// One value a channel, not zero.
+    public var deviation: [Float]
+    public var quantizer: PackedQuantizer
+
+    public init(
+        shape: [Int], pixelScale: Float, mean: [Float], deviation: [Float],
+        quantizer: PackedQuantizer
+    ) {
+        self.shape = shape
+        self.pixelScale = pixelScale
+        self.mean = mean
+        self.deviation = deviation
+        self.quantizer = quantizer
+    }
+}
+
+/// A uniform quantizer of activations: the real value of code `q` is `scale · q + offset`
+/// (LSQ+, Bhalgat et al. 2020, eq. 1–2).
+public struct PackedQuantizer: Sendable, Equatable {
+    /// 2...8
+    public var bits: Int
+    /// Codes are `-2^(bits-1)...2^(bits-1)-1` if signed, else `0...2^bits-1`.
+    public var isSigned: Bool
+    /// Positive.
+    public var scale: Float
+    public var offset: Float
+
+    public init(bits: Int, isSigned: Bool, scale: Float, offset: Float) {
+        self.bits = bits
+        self.isSigned = isSigned
+        self.scale = scale
+        self.offset = offset
+    }
+
+    /// The smallest code.
+    public var lowest: Int32 { isSigned ? -(1 << (Int32(bits) - 1)) : 0 }
+    /// The largest code.
+    public var highest: Int32 { isSigned ? (1 << (Int32(bits) - 1)) - 1 : (1 << Int32(bits)) - 1 }
+
+    /// The code of the real value `x`: `clamp(round((x − offset) / scale))`, ties to even, in
+    /// `Float` arithmetic with one rounding an operation, as fake quantization computes it.
+    public func code(_ x: Float) -> Int32 {
+        let u = ((x - offset) / scale).rounded(.toNearestOrEven)
+        return Int32(min(max(u, Float(lowest)), Float(highest)))
+    }
+}
+
+/// One step of the network.
+public struct PackedNode: Sendable, Equatable {
+    public var name: String
+    /// Where the values come from: 0 is the network's input, `k` is the output of `nodes[k - 1]`.
+    public var inputs: [Int]
+    public var operation: PackedOperation
+
+    public init(name: String, inputs: [Int], operation: PackedOperation) {
+        self.name = name
+        self.inputs = inputs
+        self.operation = operation
+    }
+}
+
+public enum PackedOperation: Sendable, Equatable {
+    /// Weights `[outputs, inputs]`; an input of any shape is read in `[channels, height, width]` order.
+    case linear(PackedLayer)
+    /// Weights `[outputs, channels, kernelHeight, kernelWidth]`. Padding carries the code of real zero.
+    case convolution(PackedLayer, PackedWindow)
+    /// The largest code of each window; windows reach only over whole positions (no padding).
+    case maxPooling(PackedWindow)
+    /// `[channels, height, width]` to `[channels · height · width]`; moves no data.
+    case flatten
+}
+
+/// How a convolution's or a pooling's window moves; `[vertical, horizontal]` each.
+///
+/// An output is `(size + 2 · padding − kernel) / stride + 1` long, rounded down.
+public struct PackedWindow: Sendable, Equatable {
+    public var kernel: [Int]
+    public var stride: [Int]
+    public var padding: [Int]
+
+    public init(kernel: [Int], stride: [Int], padding: [Int] = [0, 0]) {
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding
+    }
+}
+
+/// Weights, bias, activation function and the quantizer of the result.
+///
+/// With input `x = s_x · q + β_x` the real result of output `o` is
+/// `y[o] = scale[o] · s_x · Σ level · q + β_x · scale[o] · Σ level + bias[o]`, through `activation`.
+public struct PackedLayer: Sendable, Equatable {
+    public var weights: PackedTensor
+    public var bias: PackedBias
+    public var activation: PackedActivation
+    /// The quantizer of the result, or `nil` for the network's real-valued output.
+    public var output: PackedQuantizer?
+
+    public init(
+        weights: PackedTensor, bias: PackedBias, activation: PackedActivation,
+        output: PackedQuantizer?
+    ) {
+        self.weights = weights
+        self.bias = bias
+        self.activation = activation
+        self.output = output
+    }
+}
+
+public enum PackedActivation: Sendable, Equatable, CaseIterable {
+    case identity, relu
+}
+
+/// The bias of output `o` is `scale · codes[o]`.
+public struct PackedBias: Sendable, Equatable {
+    /// Width of a code, 2...16: codes are within `-(2^(bits-1)-1)...2^(bits-1)-1`.
+    public var bits: Int
+    /// Positive, also where every code is zero.
+    public var scale: Float
+    /// `[outputs]`
+    public var codes: [Int16]
+
+    public init(bits: Int, scale: Float, codes: [Int16]) {
+        self.bits = bits
+        self.scale = scale
+        self.codes = codes
+    }
+}
+
+/// A sparse tensor of shared or uniformly quantized weights: a weight is `scale · levels[code]`.
+///
+/// Nonzero weights are listed in row-major order of `shape`. `gaps[i]` zeros stand between nonzero
+/// `i - 1` (or the start) and nonzero `i`; zeros behind the last nonzero are not listed.
+public struct PackedTensor: Sendable, Equatable {
+    /// `[outputs, ...]`, row-major.
+    public var shape: [Int]
+    /// 1...256 values; `levels[0] == 0`, no other level is zero, all differ.
+    public var levels: [Int8]
+    public var gaps: [UInt32]
+    /// As many as gaps; each in `1..<levels.count`.
+    public var codes: [UInt8]
+    /// One value for the tensor or one for each output. Not zero; may be negative if one for each output.
+    public var scales: [Float]
+
+    public init(shape: [Int], levels: [Int8], gaps: [UInt32], codes: [UInt8], scales: [Float]) {
+        self.shape = shape
+        self.levels = levels
+        self.gaps = gaps
+        self.codes = codes
+        self.scales = scales
+    }
+
+    /// How many weights the tensor has, zeros included.
+    public var count: Int { shape.reduce(1, *) }
+}
