@@ -1,1 +1,14 @@
-// The float kernels
+// Float kernels of training, each compiled for several instruction sets and chosen at run time.
+//
+// Every function takes the instruction set as its first argument, so that tests and benchmarks can
+// walk them all; callers pass cfk_best_isa(). Unless said otherwise a float array needs no
+// alignment, and may be read, not written, up to 16 floats past its end.
+//
+// Results are the same for any split of the work over threads. They differ in the last bits between
+// instruction sets, because these sum in vectors of different widths.
+#pragma once
+
+#include "convolution.h"
+#include "elementwise.h"
+#include "fake_quantization.h"
+#include "isa.h"

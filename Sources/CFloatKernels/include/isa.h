@@ -1,0 +1,14 @@
+// The instruction sets that kernels are compiled for.
+#pragma once
+
+typedef enum {
+  cfk_generic = 0, // 128-bit vectors of the target's baseline: SSE2, NEON
+  cfk_avx2 = 1,    // AVX2 and FMA
+  cfk_avx512 = 2,  // AVX-512 F, VL, DQ, BW
+} cfk_isa;
+
+// The widest instruction set that this CPU has. The environment variable SHRINK_ISA = generic, avx2
+// or avx512 lowers it; a set that the CPU lacks is not chosen.
+cfk_isa cfk_best_isa(void);
+
+const char *cfk_isa_name(cfk_isa isa);

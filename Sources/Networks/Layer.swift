@@ -1,0 +1,63 @@
+import Tensors
+
+/// One operation of a network, with its forward and its backward pass.
+///
+/// Activations are `[batch, features]` or `[batch, height, width, channels]`. Shapes that leave the
+/// batch out are *sample shapes*. A layer may keep scratch memory between the passes of one step.
+public protocol Layer: Sendable {
+    /// The word by which checkpoints name it, such as `linear`.
+    static var kind: String { get }
+
+    /// The sample shape of the output.
+    func outputShape(of inputs: [[Int]]) throws(ShapeError) -> [Int]
+
+    /// Writes `output`, which already has its shape.
+    mutating func forward(_ inputs: [Tensor], into output: inout Tensor, pass: inout Pass)
+
+    /// Writes the gradients of its parameters, and of those inputs that `wants` names.
+    mutating func backward(
+        _ inputs: [Tensor], output: Tensor, outputGradient: Tensor,
+        into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass)
+
+    /// Visits its parameters, such as `weight` and `bias`, always in the same order.
+    mutating func visitParameters(_ visit: (String, inout Parameter) -> Void)
+
+    /// Visits variables that belong to no parameter (the step size of an activation quantizer).
+    mutating func visitVariables(_ visit: (String, inout Variable) -> Void)
+
+    /// Its settings and variables without its parameters, whose state the network saves.
+    var state: SavedState { get }
+    init(state: SavedState) throws
+}
+
+extension Layer {
+    public mutating func visitParameters(_ visit: (String, inout Parameter) -> Void) {}
+    public mutating func visitVariables(_ visit: (String, inout Variable) -> Void) {}
+}
+
+/// What a pass through the network is given besides values.
+public struct Pass: Sendable {
+    /// Training uses dropout and keeps what the backward pass needs; evaluation does not.
+    public var isTraining: Bool
+    /// How many threads may work. Results do not depend on it.
+    public var threads: Int
+    public var generator: SeededGenerator
+
+    public init(isTraining: Bool, threads: Int = 1, generator: SeededGenerator = .init(seed: 0)) {
+        self.isTraining = isTraining
+        self.threads = threads
+        self.generator = generator
+    }
+}
+
+/// A layer got an input of a shape that it can not work on.
+public enum ShapeError: Error, Equatable, CustomStringConvertible {
+    case unfit(layer: String, found: [[Int]], expected: String)
+
+    public var description: String {
+        switch self {
+        case .unfit(let layer, let found, let expected):
+            "\(layer) got an input of shape \(found), expected \(expected)"
+        }
+    }
+}

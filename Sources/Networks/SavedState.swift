@@ -1,0 +1,67 @@
+import Tensors
+
+/// The state of a layer or a parametrization in a form that any checkpoint can hold.
+public struct SavedState: Sendable {
+    /// The `kind` of the type that wrote it.
+    public var kind: String
+    public var numbers: [String: Double] = [:]
+    /// Float tensors; layouts are those of the type that wrote it.
+    public var tensors: [String: Tensor] = [:]
+    /// Byte arrays, such as masks and codes.
+    public var bytes: [String: [UInt8]] = [:]
+
+    public init(kind: String) { self.kind = kind }
+
+    public func number(_ name: String) throws(SavedStateError) -> Double {
+        guard let number = numbers[name] else {
+            throw .missing(kind: kind, field: name, found: numbers.keys.sorted())
+        }
+        return number
+    }
+
+    /// A number that has to be whole and in a range.
+    public func integer(
+        _ name: String, in range: ClosedRange<Int>
+    ) throws(SavedStateError) -> Int {
+        let number = try number(name)
+        guard let integer = Int(exactly: number), range.contains(integer) else {
+            throw .outOfRange(kind: kind, field: name, found: number, range: range)
+        }
+        return integer
+    }
+
+    public func tensor(_ name: String) throws(SavedStateError) -> Tensor {
+        guard let tensor = tensors[name] else {
+            throw .missing(kind: kind, field: name, found: tensors.keys.sorted())
+        }
+        return tensor
+    }
+
+    public func bytes(_ name: String) throws(SavedStateError) -> [UInt8] {
+        guard let bytes = bytes[name] else {
+            throw .missing(kind: kind, field: name, found: bytes.keys.sorted())
+        }
+        return bytes
+    }
+}
+
+/// What a checkpoint can have wrong about a layer or a parametrization.
+public enum SavedStateError: Error, Equatable, CustomStringConvertible {
+    case missing(kind: String, field: String, found: [String])
+    case outOfRange(kind: String, field: String, found: Double, range: ClosedRange<Int>)
+    case wrongShape(kind: String, field: String, found: [Int], expected: [Int])
+    case unknownKind(String, known: [String])
+
+    public var description: String {
+        switch self {
+        case .missing(let kind, let field, let found):
+            "\(kind): no field '\(field)' (found: \(found.joined(separator: ", ")))"
+        case .outOfRange(let kind, let field, let found, let range):
+            "\(kind): \(field) is \(found), expected a whole number in \(range)"
+        case .wrongShape(let kind, let field, let found, let expected):
+            "\(kind): \(field) has shape \(found), expected \(expected)"
+        case .unknownKind(let kind, let known):
+            "unknown kind '\(kind)' (known: \(known.joined(separator: ", ")))"
+        }
+    }
+}
