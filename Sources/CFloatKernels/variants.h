@@ -44,9 +44,7 @@
 #undef ATTRIBUTES
 #undef VL
 #define ISA avx512
-#define ATTRIBUTES                                                                                 \
-  __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma,prefer-256-bit"),                  \
-                 min_vector_width(512)))
+#define ATTRIBUTES __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma")))
 #define VL 16
 #include "variant.h"
 
