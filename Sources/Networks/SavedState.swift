@@ -10,6 +10,9 @@ public struct SavedState: Sendable {
     /// Byte arrays, such as masks and codes.
     public var bytes: [String: [UInt8]] = [:]
 
+    /// The largest size that a layer read from a file may have in one dimension.
+    public static let largestSize = 1 << 24
+
     public init(kind: String) { self.kind = kind }
 
     public func number(_ name: String) throws(SavedStateError) -> Double {

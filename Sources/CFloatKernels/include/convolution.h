@@ -1,2 +1,55 @@
+// Products of a window of inputs with a matrix of weights: convolution, fully connected layers, and
+// their gradients.
+//
+// Activations are NHWC. A window's inputs are `segments` runs (one a kernel row) of `run` contiguous
+// floats (kernel width x channels), so that a fully connected layer is the case of one segment that
+// holds all inputs, with the samples of the batch as output columns.
+//
+//            column stride (stride x channels)
+//            |---->
+//   input    [ run ]- - - - - - - -   ^
+//   rows     [ run ]- - - - - - - -   | pitch: floats from one input row to the next
+//            [ run ]- - - - - - - -   v
+//
+// There is no horizontal padding: the caller copies rows into wider ones. Vertical padding is virtual:
+// a run that would lie above or below the input's rows adds nothing.
 #pragma once
+
+#include <stdint.h>
+
 #include "isa.h"
+
+typedef struct {
+  int64_t rows, columns;  // of output positions
+  int64_t outputs;        // channels of a position
+  int64_t segments, run;  // the window
+  int64_t column_stride;  // floats between the windows of neighbouring columns
+  int64_t row_stride;     // input rows between the windows of neighbouring rows
+  int64_t pitch;          // floats between input rows
+  int64_t input_rows;     // rows that exist
+  int64_t top;            // rows of padding above them
+} cfk_window;
+
+// Floats that packed weights of a window take.
+int64_t cfk_packed_count(cfk_isa isa, const cfk_window *window);
+
+// Packs weights [segments * run][outputs] into panels of two vectors of outputs,
+// [panel][segments * run][2 VL], the last panel filled with zeros.
+void cfk_pack(cfk_isa isa, const cfk_window *window, const float *weights, float *packed);
+
+// y[r][c][o] = bias[o] + sum over s, j of x[(r * row_stride - top + s) * pitch + c * column_stride + j]
+//                                         * weights[s][j][o]
+// bias may be null. x points at the first input row.
+void cfk_window_forward(cfk_isa isa, const cfk_window *window, const float *x, const float *packed,
+                        const float *bias, float *y);
+
+// Gradient tiles: tile t stands for 8 consecutive inputs of one segment, all outputs.
+int64_t cfk_gradient_tiles(const cfk_window *window);
+
+// dw[s][j][o] (+)= sum over r, c of x[...] * dy[r][c][o] for the tiles first..<last; adds to what is
+// there if accumulates is not zero.
+void cfk_window_gradient(cfk_isa isa, const cfk_window *window, const float *x, const float *dy,
+                         float *dw, int64_t first, int64_t last, int accumulates);
+
+// y[columns][rows] = x[rows][columns] transposed.
+void cfk_transpose(const float *x, int64_t rows, int64_t columns, float *y);

@@ -1,0 +1,60 @@
+import Tensors
+
+/// Sets a share of the activations to zero while training and scales the others up, so that the
+/// expected value stays (Srivastava et al. 2014, in its inverted form). The identity in evaluation.
+public struct Dropout: Layer {
+    public static let kind = "dropout"
+
+    /// The share that is dropped, 0..<1.
+    public let rate: Float
+    /// 0 or `1 / (1 − rate)` for each activation of this step.
+    private var factors = Tensor.empty
+
+    public init(rate: Float) {
+        precondition(rate >= 0 && rate < 1, "a dropout rate is in 0..<1, not \(rate)")
+        self.rate = rate
+    }
+
+    public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] { shapes[0] }
+
+    public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
+        guard pass.isTraining, rate > 0 else {
+            y = x[0]
+            return
+        }
+        let (rate, keep) = (rate, 1 / (1 - rate))
+        factors.resize(to: x[0].shape)
+        factors.withUnsafeMutableElements { factors in
+            for index in factors.indices {
+                factors[index] = pass.generator.uniform() < rate ? 0 : keep
+            }
+        }
+        y.assignProduct(x[0], factors)
+    }
+
+    public mutating func backward(
+        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
+    ) {
+        guard wants[0] else { return }
+        if rate > 0 {
+            inputGradients[0].assignProduct(dy, factors)
+        } else {
+            inputGradients[0] = dy
+        }
+    }
+
+    public var state: SavedState {
+        var state = SavedState(kind: Self.kind)
+        state.numbers["rate"] = Double(rate)
+        return state
+    }
+
+    public init(state: SavedState) throws {
+        let rate = try state.number("rate")
+        guard rate >= 0 && rate < 1 else {
+            throw SavedStateError.outOfRange(kind: Self.kind, field: "rate", found: rate, range: 0...1)
+        }
+        self.init(rate: Float(rate))
+    }
+}

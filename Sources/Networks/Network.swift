@@ -1,0 +1,204 @@
+import Tensors
+
+/// A graph of named layers in topological order. The last node's output is the network's.
+///
+/// Activations and gradients of a step are allocated once and used again by the next.
+public struct Network: Sendable {
+    public struct Node: Sendable {
+        public let name: String
+        /// Where the values come from: 0 is the network's input, `k` is the output of `nodes[k - 1]`.
+        public let inputs: [Int]
+        public var layer: any Layer
+
+        public init(name: String, inputs: [Int], layer: any Layer) {
+            self.name = name
+            self.inputs = inputs
+            self.layer = layer
+        }
+    }
+
+    public let name: String
+    /// `[height, width, channels]` or `[features]`.
+    public let inputShape: [Int]
+    public private(set) var nodes: [Node]
+    /// The sample shape of each node's output.
+    public private(set) var shapes: [[Int]]
+    /// The input and then each node's output, of the last forward pass.
+    private var activations: [Tensor] = []
+    private var gradients: [Tensor] = []
+    private var effectiveIsCurrent = false
+
+    /// - Throws: `NetworkError` for a graph that does not fit together.
+    public init(name: String, inputShape: [Int], nodes: [Node]) throws(NetworkError) {
+        self.name = name
+        self.inputShape = inputShape
+        self.nodes = nodes
+        shapes = []
+        guard !nodes.isEmpty else { throw .empty }
+        for (index, node) in nodes.enumerated() {
+            if nodes[..<index].contains(where: { $0.name == node.name }) {
+                throw .duplicate(node.name)
+            }
+            guard node.inputs.allSatisfy({ (0...index).contains($0) }), !node.inputs.isEmpty else {
+                throw .inputOutOfOrder(node: node.name, inputs: node.inputs)
+            }
+            let inputs = node.inputs.map { $0 == 0 ? inputShape : shapes[$0 - 1] }
+            do {
+                shapes.append(try node.layer.outputShape(of: inputs))
+            } catch {
+                throw .shape(node: node.name, error)
+            }
+        }
+    }
+
+    /// A chain of layers.
+    public init(
+        name: String, inputShape: [Int], chain: [(name: String, layer: any Layer)]
+    ) throws(NetworkError) {
+        try self.init(
+            name: name, inputShape: inputShape,
+            nodes: chain.enumerated().map {
+                Node(name: $1.name, inputs: [$0], layer: $1.layer)
+            })
+    }
+
+    /// The same network with a layer put behind the input (index 0) or a node's output (index k).
+    public func inserting(
+        _ layer: any Layer, named name: String, behind index: Int
+    ) throws(NetworkError) -> Network {
+        var result: [Node] = nodes[..<index].map { $0 }
+        result.append(Node(name: name, inputs: [index], layer: layer))
+        for node in nodes[index...] {
+            let inputs = node.inputs.map { $0 >= index ? $0 + 1 : $0 }
+            result.append(Node(name: node.name, inputs: inputs, layer: node.layer))
+        }
+        return try Network(name: self.name, inputShape: inputShape, nodes: result)
+    }
+
+    /// The outputs for a batch `[batch, ...inputShape]`.
+    public mutating func forward(_ x: Tensor, pass: inout Pass) -> Tensor {
+        precondition(Array(x.shape.dropFirst()) == inputShape, "\(x.shape) into \(inputShape)")
+        if pass.isTraining || !effectiveIsCurrent { updateEffective() }
+        allocate()
+        activations[0] = x
+        for index in nodes.indices {
+            let inputs = nodes[index].inputs.map { activations[$0] }
+            var output = Tensor.empty
+            swap(&output, &activations[index + 1])
+            output.resize(to: [x.shape[0]] + shapes[index])
+            nodes[index].layer.forward(inputs, into: &output, pass: &pass)
+            swap(&output, &activations[index + 1])
+        }
+        return activations[nodes.count]
+    }
+
+    /// Computes all gradients of the last forward pass from that of its output.
+    public mutating func backward(_ outputGradient: Tensor, pass: inout Pass) {
+        gradients[nodes.count] = outputGradient
+        var isWritten = [Bool](repeating: false, count: nodes.count + 1)
+        isWritten[nodes.count] = true
+        for index in nodes.indices.reversed() where isWritten[index + 1] {
+            backward(node: index, isWritten: &isWritten, pass: &pass)
+        }
+        for index in nodes.indices {
+            nodes[index].layer.visitParameters { $1.backpropagate() }
+        }
+        effectiveIsCurrent = false
+    }
+
+    private mutating func backward(node index: Int, isWritten: inout [Bool], pass: inout Pass) {
+        let inputs = nodes[index].inputs
+        let values = inputs.map { activations[$0] }
+        let wants = inputs.map { $0 > 0 }
+        var inputGradients = inputs.map { _ in Tensor.empty }
+        for (slot, source) in inputs.enumerated() where wants[slot] {
+            if !isWritten[source] { swap(&inputGradients[slot], &gradients[source]) }
+            inputGradients[slot].resize(to: values[slot].shape)
+        }
+        nodes[index].layer.backward(
+            values, output: activations[index + 1], outputGradient: gradients[index + 1],
+            into: &inputGradients, wants: wants, pass: &pass)
+        for (slot, source) in inputs.enumerated() where wants[slot] {
+            if isWritten[source] {
+                gradients[source].add(inputGradients[slot])
+            } else {
+                swap(&inputGradients[slot], &gradients[source])
+                isWritten[source] = true
+            }
+        }
+    }
+
+    /// Computes what the layers compute with from what is trained.
+    public mutating func updateEffective() {
+        for index in nodes.indices {
+            nodes[index].layer.visitParameters { $1.updateEffective() }
+        }
+        effectiveIsCurrent = true
+    }
+
+    /// Visits all parameters as `node.weight`, always in the same order.
+    public mutating func visitParameters(_ visit: (String, inout Parameter) -> Void) {
+        for index in nodes.indices {
+            let name = nodes[index].name
+            nodes[index].layer.visitParameters { visit("\(name).\($0)", &$1) }
+        }
+        effectiveIsCurrent = false
+    }
+
+    /// Visits everything that is trained, as `node.weight`, `node.weight.step`, `node.step`, ...
+    public mutating func visitVariables(_ visit: (String, inout Variable) -> Void) {
+        for index in nodes.indices {
+            let node = nodes[index].name
+            nodes[index].layer.visitParameters { parameter, value in
+                value.visitVariables { name, variable in
+                    visit("\(node).\(parameter)" + (name.isEmpty ? "" : ".\(name)"), &variable)
+                }
+            }
+            nodes[index].layer.visitVariables { visit("\(node).\($0)", &$1) }
+        }
+        effectiveIsCurrent = false
+    }
+
+    /// Changes one node's layer.
+    public mutating func updateLayer(at index: Int, _ change: (inout any Layer) -> Void) {
+        change(&nodes[index].layer)
+        effectiveIsCurrent = false
+    }
+
+    /// The output of a node (or the input, index 0) in the last forward pass.
+    public func activation(_ index: Int) -> Tensor { activations[index] }
+
+    /// How many numbers the parameters have, biases included.
+    public var parameterCount: Int {
+        var (copy, count) = (self, 0)
+        copy.visitParameters { count += $1.effective.count }
+        return count
+    }
+
+    private mutating func allocate() {
+        guard activations.count != nodes.count + 1 else { return }
+        activations = Array(repeating: .empty, count: nodes.count + 1)
+        gradients = activations
+    }
+}
+
+/// A graph that does not fit together.
+public enum NetworkError: Error, Equatable, CustomStringConvertible {
+    case empty
+    case duplicate(String)
+    case inputOutOfOrder(node: String, inputs: [Int])
+    case shape(node: String, ShapeError)
+    case unknownArchitecture(String, known: [String])
+
+    public var description: String {
+        switch self {
+        case .empty: "a network needs at least one layer"
+        case .duplicate(let name): "two layers are named '\(name)'"
+        case .inputOutOfOrder(let node, let inputs):
+            "layer '\(node)' takes inputs \(inputs), which do not all stand before it"
+        case .shape(let node, let error): "layer '\(node)': \(error)"
+        case .unknownArchitecture(let name, let known):
+            "unknown network '\(name)' (known: \(known.joined(separator: ", ")))"
+        }
+    }
+}

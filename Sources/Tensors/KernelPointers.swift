@@ -1,0 +1,32 @@
+// Pointers to several tensors at once, for calls of C kernels: the read ones first, then the one
+// that is written. The pointers are valid inside `body` only.
+
+func withPointers<Result>(
+    _ a: Tensor, _ y: inout Tensor,
+    _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Result
+) -> Result {
+    y.withUnsafeMutableElements { y in
+        a.withUnsafeElements { a in body(a.baseAddress!, y.baseAddress!) }
+    }
+}
+
+func withPointers<Result>(
+    _ a: Tensor, _ b: Tensor, _ y: inout Tensor,
+    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Result
+) -> Result {
+    withPointers(a, &y) { a, y in
+        b.withUnsafeElements { b in body(a, b.baseAddress!, y) }
+    }
+}
+
+func withPointers<Result>(
+    _ a: Tensor, _ b: Tensor, _ c: Tensor, _ y: inout Tensor,
+    _ body: (
+        UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>,
+        UnsafeMutablePointer<Float>
+    ) -> Result
+) -> Result {
+    withPointers(a, b, &y) { a, b, y in
+        c.withUnsafeElements { c in body(a, b, c.baseAddress!, y) }
+    }
+}

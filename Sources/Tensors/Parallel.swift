@@ -1,0 +1,31 @@
+import Dispatch
+import Synchronization
+
+/// Runs `body(chunk)` for every chunk in `0..<chunks` on at most `threads` threads.
+///
+/// The caller cuts the work into chunks whose size does not depend on the thread count, so that
+/// results do not either. Waking a second thread costs about 25 µs: under 100 µs of work use one.
+public func parallel(chunks: Int, threads: Int, _ body: (Int) -> Void) {
+    guard threads > 1, chunks > 1 else {
+        for chunk in 0..<chunks { body(chunk) }
+        return
+    }
+    withoutActuallyEscaping(body) { body in
+        // `concurrentPerform` returns only when all calls have; chunks write to separate places.
+        typealias Work = @Sendable (Int) -> Void
+        let work = unsafeBitCast(body, to: Work.self)
+        let next = Atomic(0)
+        DispatchQueue.concurrentPerform(iterations: min(threads, chunks)) { _ in
+            while true {
+                let chunk = next.add(1, ordering: .relaxed).oldValue
+                guard chunk < chunks else { return }
+                work(chunk)
+            }
+        }
+    }
+}
+
+/// The part of `0..<count` that is chunk `index` of chunks of `size`.
+func range(ofChunk index: Int, size: Int, count: Int) -> Range<Int> {
+    index * size..<min((index + 1) * size, count)
+}

@@ -1,0 +1,67 @@
+import Networks
+import Tensors
+
+/// Changes all variables of a network by their gradients.
+public struct Optimizer: Sendable {
+    public enum Method: Sendable, Equatable {
+        /// `m = momentum · m + g`, `w -= rate · m`
+        case sgd(momentum: Float, nesterov: Bool)
+        /// Adam with decoupled weight decay (Kingma & Ba 2015; Loshchilov & Hutter 2019).
+        case adam(beta1: Float, beta2: Float, epsilon: Float)
+    }
+
+    public let method: Method
+    /// On variables that decay; step sizes, offsets and biases do not.
+    public let weightDecay: Float
+    /// Steps taken.
+    public internal(set) var step = 0
+    /// Moments of the gradient by variable name: one for SGD, two for Adam.
+    public internal(set) var moments: [String: [Tensor]] = [:]
+
+    public init(_ method: Method, weightDecay: Float) {
+        self.method = method
+        self.weightDecay = weightDecay
+    }
+
+    public mutating func update(_ network: inout Network, learningRate: Float) {
+        step += 1
+        network.visitVariables { name, variable in
+            let rate = learningRate * variable.learningRateScale
+            if rate != 0 { update(name, &variable, rate: rate) }
+        }
+    }
+
+    private mutating func update(_ name: String, _ variable: inout Variable, rate: Float) {
+        let decay = variable.decays ? weightDecay : 0
+        switch method {
+        case .sgd(let momentum, let nesterov):
+            withMoments(name, count: 1, shape: variable.value.shape) { moments in
+                variable.value.stepSGD(
+                    gradient: variable.gradient, momentum: &moments[0], rate: rate,
+                    momentumFactor: momentum, decay: decay, nesterov: nesterov)
+            }
+        case .adam(let beta1, let beta2, let epsilon):
+            let step = step
+            withMoments(name, count: 2, shape: variable.value.shape) { moments in
+                var square = Tensor.empty
+                swap(&square, &moments[1])
+                variable.value.stepAdam(
+                    gradient: variable.gradient, mean: &moments[0], square: &square, step: step,
+                    rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, decay: decay)
+                swap(&square, &moments[1])
+            }
+        }
+    }
+
+    private mutating func withMoments(
+        _ name: String, count: Int, shape: [Int], _ body: (inout [Tensor]) -> Void
+    ) {
+        var own: [Tensor] = []
+        swap(&own, &moments[name, default: []])
+        if own.first?.shape != shape {
+            own = (0..<count).map { _ in Tensor(shape: shape) }
+        }
+        body(&own)
+        swap(&own, &moments[name, default: []])
+    }
+}
