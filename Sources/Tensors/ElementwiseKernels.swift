@@ -88,6 +88,7 @@ extension Tensor {
         precondition(count == x.count && size > 0 && count % size == 0)
         let batch = count / size
         withPointers(x, &self) { x, y in
+            if rows == 1 || columns == 1 { return y.update(from: x, count: batch * size) }
             parallel(chunks: batch, threads: threads) { sample in
                 cfk_transpose(x + sample * size, Int64(rows), Int64(columns), y + sample * size)
             }
