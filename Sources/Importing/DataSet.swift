@@ -1,0 +1,85 @@
+/// Labelled images as the bytes of their files, all in memory.
+public struct DataSet: Sendable, Equatable {
+    /// Such as `mnist`.
+    public let name: String
+    /// `[channels, height, width]`
+    public let imageShape: [Int]
+    /// `[count, channels, height, width]`
+    public let pixels: [UInt8]
+    /// One a sample, in `0..<classCount`.
+    public let labels: [UInt8]
+    public let classCount: Int
+    /// One a class, or empty if they are not known.
+    public let classNames: [String]
+    /// What turns a pixel into a number of 0...1.
+    public let pixelScale: Float
+
+    public init(
+        name: String, imageShape: [Int], pixels: [UInt8], labels: [UInt8], classCount: Int,
+        classNames: [String] = [], pixelScale: Float
+    ) {
+        precondition(
+            imageShape.count == 3, "an image is [channels, height, width], not \(imageShape)")
+        precondition(
+            pixels.count == labels.count * imageShape.reduce(1, *),
+            "\(pixels.count) pixels are not \(labels.count) images of \(imageShape)")
+        precondition(
+            labels.allSatisfy { $0 < classCount }, "a label is outside of 0..<\(classCount)")
+        precondition(
+            classNames.isEmpty || classNames.count == classCount,
+            "\(classNames.count) names for \(classCount) classes")
+        self.name = name
+        self.imageShape = imageShape
+        self.pixels = pixels
+        self.labels = labels
+        self.classCount = classCount
+        self.classNames = classNames
+        self.pixelScale = pixelScale
+    }
+
+    public var count: Int { labels.count }
+    public var channels: Int { imageShape[0] }
+    public var height: Int { imageShape[1] }
+    public var width: Int { imageShape[2] }
+    public var pixelsPerImage: Int { imageShape.reduce(1, *) }
+
+    /// One sample, `[channels, height, width]`.
+    public func image(_ index: Int) -> ArraySlice<UInt8> {
+        pixels[index * pixelsPerImage..<(index + 1) * pixelsPerImage]
+    }
+
+    /// How many samples each class has.
+    public var labelCounts: [Int] {
+        labels.reduce(into: [Int](repeating: 0, count: classCount)) { $0[Int($1)] += 1 }
+    }
+
+    /// A copy of neighbouring samples.
+    public func subset(_ range: Range<Int>) -> DataSet {
+        let pixelRange = range.lowerBound * pixelsPerImage..<range.upperBound * pixelsPerImage
+        return with(pixels: Array(pixels[pixelRange]), labels: Array(labels[range]))
+    }
+
+    /// A copy of the samples at `indices`, in that order; an index may come twice.
+    public func subset(at indices: some Collection<Int>) -> DataSet {
+        var chosen: [UInt8] = []
+        chosen.reserveCapacity(indices.count * pixelsPerImage)
+        for index in indices { chosen += image(index) }
+        return with(pixels: chosen, labels: indices.map { labels[$0] })
+    }
+
+    private func with(pixels: [UInt8], labels: [UInt8]) -> DataSet {
+        DataSet(
+            name: name, imageShape: imageShape, pixels: pixels, labels: labels,
+            classCount: classCount, classNames: classNames, pixelScale: pixelScale)
+    }
+
+    /// Throws unless a network made for such images and classes can read this set.
+    public func require(imageShape: [Int], classCount: Int) throws(DataSetError) {
+        guard self.imageShape == imageShape else {
+            throw .wrongShape(dataSet: name, found: self.imageShape, expected: imageShape)
+        }
+        guard self.classCount == classCount else {
+            throw .wrongClassCount(dataSet: name, found: self.classCount, expected: classCount)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+/// What can be wrong with the files of a data set, or with the way it is asked for.
+///
+/// `file` is the path that was read. Counts are in samples, lengths in bytes.
+public enum DataSetError: Error, Equatable, Sendable {
+    /// None of the files looked for exists.
+    case missingFile(lookedFor: [String])
+    /// The operating system refused; `reason` is its text.
+    case unreadable(file: String, reason: String)
+    /// The gzip stream stops early, `inflated` bytes into its content.
+    case truncatedGzip(file: String, inflated: Int)
+    /// The gzip stream is damaged, `inflated` bytes into its content; `reason` is zlib's text.
+    case corruptGzip(file: String, inflated: Int, reason: String)
+
+    case truncatedHeader(file: String, found: Int, expected: Int)
+    case wrongMagicNumber(file: String, found: UInt32, expected: UInt32)
+    /// No samples, or samples without pixels.
+    case empty(file: String, dimensions: [Int])
+    /// More bytes declared than any data set here has.
+    case implausibleDimensions(file: String, dimensions: [Int], largestLength: Int)
+    /// Fewer bytes behind the header than its dimensions declare.
+    case truncatedContent(file: String, dimensions: [Int], found: Int, declared: Int)
+    /// More bytes behind the header than its dimensions declare.
+    case trailingContent(file: String, dimensions: [Int], declared: Int)
+
+    case differentCounts(images: String, imageCount: Int, labels: String, labelCount: Int)
+    case labelOutOfRange(file: String, index: Int, found: Int, classCount: Int)
+
+    case unknownDataSet(String, known: [String])
+    /// The file has too few samples to be split.
+    case tooFewSamples(dataSet: String, found: Int, needed: Int)
+    /// The validation samples would leave none to train on.
+    case invalidValidationCount(dataSet: String, found: Int, sampleCount: Int)
+    case wrongShape(dataSet: String, found: [Int], expected: [Int])
+    case wrongClassCount(dataSet: String, found: Int, expected: Int)
+}
+
+extension DataSetError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .missingFile(let lookedFor):
+            "no such file, looked for: \(lookedFor.joined(separator: ", "))"
+        case .unreadable(let file, let reason):
+            "\(file): can not be read: \(reason)"
+        case .truncatedGzip(let file, let inflated):
+            "\(file): the gzip stream stops early, after \(inflated) bytes of content"
+        case .corruptGzip(let file, let inflated, let reason):
+            "\(file): the gzip stream is damaged after \(inflated) bytes of content: \(reason)"
+        case .truncatedHeader(let file, let found, let expected):
+            "\(file): the IDX header has \(found) bytes, expected \(expected)"
+        case .wrongMagicNumber(let file, let found, let expected):
+            "\(file): the magic number is \(hexadecimal(found)), expected \(hexadecimal(expected))"
+        case .empty(let file, let dimensions):
+            "\(file): the header declares \(product(dimensions)), expected at least one of each"
+        case .implausibleDimensions(let file, let dimensions, let largestLength):
+            "\(file): the header declares \(product(dimensions)) bytes, expected at most "
+                + "\(largestLength)"
+        case .truncatedContent(let file, let dimensions, let found, let declared):
+            "\(file): \(found) bytes behind the header, expected \(product(dimensions)) = \(declared)"
+        case .trailingContent(let file, let dimensions, let declared):
+            "\(file): more bytes behind the header than the expected \(product(dimensions)) = "
+                + "\(declared)"
+        case .differentCounts(let images, let imageCount, let labels, let labelCount):
+            "\(labels): \(labelCount) labels, expected \(imageCount) as in \(images)"
+        case .labelOutOfRange(let file, let index, let found, let classCount):
+            "\(file): label \(index) is \(found), expected 0...\(classCount - 1)"
+        case .unknownDataSet(let name, let known):
+            "unknown data set '\(name)' (known: \(known.joined(separator: ", ")))"
+        case .tooFewSamples(let dataSet, let found, let needed):
+            "\(dataSet): \(found) samples, expected at least \(needed)"
+        case .invalidValidationCount(let dataSet, let found, let sampleCount):
+            "\(dataSet): \(found) samples for validation, expected 0..<\(sampleCount), "
+                + "because there are \(sampleCount) to train on"
+        case .wrongShape(let dataSet, let found, let expected):
+            "\(dataSet): images are \(product(found)) (channels × height × width), "
+                + "expected \(product(expected))"
+        case .wrongClassCount(let dataSet, let found, let expected):
+            "\(dataSet): \(found) classes, expected \(expected)"
+        }
+    }
+
+    private func product(_ dimensions: [Int]) -> String {
+        dimensions.map(String.init).joined(separator: " × ")
+    }
+
+    private func hexadecimal(_ number: UInt32) -> String {
+        let digits = String(number, radix: 16)
+        return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
+    }
+}

@@ -1,0 +1,91 @@
+import Tensors
+
+/// Turns a pixel `p` of channel `c` into `x = (p · pixelScale − mean[c]) / deviation[c]`.
+///
+/// In `Float`, in this order, with one rounding an operation: a model file stores the three numbers,
+/// and whoever computes the same gets the same bits.
+public struct PixelNormalization: Sendable, Equatable {
+    public let pixelScale: Float
+    /// One value a channel.
+    public let mean: [Float]
+    /// One value a channel, not zero.
+    public let deviation: [Float]
+    /// The value of every pixel, `[channels, 256]`.
+    private let table: [Float]
+
+    public init(pixelScale: Float, mean: [Float], deviation: [Float]) {
+        precondition(
+            mean.count == deviation.count, "\(mean.count) means, \(deviation.count) deviations")
+        precondition(!deviation.contains(0), "a deviation is zero: \(deviation)")
+        self.pixelScale = pixelScale
+        self.mean = mean
+        self.deviation = deviation
+        table = zip(mean, deviation).flatMap { mean, deviation in
+            (0...255).map { (Float($0) * pixelScale - mean) / deviation }
+        }
+    }
+
+    /// Mean 0 and deviation 1 over all pixels of `set`, channel by channel (1 if a channel is constant).
+    ///
+    /// With `n` pixels of a channel: `mean = scale · Σp / n`,
+    /// `deviation = scale · √(Σp² / n − (Σp / n)²)`, sums in integers, the rest in `Double`.
+    public init(of set: DataSet) {
+        let moments = (0..<set.channels).map { Self.moments(of: set, channel: $0) }
+        let scale = Double(set.pixelScale)
+        self.init(
+            pixelScale: set.pixelScale,
+            mean: moments.map { Float($0.mean * scale) },
+            deviation: moments.map { $0.deviation > 0 ? Float($0.deviation * scale) : 1 })
+    }
+
+    private static func moments(
+        of set: DataSet, channel: Int
+    ) -> (mean: Double, deviation: Double) {
+        let plane = set.height * set.width
+        var sum = 0
+        var squares = 0
+        for sample in 0..<set.count {
+            let start = (sample * set.channels + channel) * plane
+            for pixel in set.pixels[start..<start + plane] {
+                sum += Int(pixel)
+                squares += Int(pixel) * Int(pixel)
+            }
+        }
+        let count = Double(max(set.count * plane, 1))
+        let mean = Double(sum) / count
+        return (mean, max(Double(squares) / count - mean * mean, 0).squareRoot())
+    }
+
+    public func value(of pixel: UInt8, channel: Int) -> Float { table[channel * 256 + Int(pixel)] }
+
+    /// Writes samples as `[batch, height, width, channels]`, giving `batch` that shape.
+    public func write(
+        _ samples: some Collection<Int>, of set: DataSet, to batch: inout Tensor
+    ) {
+        precondition(
+            set.channels == mean.count, "\(set.channels) channels, normalized for \(mean.count)")
+        let channels = set.channels
+        let plane = set.height * set.width
+        batch.resize(to: [samples.count, set.height, set.width, channels])
+        batch.withUnsafeMutableElements { values in
+            for (position, sample) in samples.enumerated() {
+                let image = set.image(sample)
+                for channel in 0..<channels {
+                    let source = image.startIndex + channel * plane
+                    let target = position * channels * plane + channel
+                    for pixel in 0..<plane {
+                        values[target + pixel * channels] =
+                            table[channel * 256 + Int(image[source + pixel])]
+                    }
+                }
+            }
+        }
+    }
+
+    /// Samples as `[batch, height, width, channels]`.
+    public func batch(_ samples: some Collection<Int>, of set: DataSet) -> Tensor {
+        var batch = Tensor.empty
+        write(samples, of: set, to: &batch)
+        return batch
+    }
+}

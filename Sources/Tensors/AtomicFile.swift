@@ -1,0 +1,107 @@
+import Foundation
+
+/// Writes files so that a reader, or a crash, finds the old content or the new, never a part.
+///
+/// The bytes go to a temporary file in the same folder, to the disk, and then under the real name.
+public struct AtomicFile: ~Copyable {
+    private let path: String
+    private let temporary: String
+    private let descriptor: Int32
+
+    /// Replaces the content of the file at `path`.
+    public static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
+        try write(to: path) { file throws(FileError) in
+            try bytes.withUnsafeBufferPointer { buffer throws(FileError) in
+                try file.append(UnsafeRawBufferPointer(buffer))
+            }
+        }
+    }
+
+    /// Replaces the content of the file at `path` by what `body` appends.
+    public static func write(
+        to path: String, _ body: (borrowing AtomicFile) throws(FileError) -> Void
+    ) throws(FileError) {
+        let file = try AtomicFile(path: path)
+        do {
+            try body(file)
+            try file.commit()
+        } catch {
+            unlink(file.temporary)
+            throw error
+        }
+        file.synchronizeFolder()
+    }
+
+    private init(path: String) throws(FileError) {
+        self.path = path
+        temporary =
+            "\(path).\(getpid()).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).part"
+        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw FileError(.create, path) }
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// Adds bytes at the end.
+    public func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let written = Foundation.write(descriptor, rest.baseAddress!, rest.count)
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { throw FileError(.write, path) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+    }
+
+    private func commit() throws(FileError) {
+        guard fsync(descriptor) == 0 else { throw FileError(.write, path) }
+        guard rename(temporary, path) == 0 else { throw FileError(.rename, path) }
+    }
+
+    /// Brings the new name to the disk. The file is complete without it, so a failure is ignored.
+    private func synchronizeFolder() {
+        let folder = open(
+            (path as NSString).deletingLastPathComponent.orCurrent, O_RDONLY | O_CLOEXEC)
+        guard folder >= 0 else { return }
+        fsync(folder)
+        close(folder)
+    }
+}
+
+extension String {
+    fileprivate var orCurrent: String { isEmpty ? "." : self }
+}
+
+/// An operation on a file that the operating system refused.
+public struct FileError: Error, Equatable, CustomStringConvertible {
+    public enum Operation: String, Sendable {
+        case read, create, write, rename
+    }
+
+    public let operation: Operation
+    public let path: String
+    /// The `errno` of the refusal.
+    public let code: Int32
+
+    /// With the `errno` of the call that has just failed.
+    init(_ operation: Operation, _ path: String) {
+        self.init(operation: operation, path: path, code: errno)
+    }
+
+    public init(operation: Operation, path: String, code: Int32) {
+        self.operation = operation
+        self.path = path
+        self.code = code
+    }
+
+    public var description: String {
+        let action =
+            switch operation {
+            case .read: "be read"
+            case .create: "be created"
+            case .write: "be written"
+            case .rename: "be put in place"
+            }
+        return "\(path): can not \(action): \(String(cString: strerror(code)))"
+    }
+}

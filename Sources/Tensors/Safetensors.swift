@@ -1,0 +1,207 @@
+import Foundation
+
+#if _endian(big)
+    #error("safetensors files are little-endian, and numbers are copied here as they stand")
+#endif
+
+/// A safetensors file: named tensors behind a JSON header that says where each one is.
+///
+///     0                8           8 + length
+///     | header length  | header    | data: the tensors without gaps            |
+///     | 8, little end  | JSON      | floats first, so that each is 4-aligned   |
+///
+/// The header is padded with spaces to a multiple of 8. It lists the tensors in the order of
+/// `tensors` and the metadata by key, so the same content gives the same bytes.
+public struct Safetensors: Sendable, Equatable {
+    public enum Content: Sendable, Equatable {
+        /// `F32`
+        case float32(Tensor)
+        /// `U8`, row-major.
+        case bytes(shape: [Int], [UInt8])
+    }
+
+    public struct Entry: Sendable, Equatable {
+        public var name: String
+        public var content: Content
+
+        public init(name: String, content: Content) {
+            self.name = name
+            self.content = content
+        }
+    }
+
+    public var metadata: [String: String]
+    /// Names differ from one another and from `__metadata__`.
+    public var tensors: [Entry]
+
+    /// The longest header that is read or written, as in the format's own implementation.
+    static let headerLimit = 100_000_000
+
+    public init(metadata: [String: String] = [:], tensors: [Entry] = []) {
+        self.metadata = metadata
+        self.tensors = tensors
+    }
+
+    /// The content of that name.
+    public subscript(name: String) -> Content? { tensors.first { $0.name == name }?.content }
+
+    public mutating func append(_ tensor: Tensor, named name: String) {
+        tensors.append(Entry(name: name, content: .float32(tensor)))
+    }
+
+    public mutating func append(_ bytes: [UInt8], shape: [Int], named name: String) {
+        tensors.append(Entry(name: name, content: .bytes(shape: shape, bytes)))
+    }
+}
+
+// MARK: - Writing
+
+extension Safetensors {
+    /// Replaces the file at `path`, all or nothing.
+    public func write(to path: String) throws(FileError) {
+        try AtomicFile.write(to: path) { file throws(FileError) in
+            try forEachPiece { piece throws(FileError) in try file.append(piece) }
+        }
+    }
+
+    /// The bytes of the file.
+    public func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        forEachPiece { bytes.append(contentsOf: $0) }
+        return bytes
+    }
+
+    /// Hands out the file from front to back, without a second copy of the tensors.
+    private func forEachPiece<Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) {
+        let header = SafetensorsHeader(of: self).encoded()
+        precondition(header.count <= Self.headerLimit, "a header of \(header.count) bytes")
+        let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+        try Self.withBytes(of: length + header, body)
+        for index in storageOrder {
+            try tensors[index].content.withUnsafeBytes(body)
+        }
+    }
+
+    fileprivate static func withBytes<Result, Failure: Error>(
+        of bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try bytes.withUnsafeBufferPointer { buffer throws(Failure) in
+            try body(UnsafeRawBufferPointer(buffer))
+        }
+    }
+
+    /// Indices of the tensors in the order of their data: floats first.
+    var storageOrder: [Int] {
+        tensors.indices.filter { tensors[$0].content.type == .float32 }
+            + tensors.indices.filter { tensors[$0].content.type != .float32 }
+    }
+}
+
+extension Safetensors.Content {
+    public var shape: [Int] {
+        switch self {
+        case .float32(let tensor): tensor.shape
+        case .bytes(let shape, _): shape
+        }
+    }
+
+    var type: SafetensorsHeader.ElementType {
+        switch self {
+        case .float32: .float32
+        case .bytes: .uint8
+        }
+    }
+
+    fileprivate func withUnsafeBytes<Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
+    ) throws(Failure) {
+        switch self {
+        case .float32(let tensor):
+            try tensor.withUnsafeElements { floats throws(Failure) in
+                try body(UnsafeRawBufferPointer(floats))
+            }
+        case .bytes(let shape, let bytes):
+            precondition(
+                bytes.count == shape.reduce(1, *), "\(bytes.count) bytes are not of shape \(shape)")
+            try Safetensors.withBytes(of: bytes, body)
+        }
+    }
+}
+
+// MARK: - Reading
+
+extension Safetensors {
+    /// Reads and checks the file at `path`.
+    public init(contentsOf path: String) throws(SafetensorsError) {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+        } catch {
+            throw .unreadable(file: path, reason: Self.reason(error))
+        }
+        let result = data.withUnsafeBytes { bytes in
+            Result { () throws(SafetensorsError) in try Safetensors(reading: bytes, file: path) }
+        }
+        self = try result.get()
+    }
+
+    /// Reads and checks bytes; `file` is what errors call them.
+    public init(_ bytes: [UInt8], file: String = "bytes") throws(SafetensorsError) {
+        self = try Self.withBytes(of: bytes) { bytes throws(SafetensorsError) in
+            try Safetensors(reading: bytes, file: file)
+        }
+    }
+
+    private init(reading bytes: UnsafeRawBufferPointer, file: String) throws(SafetensorsError) {
+        guard bytes.count >= 8 else {
+            throw .truncated(file: file, found: bytes.count, expected: 8)
+        }
+        let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        guard length <= UInt64(Self.headerLimit) else {
+            throw .headerTooLong(file: file, found: length, limit: Self.headerLimit)
+        }
+        let start = 8 + Int(length)
+        guard bytes.count >= start else {
+            throw .truncated(file: file, found: bytes.count, expected: start)
+        }
+        var parser = SafetensorsHeaderParser(Array(bytes[8..<start]), file: file)
+        let header = try parser.header()
+        let data = UnsafeRawBufferPointer(rebasing: bytes[start...])
+        try header.check(dataLength: data.count, file: file)
+        metadata = header.metadata
+        tensors = header.records.map { record in
+            let range = UnsafeRawBufferPointer(rebasing: data[record.begin..<record.end])
+            return Entry(
+                name: record.name,
+                content: Content(copying: range, type: record.type, shape: record.shape))
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        if let underlying, underlying.domain == NSPOSIXErrorDomain {
+            return String(cString: strerror(Int32(underlying.code)))
+        }
+        return error.localizedDescription
+    }
+}
+
+extension Safetensors.Content {
+    /// From bytes whose count is that of the shape.
+    fileprivate init(
+        copying bytes: UnsafeRawBufferPointer, type: SafetensorsHeader.ElementType, shape: [Int]
+    ) {
+        switch type {
+        case .float32:
+            var tensor = Tensor(shape: shape)
+            tensor.withUnsafeMutableElements {
+                UnsafeMutableRawBufferPointer($0).copyMemory(from: bytes)
+            }
+            self = .float32(tensor)
+        case .uint8:
+            self = .bytes(shape: shape, Array(bytes))
+        }
+    }
+}
