@@ -1,0 +1,135 @@
+import Foundation
+import Networks
+import Tensors
+
+// The graph as JSON, and the way from saved states to tensors of a file and back.
+
+struct NetworkRecord: Codable {
+    var name: String
+    var inputShape: [Int]
+    var nodes: [NodeRecord]
+}
+
+struct NodeRecord: Codable {
+    var name: String
+    var inputs: [Int]
+    var layer: StateRecord
+    var parameters: [ParameterRecord] = []
+}
+
+struct ParameterRecord: Codable {
+    var name: String
+    var chain: [StateRecord]
+}
+
+/// A `SavedState` whose tensors stand in the file under a path.
+struct StateRecord: Codable {
+    var kind: String
+    var numbers: [String: Double]
+    var tensors: [String]
+    var bytes: [String]
+}
+
+func json(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
+
+extension Safetensors {
+    mutating func append(_ state: SavedState, under path: String) -> StateRecord {
+        for (name, tensor) in state.tensors.sorted(by: { $0.key < $1.key }) {
+            append(tensor, named: "\(path)/\(name)")
+        }
+        for (name, bytes) in state.bytes.sorted(by: { $0.key < $1.key }) {
+            append(bytes, shape: [bytes.count], named: "\(path)/\(name)")
+        }
+        return StateRecord(
+            kind: state.kind, numbers: state.numbers, tensors: state.tensors.keys.sorted(),
+            bytes: state.bytes.keys.sorted())
+    }
+}
+
+/// Finds in a file what records name.
+struct StateReader {
+    let path: String
+    let contents: [String: Safetensors.Content]
+
+    func decode<Value: Decodable>(_ text: String, field: String) throws(CheckpointError) -> Value {
+        do {
+            return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
+        } catch {
+            throw .badMetadata(path: path, field: field, reason: "\(error)")
+        }
+    }
+
+    func state(_ record: StateRecord, under prefix: String) throws(CheckpointError) -> SavedState {
+        var state = SavedState(kind: record.kind)
+        state.numbers = record.numbers
+        for name in record.tensors { state.tensors[name] = try tensor("\(prefix)/\(name)") }
+        for name in record.bytes {
+            guard case .bytes(_, let bytes)? = contents["\(prefix)/\(name)"] else {
+                throw .missingTensor(path: path, name: "\(prefix)/\(name)")
+            }
+            state.bytes[name] = bytes
+        }
+        return state
+    }
+
+    func tensor(_ name: String) throws(CheckpointError) -> Tensor {
+        guard case .float32(let tensor)? = contents[name] else {
+            throw .missingTensor(path: path, name: name)
+        }
+        return tensor
+    }
+
+    /// Gives a layer its parameters and their chains.
+    func restore(
+        _ layer: inout any Layer, _ entry: NodeRecord, vocabulary: Vocabulary
+    ) throws {
+        var failure: (any Error)?
+        layer.visitParameters { name, parameter in
+            do {
+                if failure == nil {
+                    try restore(&parameter, name, entry, vocabulary: vocabulary)
+                }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private func restore(
+        _ parameter: inout Parameter, _ name: String, _ entry: NodeRecord, vocabulary: Vocabulary
+    ) throws {
+        let path = "\(entry.name).\(name)"
+        guard let record = entry.parameters.first(where: { $0.name == name }) else {
+            throw CheckpointError.missingTensor(path: self.path, name: path)
+        }
+        let value = try tensor(path)
+        let chain = try record.chain.map { record in
+            try vocabulary.parametrization(
+                try state(record, under: "\(path)/\(record.kind)"))
+        }
+        let expected = parameter.trained.value.shape
+        let found = chain.reduce(value.shape) { $1.effectiveShape(of: $0) }
+        guard found == expected else {
+            throw CheckpointError.wrongShape(
+                path: self.path, name: path, found: found, expected: expected)
+        }
+        let decays = parameter.trained.decays
+        parameter.setChain(chain, trained: Variable(value, decays: decays))
+    }
+
+    func moments() -> [String: [Tensor]] {
+        var moments: [String: [Tensor]] = [:]
+        for (path, content) in contents.sorted(by: { $0.key < $1.key }) {
+            let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+            guard parts.count == 3, parts[0] == "optimizer", case .float32(let tensor) = content
+            else { continue }
+            moments[String(parts[1]), default: []].append(tensor)
+        }
+        return moments
+    }
+}
