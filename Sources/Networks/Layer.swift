@@ -19,6 +19,10 @@ public protocol Layer: Sendable {
         _ inputs: [Tensor], output: Tensor, outputGradient: Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass)
 
+    /// What real zero becomes behind this layer, if it is `value` before it: the value that the
+    /// padding of a convolution further on carries. Quantizers without an exact zero change it.
+    func paddingValue(behind value: Float) -> Float
+
     /// Visits its parameters, such as `weight` and `bias`, always in the same order.
     mutating func visitParameters(_ visit: (String, inout Parameter) -> Void)
 
@@ -31,6 +35,7 @@ public protocol Layer: Sendable {
 }
 
 extension Layer {
+    public func paddingValue(behind value: Float) -> Float { value }
     public mutating func visitParameters(_ visit: (String, inout Parameter) -> Void) {}
     public mutating func visitVariables(_ visit: (String, inout Variable) -> Void) {}
 }
@@ -42,6 +47,8 @@ public struct Pass: Sendable {
     /// How many threads may work. Results do not depend on it.
     public var threads: Int
     public var generator: SeededGenerator
+    /// What the padding of the layer's input carries; the network sets it for each layer.
+    public internal(set) var paddingValue: Float = 0
 
     public init(isTraining: Bool, threads: Int = 1, generator: SeededGenerator = .init(seed: 0)) {
         self.isTraining = isTraining

@@ -81,7 +81,10 @@ public struct Network: Sendable {
         if pass.isTraining || !effectiveIsCurrent { updateEffective() }
         allocate()
         activations[0] = x
+        var zeros: [Float] = [0]
         for index in nodes.indices {
+            pass.paddingValue = zeros[nodes[index].inputs[0]]
+            zeros.append(nodes[index].layer.paddingValue(behind: pass.paddingValue))
             let inputs = nodes[index].inputs.map { activations[$0] }
             var output = Tensor.empty
             swap(&output, &activations[index + 1])

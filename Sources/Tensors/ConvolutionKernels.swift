@@ -3,15 +3,17 @@ import CFloatKernels
 /// 2-D convolution on one packed copy of the weights, and its gradients.
 ///
 /// Weights are `[kernelHeight, kernelWidth, channels, outputs]`, activations NHWC. Images are padded
-/// horizontally by copying; vertical padding is skipped by the kernels.
+/// horizontally by copying; vertical padding with zeros is skipped by the kernels.
 public struct ConvolutionKernels: Sendable {
     public let geometry: ConvolutionGeometry
     private let isa: cfk_isa
     private var packed = Tensor.empty
     private var flipped = Tensor.empty
     private var packedFlipped = Tensor.empty
-    /// `[batch, height, width + 2 · padding, channels]`, unused without horizontal padding.
+    /// `[batch, height + 2 · margin, width + 2 · padding, channels]`, unused without padding.
     private var padded = Tensor.empty
+    /// Rows of padding that `padded` has: none for zeros.
+    private var margin = 0
     /// `[batch, height, width, outputs]`: output gradients, spread by stride and padded.
     private var spread = Tensor.empty
 
@@ -20,16 +22,20 @@ public struct ConvolutionKernels: Sendable {
         self.isa = isa ?? bestISA
     }
 
+    /// - Parameter paddingValue: what the padding carries; not zero behind a quantizer that has no
+    ///   exact zero.
     public mutating func forward(
-        _ x: Tensor, weights: Tensor, bias: Tensor, into y: inout Tensor, threads: Int
+        _ x: Tensor, weights: Tensor, bias: Tensor, paddingValue: Float = 0, into y: inout Tensor,
+        threads: Int
     ) {
+        margin = paddingValue == 0 ? 0 : geometry.padding[0]
         let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
         precondition(weights.count == g.weightCount && bias.count == g.outputs)
         precondition(y.count == batch * g.outputCount, "output \(y.shape) for \(batch) images")
         var window = forwardWindow
         packed.resize(to: [Int(cfk_packed_count(isa, &window))])
         withPointers(weights, &packed) { cfk_pack(isa, &window, $0, $1) }
-        pad(x, threads: threads)
+        pad(x, value: paddingValue, threads: threads)
         let wide = usesPadded ? padded : x
         let imageCount = wide.count / batch
         withPointers(wide, packed, bias, &y) { x, packed, bias, y in
@@ -100,7 +106,7 @@ public struct ConvolutionKernels: Sendable {
         }
     }
 
-    private var usesPadded: Bool { geometry.padding[1] > 0 }
+    private var usesPadded: Bool { geometry.padding[1] > 0 || margin > 0 }
     private var paddedWidth: Int { geometry.width + 2 * geometry.padding[1] }
     private var spreadWidth: Int { geometry.width + geometry.kernel[1] - 1 }
 
@@ -110,8 +116,8 @@ public struct ConvolutionKernels: Sendable {
             rows: Int64(g.outputHeight), columns: Int64(g.outputWidth), outputs: Int64(g.outputs),
             segments: Int64(g.kernel[0]), run: Int64(g.kernel[1] * g.channels),
             column_stride: Int64(g.stride[1] * g.channels), row_stride: Int64(g.stride[0]),
-            pitch: Int64(paddedWidth * g.channels), input_rows: Int64(g.height),
-            top: Int64(g.padding[0]))
+            pitch: Int64(paddedWidth * g.channels), input_rows: Int64(g.height + 2 * margin),
+            top: Int64(g.padding[0] - margin))
     }
 
     private var backwardWindow: cfk_window {
@@ -125,19 +131,20 @@ public struct ConvolutionKernels: Sendable {
             top: Int64(g.kernel[0] - 1 - g.padding[0]))
     }
 
-    private mutating func pad(_ x: Tensor, threads: Int) {
+    private mutating func pad(_ x: Tensor, value: Float, threads: Int) {
         guard usesPadded else { return }
         let (g, width, batch) = (geometry, paddedWidth, x.count / geometry.inputCount)
-        padded.resize(to: [batch, g.height, width, g.channels])
+        let (height, margin) = (g.height + 2 * margin, margin)
+        padded.resize(to: [batch, height, width, g.channels])
         withPointers(x, &padded) { x, padded in
             parallel(chunks: batch, threads: threads) { image in
-                for row in image * g.height..<(image + 1) * g.height {
-                    let target = padded + row * width * g.channels
-                    let margin = g.padding[1] * g.channels
-                    let filled = g.width * g.channels
-                    target.update(repeating: 0, count: margin)
-                    (target + margin).update(from: x + row * filled, count: filled)
-                    (target + margin + filled).update(repeating: 0, count: margin)
+                let target = padded + image * height * width * g.channels
+                target.update(repeating: value, count: height * width * g.channels)
+                for row in 0..<g.height {
+                    let position = (row + margin) * width + g.padding[1]
+                    (target + position * g.channels).update(
+                        from: x + (image * g.height + row) * g.width * g.channels,
+                        count: g.width * g.channels)
                 }
             }
         }

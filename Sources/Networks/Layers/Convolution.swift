@@ -30,7 +30,8 @@ public struct Convolution: Layer {
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
         kernels.forward(
-            x[0], weights: weight.effective, bias: bias.effective, into: &y, threads: pass.threads)
+            x[0], weights: weight.effective, bias: bias.effective,
+            paddingValue: pass.paddingValue, into: &y, threads: pass.threads)
     }
 
     public mutating func backward(
@@ -45,6 +46,8 @@ public struct Convolution: Layer {
                 dy, weights: weight.effective, into: &inputGradients[0], threads: pass.threads)
         }
     }
+
+    public func paddingValue(behind value: Float) -> Float { 0 }
 
     public mutating func visitParameters(_ visit: (String, inout Parameter) -> Void) {
         visit("weight", &weight)

@@ -46,6 +46,8 @@ public struct Linear: Layer {
         }
     }
 
+    public func paddingValue(behind value: Float) -> Float { 0 }
+
     public mutating func visitParameters(_ visit: (String, inout Parameter) -> Void) {
         visit("weight", &weight)
         visit("bias", &bias)
