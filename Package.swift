@@ -45,7 +45,7 @@ let package = Package(
         module("Training", ["Networks", "Tensors"]),
         module("Pruning", ["Networks", "Tensors"]),
         module("WeightSharing", ["Networks", "Tensors"]),
-        module("Quantization", ["Networks", "Tensors"]),
+        module("Quantization", ["CFloatKernels", "Networks", "Tensors"]),
         // Level 4
         module(
             "Conversion",
@@ -72,7 +72,12 @@ let package = Package(
         tests("TrainingTests", ["Training", "Networks", "Tensors"]),
         tests("PruningTests", ["Pruning", "Networks", "Tensors"]),
         tests("WeightSharingTests", ["WeightSharing", "Networks", "Tensors"]),
-        tests("QuantizationTests", ["Quantization", "Networks", "Tensors"]),
+        tests(
+            "QuantizationTests",
+            [
+                "Quantization", "Pruning", "WeightSharing", "PackedModel", "Networks", "Tensors",
+                "CFloatKernels",
+            ]),
         tests(
             "PipelineTests",
             [

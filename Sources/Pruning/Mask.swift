@@ -1,0 +1,91 @@
+import Networks
+import Tensors
+
+/// Keeps pruned weights at zero: the effective weight is the weight where the mask is 1, else 0.
+///
+/// It stands last in a parameter's chain.
+public struct Mask: Parametrization, Equatable {
+    public static let kind = "mask"
+
+    /// One byte a weight in the layout of the effective tensor: 1 stays, 0 is pruned.
+    public let bytes: [UInt8]
+    /// Whether pruned weights go on being trained, so that they can come back when the mask is made
+    /// anew: they get the gradient of the zero that stands for them (Guo et al. 2016, arXiv
+    /// 1608.04493, eq. 3; Lin et al. 2020, arXiv 2006.07253).
+    public var regrows: Bool
+
+    public init(bytes: [UInt8], regrows: Bool = false) {
+        precondition(bytes.allSatisfy { $0 <= 1 }, "a mask holds zeros and ones only")
+        self.bytes = bytes
+        self.regrows = regrows
+    }
+
+    public var keptCount: Int { bytes.reduce(0) { $0 + Int($1) } }
+    /// The share of weights that are pruned.
+    public var sparsity: Double {
+        bytes.isEmpty ? 0 : Double(bytes.count - keptCount) / Double(bytes.count)
+    }
+
+    public func apply(to value: Tensor, into effective: inout Tensor) {
+        multiply(value, into: &effective)
+    }
+
+    public func backpropagate(
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+    ) {
+        if regrows {
+            valueGradient = effectiveGradient
+        } else {
+            multiply(effectiveGradient, into: &valueGradient)
+        }
+    }
+
+    /// Sets pruned elements to zero.
+    public func clear(_ weights: inout Tensor) {
+        let unpruned = weights
+        multiply(unpruned, into: &weights)
+    }
+
+    /// A pruned element becomes exactly 0, whatever it was.
+    private func multiply(_ value: Tensor, into result: inout Tensor) {
+        precondition(
+            value.count == bytes.count, "a mask of \(bytes.count) for a tensor \(value.shape)")
+        value.withUnsafeElements { value in
+            bytes.withUnsafeBufferPointer { bytes in
+                result.withUnsafeMutableElements { result in
+                    for i in 0..<bytes.count { result[i] = bytes[i] == 0 ? 0 : value[i] }
+                }
+            }
+        }
+    }
+
+    public var state: SavedState {
+        var state = SavedState(kind: Self.kind)
+        state.numbers = ["regrows": regrows ? 1 : 0]
+        state.bytes = ["mask": bytes]
+        return state
+    }
+
+    public init(state: SavedState) throws {
+        let bytes = try state.bytes("mask")
+        if let wrong = bytes.first(where: { $0 > 1 }) {
+            throw SavedStateError.outOfRange(
+                kind: Self.kind, field: "mask", found: Double(wrong), range: 0...1)
+        }
+        self.init(bytes: bytes, regrows: try state.integer("regrows", in: 0...1) == 1)
+    }
+}
+
+extension Parameter {
+    /// Puts a mask last in the chain, in place of one that is there.
+    ///
+    /// Trained weights that are pruned for good become zero, so that weight decay and momentum of
+    /// weights that count for nothing can not matter either.
+    public mutating func prune(with mask: Mask) {
+        let inner = chain.filter { !($0 is Mask) }
+        // Behind a codebook, which gives every tensor the layer's shape, centroids are trained.
+        let trainsWeights = inner.allSatisfy { $0.effectiveShape(of: []).isEmpty }
+        if trainsWeights && !mask.regrows { mask.clear(&trained.value) }
+        setChain(inner + [mask])
+    }
+}

@@ -1,0 +1,117 @@
+import Networks
+import Tensors
+
+/// Rounds activations to a grid with learned step and offset: LSQ+ (Bhalgat et al. 2020,
+/// arXiv 2004.09576). Training and evaluation compute the same.
+public struct ActivationQuantizer: Layer {
+    public static let kind = "activation-quantizer"
+
+    /// What counts as sharing the step in the gradient scale `1/√(N·p)`.
+    public enum Sharing: Int, Sendable {
+        /// Every element of the batch, as most implementations have it.
+        case elements = 0
+        /// The features of one sample, as in Esser et al. 2020.
+        case features = 1
+    }
+
+    /// 2...8
+    public let bits: Int
+    public let scheme: ActivationScheme
+    /// Whether step and offset are trained. They are not where the grid is known, as for pixels.
+    public let isLearned: Bool
+    public let sharing: Sharing
+    /// `[1]`; what is used is its absolute value.
+    public private(set) var step: Variable
+    /// `[1]`; trained only if the scheme has an offset.
+    public private(set) var offset: Variable
+
+    public init(
+        bits: Int, scheme: ActivationScheme, step: Float = 1, offset: Float = 0,
+        isLearned: Bool = true, sharing: Sharing = .elements
+    ) {
+        precondition((2...8).contains(bits), "an activation has 2 to 8 bits, not \(bits)")
+        precondition(scheme.hasOffset || offset == 0, "\(scheme) has no offset, found \(offset)")
+        self.bits = bits
+        self.scheme = scheme
+        self.isLearned = isLearned
+        self.sharing = sharing
+        self.step = Variable(Tensor(shape: [1], repeating: step), decays: false)
+        self.offset = Variable(Tensor(shape: [1], repeating: offset), decays: false)
+    }
+
+    /// Sets step and offset from the layer's inputs in a few batches.
+    public mutating func calibrate(
+        on samples: [Tensor], initialization: ActivationInitialization = .leastSquares
+    ) {
+        let sample = samples.flatMap(\.elements)
+        let grid = initialization.grid(for: sample, bits: bits, scheme: scheme)
+        step.value[0] = grid.step
+        offset.value[0] = grid.offset
+    }
+
+    /// The grid of the present step and offset.
+    public var grid: UniformGrid {
+        UniformGrid(
+            bits: bits, isSigned: scheme.isSigned, step: step.value[0], offset: offset.value[0])
+    }
+
+    public func outputShape(of inputs: [[Int]]) throws(ShapeError) -> [Int] {
+        guard inputs.count == 1 else {
+            throw .unfit(layer: Self.kind, found: inputs, expected: "one input")
+        }
+        return inputs[0]
+    }
+
+    public func forward(_ inputs: [Tensor], into output: inout Tensor, pass: inout Pass) {
+        grid.fakeQuantize(inputs[0], into: &output, threads: pass.threads)
+    }
+
+    public mutating func backward(
+        _ inputs: [Tensor], output: Tensor, outputGradient: Tensor,
+        into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
+    ) {
+        let (input, grid) = (inputs[0], grid)
+        let sums: (step: Double, offset: Double)
+        if wants[0] {
+            sums = grid.backpropagate(
+                input, resultGradient: outputGradient, into: &inputGradients[0],
+                threads: pass.threads)
+        } else if isLearned {
+            sums = grid.parameterGradients(
+                input, resultGradient: outputGradient, threads: pass.threads)
+        } else {
+            return
+        }
+        let sharers = sharing == .elements ? input.count : input.count / max(input.shape[0], 1)
+        let scale = grid.gradientScale(sharedBy: sharers)
+        step.gradient[0] = step.value.signOfFirst * Float(sums.step) * scale
+        offset.gradient[0] = scheme.hasOffset ? Float(sums.offset) * scale : 0
+    }
+
+    /// `step`, and `offset` where the scheme has one; none if the grid is not learned.
+    public mutating func visitVariables(_ visit: (String, inout Variable) -> Void) {
+        guard isLearned else { return }
+        visit("step", &step)
+        if scheme.hasOffset { visit("offset", &offset) }
+    }
+
+    public var state: SavedState {
+        var state = SavedState(kind: Self.kind)
+        state.numbers = [
+            "bits": Double(bits), "scheme": Double(scheme.rawValue),
+            "isLearned": isLearned ? 1 : 0, "sharing": Double(sharing.rawValue),
+        ]
+        state.tensors = ["step": step.value, "offset": offset.value]
+        return state
+    }
+
+    public init(state: SavedState) throws {
+        let scheme = ActivationScheme(rawValue: try state.integer("scheme", in: 1...4))!
+        self.init(
+            bits: try state.integer("bits", in: 2...8), scheme: scheme,
+            step: try state.scalar("step"),
+            offset: scheme.hasOffset ? try state.scalar("offset") : 0,
+            isLearned: try state.integer("isLearned", in: 0...1) == 1,
+            sharing: Sharing(rawValue: try state.integer("sharing", in: 0...1))!)
+    }
+}

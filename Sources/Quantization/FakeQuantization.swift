@@ -1,0 +1,116 @@
+import CFloatKernels
+import Dispatch
+import Tensors
+
+/// The forward and the backward pass of fake quantization over whole tensors.
+///
+/// On one core of a Xeon with AMX (Sapphire Rapids) with AVX-512: see the figures at the functions.
+extension UniformGrid {
+    /// Elements of a chunk. Sums are made chunk by chunk and added in the order of the chunks, so
+    /// they do not depend on the number of threads.
+    static let chunkSize = 8192
+    /// Fewer elements than this (about 100 µs of work) are not worth waking a second thread.
+    static let parallelThreshold = 1 << 18
+
+    /// Writes `step · code + offset` of each element.
+    public func fakeQuantize(_ values: Tensor, into result: inout Tensor, threads: Int = 1) {
+        precondition(
+            values.shape == result.shape, "values \(values.shape), result \(result.shape)")
+        let (isa, grid) = (cfk_best_isa(), kernelGrid)
+        values.withUnsafeElements { x in
+            result.withUnsafeMutableElements { y in
+                let work = Chunks(count: x.count, threads: threads)
+                nonisolated(unsafe) let (x, y) = (x.baseAddress!, y.baseAddress!)
+                work.forEach { _, start, count in
+                    cfk_fake_quantize(isa, grid, x + start, y + start, Int64(count))
+                }
+            }
+        }
+    }
+
+    /// The straight-through gradients of `fakeQuantize` (Esser et al. 2020, eq. 3 and 5; Bhalgat et
+    /// al. 2020, eq. 4 and 5), unscaled. An element is inside if `lowest < u < highest` for
+    /// `u = (x − offset) / step`; only there it passes its gradient on.
+    ///
+    ///     ∂x̂/∂step   = code − u inside, code outside
+    ///     ∂x̂/∂offset = 0 inside, 1 outside
+    ///
+    /// - Parameter valueGradient: receives the gradient with respect to `values`.
+    /// - Returns: the loss gradients with respect to step and offset.
+    public func backpropagate(
+        _ values: Tensor, resultGradient: Tensor, into valueGradient: inout Tensor, threads: Int = 1
+    ) -> (step: Double, offset: Double) {
+        precondition(
+            values.shape == resultGradient.shape && values.shape == valueGradient.shape,
+            "values \(values.shape), gradients \(resultGradient.shape), \(valueGradient.shape)")
+        return valueGradient.withUnsafeMutableElements { dx in
+            gradients(values, resultGradient, dx.baseAddress, threads)
+        }
+    }
+
+    /// The same without the gradient of the values.
+    public func parameterGradients(
+        _ values: Tensor, resultGradient: Tensor, threads: Int = 1
+    ) -> (step: Double, offset: Double) {
+        precondition(
+            values.shape == resultGradient.shape,
+            "values \(values.shape), gradient \(resultGradient.shape)")
+        return gradients(values, resultGradient, nil, threads)
+    }
+
+    private func gradients(
+        _ values: Tensor, _ resultGradient: Tensor, _ dx: UnsafeMutablePointer<Float>?,
+        _ threads: Int
+    ) -> (step: Double, offset: Double) {
+        let (isa, grid) = (cfk_best_isa(), kernelGrid)
+        let work = Chunks(count: values.count, threads: threads)
+        /// `[chunks, 2]`: the sums for step and offset
+        var sums = [Double](repeating: 0, count: 2 * work.chunkCount)
+        values.withUnsafeElements { x in
+            resultGradient.withUnsafeElements { dy in
+                sums.withUnsafeMutableBufferPointer { sums in
+                    nonisolated(unsafe) let (x, dy, dx, sums) =
+                        (x.baseAddress!, dy.baseAddress!, dx, sums.baseAddress!)
+                    work.forEach { chunk, start, count in
+                        cfk_fake_quantize_gradient(
+                            isa, grid, x + start, dy + start, dx.map { $0 + start }, Int64(count),
+                            sums + 2 * chunk)
+                    }
+                }
+            }
+        }
+        var total = (step: 0.0, offset: 0.0)
+        for chunk in 0..<work.chunkCount {
+            total.step += sums[2 * chunk]
+            total.offset += sums[2 * chunk + 1]
+        }
+        return total
+    }
+}
+
+/// Elements cut into chunks of constant size, and threads that each take a run of chunks.
+private struct Chunks {
+    let count: Int
+    let workers: Int
+    var chunkCount: Int { (count + UniformGrid.chunkSize - 1) / UniformGrid.chunkSize }
+
+    init(count: Int, threads: Int) {
+        self.count = count
+        workers = count < UniformGrid.parallelThreshold ? 1 : max(threads, 1)
+    }
+
+    /// Calls `body` with index, first element and number of elements of each chunk.
+    func forEach(_ body: @Sendable (Int, Int, Int) -> Void) {
+        @Sendable func run(worker: Int) {
+            for chunk in chunkCount * worker / workers..<chunkCount * (worker + 1) / workers {
+                let start = chunk * UniformGrid.chunkSize
+                body(chunk, start, min(UniformGrid.chunkSize, count - start))
+            }
+        }
+        if workers == 1 {
+            run(worker: 0)
+        } else {
+            DispatchQueue.concurrentPerform(iterations: workers, execute: run)
+        }
+    }
+}
