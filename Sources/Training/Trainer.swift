@@ -54,16 +54,21 @@ public struct Trainer: Sendable {
         optimizer = Optimizer(settings.method, weightDecay: settings.weightDecay)
     }
 
+    /// Steps in an epoch over `count` images.
+    public func stepsPerEpoch(count: Int) -> Int {
+        BatchLoader.batches(count: count, size: settings.batchSize)
+    }
+
     public var isDone: Bool { epoch >= settings.epochs }
 
     /// Trains for one epoch.
     /// - Parameters:
     ///   - teacher: gives the logits that a loss with distillation wants.
-    ///   - beforeStep: called with the share of the training that is done, 0..<1, before each step.
+    ///   - beforeStep: called before each step with its number, counted from 0 over all epochs.
     ///   - progress: called a few times a second.
     public mutating func runEpoch(
         on data: LabelledImages, teacher: inout Network?,
-        beforeStep: (Float, inout Network) -> Void = { _, _ in },
+        beforeStep: (Int, inout Network) -> Void = { _, _ in },
         progress: (TrainingProgress) -> Void = { _ in }
     ) {
         let batches = BatchLoader.batches(count: data.count, size: settings.batchSize)
@@ -77,9 +82,9 @@ public struct Trainer: Sendable {
         var gradient = Tensor.empty
         var meter = ProgressMeter(epoch: epoch, settings: settings, batches: batches)
         for index in 0..<batches {
-            let share =
-                Float(epoch * batches + index) / Float(max(1, settings.epochs * batches))
-            beforeStep(share, &network)
+            let step = epoch * batches + index
+            let share = Float(step) / Float(max(1, settings.epochs * batches))
+            beforeStep(step, &network)
             loader.next(&batch)
             let logits = network.forward(batch.images, pass: &pass)
             let loss = settings.loss.evaluate(

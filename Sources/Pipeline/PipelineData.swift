@@ -1,0 +1,39 @@
+import Importing
+import Networks
+import Training
+
+/// The three parts of a pipeline's data set.
+struct PipelineData: Sendable {
+    var train: LabelledImages
+    /// Empty where the pipeline sets none aside.
+    var validation: LabelledImages
+    var test: LabelledImages
+    var classNames: [String]
+    var classCount: Int
+    var normalization: PixelNormalization
+
+    init(_ source: DataSetSource, validationCount: Int) throws {
+        let train = try source.load(.train, validationCount: validationCount)
+        let validation = try source.load(.validation, validationCount: validationCount)
+        let test = try source.load(.test)
+        normalization = PixelNormalization(
+            pixelScale: train.pixelScale,
+            mean: Array(repeating: 0, count: train.channels),
+            deviation: Array(repeating: 1, count: train.channels))
+        classNames = train.classNames
+        classCount = train.classCount
+        self.train = LabelledImages(train, normalization)
+        self.validation = LabelledImages(validation, normalization)
+        self.test = LabelledImages(test, normalization)
+    }
+}
+
+extension LabelledImages {
+    init(_ set: DataSet, _ normalization: PixelNormalization) {
+        self.init(
+            shape: set.imageShape, pixels: set.pixels, labels: set.labels.map { Int($0) },
+            values: (0..<set.channels).map { channel in
+                (0...255).map { normalization.value(of: UInt8($0), channel: channel) }
+            })
+    }
+}

@@ -1,0 +1,145 @@
+import Foundation
+import Networks
+import Yams
+
+/// A pipeline as its file describes it: data, network, and the stages in order.
+public struct PipelineFile: Sendable {
+    public struct Stage: Sendable {
+        /// Unique; starts with the word for its kind, as in `prune` or `prune-2`.
+        public let name: String
+        public let kind: StageKind
+        let settings: StageSettings
+        /// What the settings say, in a form that does not change with comments or layout.
+        let canonical: String
+    }
+
+    struct Data: Sendable {
+        var set: String
+        /// How many of the last training samples are set aside to make choices on.
+        var validationCount: Int
+    }
+
+    public let path: String
+    /// The file's name without its ending.
+    public let name: String
+    /// What it does and whose method it is.
+    public let method: String
+    public let seed: UInt64
+    public let stages: [Stage]
+    let data: Data
+    let architecture: Architecture
+    let dropout: Float
+    let canonicalHead: String
+
+    /// - Parameter seed: in the place of the file's.
+    public init(path: String, seed: UInt64? = nil) throws {
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw PipelineFileError.unreadable(
+                file: path, reason: "no such file, or it can not be read as text")
+        }
+        try self.init(yaml: text, path: path, seed: seed)
+    }
+
+    init(yaml: String, path: String, seed: UInt64? = nil) throws {
+        self.path = path
+        name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        let root = try Setting(yaml: yaml, file: path)
+        let keys = try root.mapping(known: ["method", "seed", "data", "network", "stages"])
+        func required(_ key: String) throws -> Setting {
+            guard let setting = keys[key] else {
+                throw PipelineFileError.missingKey(place: root.place, path: "", key: key)
+            }
+            return setting
+        }
+        method = try required("method").string()
+        self.seed = try seed ?? UInt64(required("seed").integer(in: 0...Int.max))
+        let data = try required("data").mapping(known: ["set", "validation"])
+        self.data = Data(
+            set: try data["set"]?.string() ?? "",
+            validationCount: try data["validation"]?.integer(in: 0...10_000_000) ?? 0)
+        if data["set"] == nil {
+            throw PipelineFileError.missingKey(
+                place: try required("data").place, path: "data", key: "set")
+        }
+        let network = try required("network").mapping(known: ["architecture", "dropout"])
+        guard let architecture = network["architecture"] else {
+            throw PipelineFileError.missingKey(
+                place: try required("network").place, path: "network", key: "architecture")
+        }
+        self.architecture = try architecture.choice(of: Architecture.self)
+        dropout = try network["dropout"]?.number(in: 0...0.99) ?? 0
+        stages = try Self.stages(required("stages"))
+        canonicalHead = try [
+            "seed: \(self.seed)", canonicalText(required("data")),
+            canonicalText(required("network")),
+        ].joined(separator: "\n")
+    }
+
+    private static func stages(_ setting: Setting) throws -> [Stage] {
+        var stages: [Stage] = []
+        for (name, value) in try setting.anyMapping() {
+            let word = String(name.prefix { $0 != "-" })
+            guard let kind = StageKind(rawValue: word), isFileName(name) else {
+                throw PipelineFileError.unknownKey(
+                    place: value.place, path: "stages", key: name,
+                    known: StageKind.allCases.map(\.rawValue))
+            }
+            if stages.isEmpty != (kind == .train) {
+                throw PipelineFileError.wrongOrder(
+                    place: value.place, stage: name,
+                    reason: kind == .train
+                        ? "has to come first" : "needs a network: the first stage has to be 'train'")
+            }
+            if let last = stages.last, last.kind == .encode {
+                throw PipelineFileError.wrongOrder(
+                    place: value.place, stage: name, reason: "comes behind 'encode', which ends it")
+            }
+            if kind == .encode && stages.last?.kind != .quantize {
+                throw PipelineFileError.wrongOrder(
+                    place: value.place, stage: name,
+                    reason: "needs integers: the stage before it has to be 'quantize'")
+            }
+            stages.append(
+                Stage(
+                    name: name, kind: kind, settings: try kind.settings(value),
+                    canonical: canonicalText(value)))
+        }
+        guard !stages.isEmpty else { throw setting.wrong("at least one stage") }
+        return stages
+    }
+
+    private static func isFileName(_ name: String) -> Bool {
+        name.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" }
+    }
+
+    /// What stage `index` depends on: everything up to its own settings.
+    func key(ofStage index: Int) -> String {
+        var text = canonicalHead
+        for stage in stages[...index] { text += "\n\(stage.name): \(stage.canonical)" }
+        return text
+    }
+
+    public func stageIndex(named name: String) throws(PipelineFileError) -> Int {
+        guard let index = stages.firstIndex(where: { $0.name == name }) else {
+            throw .noSuchStage(file: path, found: name, known: stages.map(\.name))
+        }
+        return index
+    }
+}
+
+/// The values of a setting in flow style with sorted keys.
+private func canonicalText(_ setting: Setting) -> String { canonicalText(setting.node) }
+
+private func canonicalText(_ node: Yams.Node) -> String {
+    if let mapping = node.mapping {
+        let entries = mapping.map { "\(canonicalText($0.key)): \(canonicalText($0.value))" }
+        return "{\(entries.sorted().joined(separator: ", "))}"
+    }
+    if let sequence = node.sequence {
+        return "[\(sequence.map(canonicalText).joined(separator: ", "))]"
+    }
+    return node.scalar?.string ?? ""
+}

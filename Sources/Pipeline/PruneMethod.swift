@@ -1,0 +1,97 @@
+import Foundation
+import Networks
+import Pruning
+import Tensors
+
+/// Prunes by magnitude while training, all at once, in steps or gradually.
+struct PruneMethod: StageMethod {
+    let settings: PruneSettings
+
+    func prepare(_ network: Network, _ context: StageContext) throws -> Network {
+        try checkNames(network, context)
+        var network = network
+        // Without training steps there is no step to prune before.
+        if context.steps == 0 { prune(&network, share: 1, isLast: true) }
+        return network
+    }
+
+    func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {
+        let schedule = schedule(context)
+        guard schedule.isUpdate(at: step), let share = schedule.sparsity(at: step) else { return }
+        let next = step + schedule.interval
+        let isLast = schedule.isUpdate(at: next) == false || next >= context.steps
+        prune(&network, share: isLast ? 1 : share, isLast: isLast)
+    }
+
+    /// When the mask is made anew, and with which share of the final sparsity: the paper's schedules
+    /// from 0 to 1, which every layer scales to its own target.
+    private func schedule(_ context: StageContext) -> PruningSchedule {
+        let ramp = max(1, Int(Float(context.steps) * settings.ramp))
+        switch settings.schedule {
+        case .oneShot:
+            return PruningSchedule(sparsities: [1])
+        case .iterative:
+            // The density falls by the same factor each time; `density(_:share:)` takes the power.
+            let shares = (1...settings.steps).map { Double($0) / Double(settings.steps) }
+            return PruningSchedule(sparsities: shares, interval: max(1, ramp / settings.steps))
+        case .cubic:
+            return .cubic(
+                to: 1, interval: settings.interval, count: max(1, ramp / settings.interval))
+        }
+    }
+
+    /// The density at a share of the way from dense to `final`.
+    private func density(_ final: Double, share: Double) -> Double {
+        switch settings.schedule {
+        case .iterative: exp2(share * log2(max(final, 1e-9)))
+        case .oneShot, .cubic: 1 - share * (1 - final)
+        }
+    }
+
+    private func prune(_ network: inout Network, share: Double, isLast: Bool) {
+        let regrows = settings.regrows && !isLast
+        switch settings.criterion {
+        case .density(let densities):
+            network.visitWeights { layer, weight in
+                let density = density(Double(densities[layer]!), share: share)
+                weight.prune(
+                    with: Mask(
+                        pruning: score(weight), toSparsity: 1 - density, regrows: regrows))
+            }
+        case .quality(let qualities):
+            network.visitWeights { layer, weight in
+                weight.prune(
+                    with: Mask(
+                        pruning: score(weight),
+                        belowDeviations: share * Double(qualities[layer]!), skipsZeros: true,
+                        regrows: regrows))
+            }
+        case .globalDensity(let final, let floor):
+            var scores: [Tensor] = []
+            network.visitWeights { scores.append(score($1)) }
+            var masks = Mask.masks(
+                pruning: scores, toGlobalSparsity: 1 - density(Double(final), share: share),
+                minimumDensity: Double(floor), regrows: regrows
+            )[...]
+            network.visitWeights { $1.prune(with: masks.removeFirst()) }
+        }
+    }
+
+    /// What decides: the effective weights, or what has become of the pruned ones meanwhile.
+    private func score(_ weight: Parameter) -> Tensor {
+        settings.regrows && weight.chain.allSatisfy { $0 is Mask }
+            ? weight.trained.value : weight.effective
+    }
+
+    private func checkNames(_ network: Network, _ context: StageContext) throws {
+        let layers = network.weightedLayers
+        switch settings.criterion {
+        case .density(let densities):
+            _ = try densities.resolved(for: layers, key: "density", context)
+        case .quality(let qualities):
+            _ = try qualities.resolved(for: layers, key: "quality", context)
+        case .globalDensity:
+            break
+        }
+    }
+}

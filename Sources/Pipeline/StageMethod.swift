@@ -1,0 +1,106 @@
+import Networks
+import Training
+
+/// What a stage does to a network, around the training that all stages share.
+protocol StageMethod {
+    /// Makes of the network before the stage the one that is trained.
+    func prepare(_ network: Network, _ context: StageContext) throws -> Network
+    /// Called before each training step.
+    func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext)
+    /// Called when training is over.
+    func finish(_ network: inout Network, _ context: StageContext)
+}
+
+extension StageMethod {
+    func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {}
+    func finish(_ network: inout Network, _ context: StageContext) {}
+}
+
+/// What stages are given besides the network.
+struct StageContext {
+    var data: PipelineData
+    var seed: UInt64
+    var threads: Int
+    /// Training steps of the stage, and of one epoch.
+    var steps: Int
+    var stepsPerEpoch: Int
+    /// Where in the pipeline file the stage's settings stand, for errors about layer names.
+    var place: String
+    var stage: String
+}
+
+/// Training as such: the network is what it was.
+struct TrainMethod: StageMethod {
+    func prepare(_ network: Network, _ context: StageContext) -> Network { network }
+}
+
+extension Network {
+    /// The names of the layers that have weights, in order.
+    var weightedLayers: [String] {
+        var (copy, names): (Network, [String]) = (self, [])
+        copy.visitWeights { name, _ in names.append(name) }
+        return names
+    }
+
+    /// Visits the weights, not the biases, by layer name.
+    mutating func visitWeights(_ visit: (String, inout Parameter) -> Void) {
+        visitParameters { name, parameter in
+            guard name.hasSuffix(".weight") else { return }
+            visit(String(name.dropLast(".weight".count)), &parameter)
+        }
+    }
+}
+
+extension PerLayer {
+    /// The value of every layer of a network.
+    /// - Throws: `PipelineError` for a name that is no layer and for a layer without a value.
+    func resolved(
+        for layers: [String], key: String, _ context: StageContext
+    ) throws(PipelineError) -> [String: Value] {
+        for name in values.keys.sorted() where !layers.contains(name) {
+            throw .unknownLayer(
+                file: context.place, stage: context.stage, key: key, found: name, known: layers)
+        }
+        var result: [String: Value] = [:]
+        for layer in layers {
+            guard let value = self[layer] else {
+                throw .layerWithoutValue(
+                    file: context.place, stage: context.stage, key: key, layer: layer)
+            }
+            result[layer] = value
+        }
+        return result
+    }
+}
+
+/// What can go wrong while a pipeline runs.
+public enum PipelineError: Error, Equatable, CustomStringConvertible {
+    case unknownLayer(file: String, stage: String, key: String, found: String, known: [String])
+    case layerWithoutValue(file: String, stage: String, key: String, layer: String)
+    case missingInput(stage: String, path: String, previous: String)
+    case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
+    case missingReport(path: String)
+    case notEncoded(path: String)
+    case noModel(path: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .unknownLayer(let file, let stage, let key, let found, let known):
+            "\(file): stages.\(stage).\(key) names '\(found)', which is no layer with weights; "
+                + "layers: \(known.joined(separator: ", ")) (and default)"
+        case .layerWithoutValue(let file, let stage, let key, let layer):
+            "\(file): stages.\(stage).\(key) has no value for layer '\(layer)' and no default"
+        case .missingInput(let stage, let path, let previous):
+            "stage '\(stage)' reads \(path), which is not there; run stage '\(previous)' first"
+        case .dataDoNotFit(let dataSet, let found, let expected):
+            "\(dataSet) has images of shape \(found), the network reads \(expected) "
+                + "([channels, height, width])"
+        case .missingReport(let path):
+            "no report at \(path); run the pipeline first"
+        case .notEncoded(let path):
+            "\(path) is a checkpoint; expected a .shrink file (made by the stage 'encode')"
+        case .noModel(let path, let reason):
+            "\(path): \(reason)"
+        }
+    }
+}

@@ -1,0 +1,219 @@
+import Quantization
+import Training
+import WeightSharing
+
+/// What one stage of a pipeline does, as its file says.
+enum StageSettings: Sendable {
+    case train(TrainingSettings)
+    case prune(PruneSettings)
+    case share(ShareSettings)
+    case quantize(QuantizeSettings)
+    case encode(EncodeSettings)
+
+    /// The settings of how it trains, or `nil` if it does not.
+    var training: TrainingSettings? {
+        switch self {
+        case .train(let training): training
+        case .prune(let settings): settings.training
+        case .share(let settings): settings.training
+        case .quantize(let settings): settings.training
+        case .encode: nil
+        }
+    }
+}
+
+/// The kinds of stages, by the word that starts their name.
+public enum StageKind: String, CaseIterable, Sendable {
+    case train, prune, share, quantize, encode
+
+    func settings(_ setting: Setting) throws(PipelineFileError) -> StageSettings {
+        switch self {
+        case .train: .train(try TrainingSettings(setting))
+        case .prune: .prune(try PruneSettings(setting))
+        case .share: .share(try ShareSettings(setting))
+        case .quantize: .quantize(try QuantizeSettings(setting))
+        case .encode: .encode(try EncodeSettings(setting))
+        }
+    }
+}
+
+struct PruneSettings: Sendable {
+    enum Criterion: Sendable {
+        /// The share of each layer's weights that stays.
+        case density(PerLayer<Float>)
+        /// The share of all weights that stays, by one threshold, with a least share for each layer.
+        case globalDensity(Float, floor: Float)
+        /// Each layer's threshold in standard deviations of its weights.
+        case quality(PerLayer<Float>)
+    }
+
+    enum Schedule: String, CaseIterable, Sendable {
+        /// All at once, then retraining.
+        case oneShot = "one-shot"
+        /// In a few steps, each followed by retraining (Han et al. 2015).
+        case iterative
+        /// Many small steps, fast at first (Zhu & Gupta 2017).
+        case cubic
+    }
+
+    var criterion: Criterion
+    var schedule: Schedule
+    /// Training steps between two updates of a cubic schedule.
+    var interval: Int
+    /// Updates of an iterative schedule.
+    var steps: Int
+    /// The share of the training over which the density falls.
+    var ramp: Float
+    var regrows: Bool
+    var training: TrainingSettings
+
+    init(_ setting: Setting) throws(PipelineFileError) {
+        let keys = try setting.mapping(known: [
+            "density", "global-density", "floor", "quality", "schedule", "interval", "steps",
+            "ramp", "regrow", "train",
+        ])
+        let criteria = ["density", "global-density", "quality"].filter { keys[$0] != nil }
+        guard criteria.count == 1 else {
+            throw setting.wrong("a mapping with one of density, global-density and quality")
+        }
+        if let density = keys["density"] {
+            criterion = .density(
+                try density.perLayer { s throws(PipelineFileError) in try s.number(in: 0...1) })
+        } else if let global = keys["global-density"] {
+            criterion = .globalDensity(
+                try global.number(in: 0...1), floor: try keys["floor"]?.number(in: 0...1) ?? 0)
+        } else {
+            criterion = .quality(
+                try keys["quality"]!.perLayer { s throws(PipelineFileError) in
+                    try s.number(in: 0...100)
+                })
+        }
+        schedule = try keys["schedule"]?.choice(of: Schedule.self) ?? .oneShot
+        interval = try keys["interval"]?.integer(in: 1...1_000_000) ?? 100
+        steps = try keys["steps"]?.integer(in: 1...1000) ?? 4
+        ramp = try keys["ramp"]?.number(in: 0...1) ?? 0.5
+        regrows = try keys["regrow"]?.boolean() ?? false
+        training = try keys["train"].map { s throws(PipelineFileError) in
+            try TrainingSettings(s)
+        } ?? TrainingSettings(epochs: 0, learningRate: 0)
+    }
+}
+
+struct ShareSettings: Sendable {
+    enum Initialization: String, CaseIterable, Sendable { case linear, density, random }
+
+    var bits: PerLayer<Int>
+    var initialization: Initialization
+    var iterations: Int
+    var training: TrainingSettings
+
+    init(_ setting: Setting) throws(PipelineFileError) {
+        let keys = try setting.mapping(known: ["bits", "initialization", "iterations", "train"])
+        guard let bits = keys["bits"] else {
+            throw .missingKey(place: setting.place, path: setting.path, key: "bits")
+        }
+        self.bits = try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 1...8) }
+        initialization = try keys["initialization"]?.choice(of: Initialization.self) ?? .linear
+        iterations = try keys["iterations"]?.integer(in: 1...10_000) ?? 100
+        training = try keys["train"].map { s throws(PipelineFileError) in
+            try TrainingSettings(s)
+        } ?? TrainingSettings(epochs: 0, learningRate: 0)
+    }
+}
+
+struct QuantizeSettings: Sendable {
+    struct Weights: Sendable {
+        var bits: PerLayer<Int>
+        var initialization: StepInitialization?
+        var isNarrow: Bool
+    }
+
+    struct Activations: Sendable {
+        var bits: PerLayer<Int>
+        var configuration: ActivationScheme
+        var initialization: ActivationInitialization
+    }
+
+    var weights: Weights
+    /// Of what each layer with weights reads; the first layer's input is `input`.
+    var activations: Activations
+    /// Bits of the network's input.
+    var inputBits: Int
+    /// Whether the input's grid is learned, or the one that spans the pixels.
+    var learnsInput: Bool
+    var biasBits: Int
+    /// Images to start the grids of activations from.
+    var calibrationCount: Int
+    var training: TrainingSettings
+
+    init(_ setting: Setting) throws(PipelineFileError) {
+        let keys = try setting.mapping(known: [
+            "weights", "activations", "input", "bias-bits", "calibration", "train",
+        ])
+        guard let weights = keys["weights"], let activations = keys["activations"] else {
+            throw .missingKey(
+                place: setting.place, path: setting.path,
+                key: keys["weights"] == nil ? "weights" : "activations")
+        }
+        self.weights = try Self.weights(weights)
+        self.activations = try Self.activations(activations)
+        let input = try keys["input"]?.mapping(known: ["bits", "learned"]) ?? [:]
+        inputBits = try input["bits"]?.integer(in: 2...8) ?? 8
+        learnsInput = try input["learned"]?.boolean() ?? false
+        biasBits = try keys["bias-bits"]?.integer(in: 2...16) ?? 8
+        calibrationCount = try keys["calibration"]?.integer(in: 1...100_000) ?? 1024
+        training = try keys["train"].map { s throws(PipelineFileError) in
+            try TrainingSettings(s)
+        } ?? TrainingSettings(epochs: 0, learningRate: 0)
+    }
+
+    private static func weights(_ setting: Setting) throws(PipelineFileError) -> Weights {
+        let keys = try setting.mapping(known: ["bits", "initialization", "narrow"])
+        guard let bits = keys["bits"] else {
+            throw .missingKey(place: setting.place, path: setting.path, key: "bits")
+        }
+        return Weights(
+            bits: try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 2...8) },
+            initialization: try keys["initialization"]?.choice(of: StepInitialization.self),
+            isNarrow: try keys["narrow"]?.boolean() ?? false)
+    }
+
+    private static func activations(_ setting: Setting) throws(PipelineFileError) -> Activations {
+        let keys = try setting.mapping(known: ["bits", "configuration", "initialization"])
+        guard let bits = keys["bits"] else {
+            throw .missingKey(place: setting.place, path: setting.path, key: "bits")
+        }
+        let configuration = try keys["configuration"]?.integer(in: 1...4) ?? 1
+        return Activations(
+            bits: try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 2...8) },
+            configuration: ActivationScheme(rawValue: configuration)!,
+            initialization: try keys["initialization"]?.choice(of: ActivationInitialization.self)
+                ?? .leastSquares)
+    }
+}
+
+struct EncodeSettings: Sendable {
+    enum Coding: String, CaseIterable, Sendable {
+        /// Every mode is tried for every tensor, and the smallest one kept.
+        case smallest
+        /// Relative indices with fillers and Huffman codes for both (Han, Mao & Dally 2016).
+        case deepCompression = "deep-compression"
+    }
+
+    enum IndexBits: Int, Sendable { case five = 5, eight = 8 }
+
+    var coding: Coding
+    /// Of a relative index, in the coding of Deep Compression.
+    var indexBits: PerLayer<IndexBits>
+
+    init(_ setting: Setting) throws(PipelineFileError) {
+        let keys = try setting.mapping(known: ["coding", "index-bits"])
+        coding = try keys["coding"]?.choice(of: Coding.self) ?? .smallest
+        indexBits = try keys["index-bits"]?.perLayer { s throws(PipelineFileError) in
+            guard let bits = IndexBits(rawValue: try s.integer(in: 5...8)) else {
+                throw s.wrong("5 or 8")
+            }
+            return bits
+        } ?? PerLayer(fallback: .five, values: [:])
+    }
+}
