@@ -162,7 +162,7 @@ func `a type that is not supported is named`(type: String) {
     (#"{"a":{"dtype":"U8","shape":[9223372036854775808]"#, 28, "a whole number that fits 63 bits"),
     (#"{"a":{"dtype":"U8","shape":["1"]"#, 28, "a whole number that fits 63 bits"),
     (#"{"a":{"dtype":8"#, 14, "'\"'"),
-    (#"{"a":{"size":8"#, 12, "dtype, shape or data_offsets, not 'size'"),
+    (#"{"a":{"size":8"#, 13, "dtype, shape or data_offsets, not 'size'"),
     (#"{"__metadata__":{"k":1}}"#, 21, "'\"'"),
     (#"{"__metadata__":{"k":null}}"#, 21, "'\"'"),
     (#"{"__metadata__":[]}"#, 16, "'{'"),
@@ -195,9 +195,16 @@ func `a header that is no such JSON is an error with its place`(
 
 @Test func `a file that can not be read says why`() {
     let path = temporaryPath("missing")
+    let missing = FileError(operation: .read, path: path, code: ENOENT)
+    #expect(throws: SafetensorsError.unreadable(missing)) { try Safetensors(contentsOf: path) }
     #expect(
-        throws: SafetensorsError.unreadable(file: path, reason: "No such file or directory")
-    ) { try Safetensors(contentsOf: path) }
+        "\(SafetensorsError.unreadable(missing))"
+            == "\(path): can not be read: No such file or directory")
+    let folder = (path as NSString).deletingLastPathComponent
+    #expect(
+        throws: SafetensorsError.unreadable(
+            FileError(operation: .read, path: folder, code: EISDIR))
+    ) { try Safetensors(contentsOf: folder) }
     #expect(FileManager.default.createFile(atPath: path, contents: nil))
     #expect(throws: SafetensorsError.truncated(file: path, found: 0, expected: 8)) {
         try Safetensors(contentsOf: path)
