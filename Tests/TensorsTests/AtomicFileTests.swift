@@ -13,6 +13,7 @@ private func siblings(_ path: String) throws -> [String] {
 
 @Test func `an atomic write replaces the file and leaves nothing beside it`() throws {
     let path = temporaryPath("file")
+    defer { removeFolder(of: path) }
     for bytes in [[1, 2, 3], [], [UInt8](repeating: 7, count: 1 << 20)] as [[UInt8]] {
         try AtomicFile.write(bytes, to: path)
         #expect(content(path) == bytes)
@@ -22,6 +23,7 @@ private func siblings(_ path: String) throws -> [String] {
 
 @Test func `a write that fails midway leaves the old file and nothing beside it`() throws {
     let path = temporaryPath("file")
+    defer { removeFolder(of: path) }
     try AtomicFile.write([1, 2, 3], to: path)
     let failure = FileError(operation: .write, path: path, code: ENOSPC)
     #expect(throws: failure) {
@@ -37,7 +39,10 @@ private func siblings(_ path: String) throws -> [String] {
 }
 
 @Test func `a write to a folder that is not there is an error`() {
-    let path = temporaryPath("missing/file")
+    let folder = temporaryPath("missing")
+    defer { removeFolder(of: folder) }
+    let path = folder + "/file"
+    defer { removeFolder(of: path) }
     #expect(throws: FileError(operation: .create, path: path, code: ENOENT)) {
         try AtomicFile.write([1], to: path)
     }
@@ -48,6 +53,7 @@ private func siblings(_ path: String) throws -> [String] {
 
 @Test func `a write over a folder is an error and leaves nothing beside it`() throws {
     let path = temporaryPath("folder")
+    defer { removeFolder(of: path) }
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     #expect(throws: FileError(operation: .rename, path: path, code: EISDIR)) {
         try AtomicFile.write([1], to: path)

@@ -195,6 +195,7 @@ func `a header that is no such JSON is an error with its place`(
 
 @Test func `a file that can not be read says why`() {
     let path = temporaryPath("missing")
+    defer { removeFolder(of: path) }
     let missing = FileError(operation: .read, path: path, code: ENOENT)
     #expect(throws: SafetensorsError.unreadable(missing)) { try Safetensors(contentsOf: path) }
     #expect(

@@ -2,11 +2,15 @@ import Foundation
 import Tensors
 import Testing
 
-/// A path in a folder of its own.
+/// A path in a folder of its own; `removeFolder(of:)` takes it away again.
 func temporaryPath(_ name: String) -> String {
     let folder = NSTemporaryDirectory() + "shrink-tensors-" + UUID().uuidString
     try! FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     return folder + "/" + name
+}
+
+func removeFolder(of path: String) {
+    try? FileManager.default.removeItem(atPath: (path as NSString).deletingLastPathComponent)
 }
 
 private let goldenPath = URL(fileURLWithPath: #filePath)
@@ -51,6 +55,7 @@ private struct MissingTensor: Error {}
     file.append([], shape: [4, 0], named: "nothing")
     file.append(Tensor(shape: [1, 1], elements: [0x1p-149]), named: "a")
     let path = temporaryPath("model.safetensors")
+    defer { removeFolder(of: path) }
     try file.write(to: path)
     #expect(try Safetensors(contentsOf: path) == file)
     #expect(Array(FileManager.default.contents(atPath: path)!) == file.encoded())
