@@ -42,7 +42,6 @@ private func siblings(_ path: String) throws -> [String] {
     let folder = temporaryPath("missing")
     defer { removeFolder(of: folder) }
     let path = folder + "/file"
-    defer { removeFolder(of: path) }
     #expect(throws: FileError(operation: .create, path: path, code: ENOENT)) {
         try AtomicFile.write([1], to: path)
     }
