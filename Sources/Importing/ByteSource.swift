@@ -13,7 +13,6 @@ final class ByteSource {
     private var chunk: [UInt8] = []
     private var next = 0
     private var inflater: GzipInflater?
-    private var delivered = 0
 
     init(path: String) throws(DataSetError) {
         self.path = path
@@ -45,7 +44,7 @@ final class ByteSource {
             if next == chunk.count { try fill() }
             if chunk.isEmpty {
                 guard inflater.isAtEnd else {
-                    throw .truncatedGzip(file: path, inflated: delivered)
+                    throw .truncatedGzip(file: path, inflated: inflater.produced)
                 }
                 return []
             }
@@ -58,7 +57,6 @@ final class ByteSource {
         if next == chunk.count { try fill() }
         let piece = chunk[next..<min(next + count, chunk.count)]
         next = piece.endIndex
-        delivered += piece.count
         return Array(piece)
     }
 
@@ -66,7 +64,7 @@ final class ByteSource {
         atMost count: Int, with inflater: GzipInflater
     ) throws(DataSetError) -> [UInt8] {
         do {
-            let piece = try [UInt8](unsafeUninitializedCapacity: count) { output, produced in
+            return try [UInt8](unsafeUninitializedCapacity: count) { output, produced in
                 let used = try chunk[next...].withUnsafeBufferPointer {
                     try inflater.inflate(
                         $0, into: UnsafeMutableBufferPointer(rebasing: output[..<count]))
@@ -74,10 +72,8 @@ final class ByteSource {
                 next += used.consumed
                 produced = used.produced
             }
-            delivered += piece.count
-            return piece
         } catch GzipInflater.Failure.damaged(let reason) {
-            throw .corruptGzip(file: path, inflated: delivered, reason: reason)
+            throw .corruptGzip(file: path, inflated: inflater.produced, reason: reason)
         } catch {
             preconditionFailure("an inflater throws nothing else: \(error)")
         }

@@ -10,6 +10,8 @@ final class GzipInflater {
     private let stream: UnsafeMutablePointer<z_stream>
     /// Between two streams, where the input may end.
     private(set) var isAtEnd = false
+    /// Bytes inflated so far, those before a failure included.
+    private(set) var produced = 0
 
     init() {
         stream = .allocate(capacity: 1)
@@ -33,6 +35,7 @@ final class GzipInflater {
         stream.pointee.avail_in = UInt32(input.count)
         stream.pointee.next_out = output.baseAddress
         stream.pointee.avail_out = UInt32(output.count)
+        defer { produced += output.count - Int(stream.pointee.avail_out) }
         while stream.pointee.avail_in > 0 && stream.pointee.avail_out > 0 {
             try step()
         }

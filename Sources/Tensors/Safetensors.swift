@@ -1,5 +1,3 @@
-import Foundation
-
 #if _endian(big)
     #error("safetensors files are little-endian, and numbers are copied here as they stand")
 #endif
@@ -135,16 +133,18 @@ extension Safetensors.Content {
 extension Safetensors {
     /// Reads and checks the file at `path`.
     public init(contentsOf path: String) throws(SafetensorsError) {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+        let mapping = try Self.map(path)
+        self = try mapping.withUnsafeBytes { bytes throws(SafetensorsError) in
+            try Safetensors(reading: bytes, file: path)
+        }
+    }
+
+    private static func map(_ path: String) throws(SafetensorsError) -> SafetensorsMapping {
+        do throws(FileError) {
+            return try SafetensorsMapping(path: path)
         } catch {
-            throw .unreadable(file: path, reason: Self.reason(error))
+            throw .unreadable(error)
         }
-        let result = data.withUnsafeBytes { bytes in
-            Result { () throws(SafetensorsError) in try Safetensors(reading: bytes, file: path) }
-        }
-        self = try result.get()
     }
 
     /// Reads and checks bytes; `file` is what errors call them.
@@ -177,14 +177,6 @@ extension Safetensors {
                 name: record.name,
                 content: Content(copying: range, type: record.type, shape: record.shape))
         }
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        if let underlying, underlying.domain == NSPOSIXErrorDomain {
-            return String(cString: strerror(Int32(underlying.code)))
-        }
-        return error.localizedDescription
     }
 }
 

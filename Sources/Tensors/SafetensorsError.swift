@@ -1,6 +1,6 @@
 /// What a safetensors file can have wrong. Offsets and lengths are in bytes.
 public enum SafetensorsError: Error, Equatable, Sendable {
-    case unreadable(file: String, reason: String)
+    case unreadable(FileError)
     /// The file ends before its header does.
     case truncated(file: String, found: Int, expected: Int)
     case headerTooLong(file: String, found: UInt64, limit: Int)
@@ -20,8 +20,8 @@ public enum SafetensorsError: Error, Equatable, Sendable {
 extension SafetensorsError: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .unreadable(let file, let reason):
-            "\(file): can not be read: \(reason)"
+        case .unreadable(let error):
+            error.description
         case .truncated(let file, let found, let expected):
             "\(file): \(found) bytes, expected at least \(expected)"
         case .headerTooLong(let file, let found, let limit):

@@ -1,0 +1,61 @@
+import Foundation
+import Tensors
+import Testing
+
+private func content(_ path: String) -> [UInt8]? {
+    FileManager.default.contents(atPath: path).map(Array.init)
+}
+
+private func siblings(_ path: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(
+        atPath: (path as NSString).deletingLastPathComponent)
+}
+
+@Test func `an atomic write replaces the file and leaves nothing beside it`() throws {
+    let path = temporaryPath("file")
+    defer { removeFolder(of: path) }
+    for bytes in [[1, 2, 3], [], [UInt8](repeating: 7, count: 1 << 20)] as [[UInt8]] {
+        try AtomicFile.write(bytes, to: path)
+        #expect(content(path) == bytes)
+        #expect(try siblings(path) == ["file"])
+    }
+}
+
+@Test func `a write that fails midway leaves the old file and nothing beside it`() throws {
+    let path = temporaryPath("file")
+    defer { removeFolder(of: path) }
+    try AtomicFile.write([1, 2, 3], to: path)
+    let failure = FileError(operation: .write, path: path, code: ENOSPC)
+    #expect(throws: failure) {
+        try AtomicFile.write(to: path) { file throws(FileError) in
+            try [4, 5].withUnsafeBufferPointer { bytes throws(FileError) in
+                try file.append(UnsafeRawBufferPointer(bytes))
+            }
+            throw failure
+        }
+    }
+    #expect(content(path) == [1, 2, 3])
+    #expect(try siblings(path) == ["file"])
+}
+
+@Test func `a write to a folder that is not there is an error`() {
+    let folder = temporaryPath("missing")
+    defer { removeFolder(of: folder) }
+    let path = folder + "/file"
+    #expect(throws: FileError(operation: .create, path: path, code: ENOENT)) {
+        try AtomicFile.write([1], to: path)
+    }
+    #expect(
+        "\(FileError(operation: .create, path: "a/b", code: ENOENT))"
+            == "a/b: can not be created: No such file or directory")
+}
+
+@Test func `a write over a folder is an error and leaves nothing beside it`() throws {
+    let path = temporaryPath("folder")
+    defer { removeFolder(of: path) }
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    #expect(throws: FileError(operation: .rename, path: path, code: EISDIR)) {
+        try AtomicFile.write([1], to: path)
+    }
+    #expect(try siblings(path) == ["folder"])
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Tensors
+import Testing
+
+/// A path in a folder of its own; `removeFolder(of:)` takes it away again.
+func temporaryPath(_ name: String) -> String {
+    let folder = NSTemporaryDirectory() + "shrink-tensors-" + UUID().uuidString
+    try! FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    return folder + "/" + name
+}
+
+func removeFolder(of path: String) {
+    try? FileManager.default.removeItem(atPath: (path as NSString).deletingLastPathComponent)
+}
+
+private let goldenPath = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("Fixtures/golden/safetensors/small.safetensors").path
+
+/// What Fixtures/golden/safetensors/make.py writes, in the order of the Python package.
+private let golden = Safetensors(
+    metadata: ["graph": "{\"nodes\": [1, 2],\n\t\"name\": \"é\\u0001\"}\u{1}\u{7f}"],
+    tensors: [
+        .init(
+            name: "conv.weight",
+            content: .float32(
+                Tensor(shape: [2, 3, 2], elements: (0..<12).map { Float($0) / 8 - 0.5 }))),
+        .init(
+            name: "edge \"cases\" ä",
+            content: .float32(
+                Tensor(shape: [5], elements: [0, -0.0, 0x1p-149, 3.4028235e38, .infinity]))),
+        .init(name: "empty", content: .float32(Tensor(shape: [0, 3]))),
+        .init(name: "scalar", content: .float32(Tensor(shape: [], elements: [0.25]))),
+        .init(name: "mask", content: .bytes(shape: [3, 3], [1, 0, 255, 7, 128, 2, 0, 0, 9])),
+    ])
+
+@Test func `a file of the Python package is read`() throws {
+    let file = try Safetensors(contentsOf: goldenPath)
+    #expect(file == golden)
+    // Equality takes −0 for 0.
+    guard case .float32(let edges) = file["edge \"cases\" ä"] else { throw MissingTensor() }
+    #expect(edges[1].sign == .minus)
+}
+
+private struct MissingTensor: Error {}
+
+@Test func `the same content gives the bytes of the Python package`() {
+    #expect(golden.encoded() == Array(FileManager.default.contents(atPath: goldenPath)!))
+}
+
+@Test func `what is written is read again, in its order`() throws {
+    var file = Safetensors(metadata: ["b": "2", "a": "1", "": "\u{0}\u{1f}\"\\/\u{8}\u{c}\n\r\t 🙂"])
+    file.append([1, 2, 3], shape: [3], named: "odd bytes first")
+    file.append(Tensor(shape: [2], elements: [1.5, -2]), named: "z\u{1f642}/\\\"")
+    file.append([], shape: [4, 0], named: "nothing")
+    file.append(Tensor(shape: [1, 1], elements: [0x1p-149]), named: "a")
+    let path = temporaryPath("model.safetensors")
+    defer { removeFolder(of: path) }
+    try file.write(to: path)
+    #expect(try Safetensors(contentsOf: path) == file)
+    #expect(Array(FileManager.default.contents(atPath: path)!) == file.encoded())
+    #expect(try Safetensors([UInt8](file.encoded())) == file)
+    #expect(try Safetensors(Safetensors().encoded()) == Safetensors())
+}
+
+@Test(arguments: 0...20)
+func `header and floats are aligned whatever the names' lengths`(length: Int) throws {
+    var file = Safetensors()
+    file.append([7], shape: [1], named: "bytes")
+    file.append(Tensor(shape: [1], elements: [2]), named: String(repeating: "n", count: length))
+    let bytes = file.encoded()
+    let header = Int(bytes[0]) + Int(bytes[1]) << 8
+    #expect(header % 8 == 0)
+    #expect(Array(bytes[(8 + header)...]) == [0, 0, 0, 0x40, 7])
+}
+
+@Test func `the order in which metadata is set does not change the bytes`() {
+    let keys = (0..<50).map { "key \($0)" }
+    let forward = Safetensors(metadata: Dictionary(uniqueKeysWithValues: keys.map { ($0, "v") }))
+    var backward = Safetensors()
+    for key in keys.reversed() { backward.metadata[key] = "v" }
+    #expect(forward.encoded() == backward.encoded())
+}
+
+@Test func `bits of numbers that are not numbers survive`() throws {
+    var file = Safetensors()
+    let value = Float(bitPattern: 0x7fc1_2345)
+    file.append(Tensor(shape: [1], elements: [value]), named: "nan")
+    guard case .float32(let tensor) = try Safetensors(file.encoded())["nan"] else {
+        throw MissingTensor()
+    }
+    #expect(tensor[0].bitPattern == value.bitPattern)
+}
