@@ -1,0 +1,191 @@
+import Foundation
+import Importing
+import Networks
+import Pruning
+import Quantization
+import Tensors
+import Training
+import WeightSharing
+
+extension Vocabulary {
+    /// Everything that a checkpoint of a pipeline may name.
+    public static let pipeline = Vocabulary.standard.adding(
+        layers: [ActivationQuantizer.self],
+        parametrizations: [Mask.self, Codebook.self, WeightQuantizer.self, BiasQuantizer.self])
+}
+
+/// Runs single stages of a pipeline. A stage reads the checkpoint of the one before it and leaves a
+/// checkpoint and a report; a stage that was killed goes on from its last finished epoch.
+public struct PipelineRunner {
+    public let file: PipelineFile
+    public let folder: PipelineFolder
+    let threads: Int
+    let display: ProgressDisplay
+    let source: DataSetSource
+
+    /// Seconds between two writes of a training in the middle.
+    private static let saveInterval = Duration.seconds(10)
+
+    public init(
+        _ file: PipelineFile, folder: PipelineFolder, source: DataSetSource? = nil,
+        threads: Int = ProcessInfo.processInfo.activeProcessorCount,
+        display: ProgressDisplay = ProgressDisplay()
+    ) throws {
+        self.file = file
+        self.folder = folder
+        self.threads = threads
+        self.display = display
+        self.source = try source ?? DataSetSource(named: file.data.set)
+    }
+
+    /// Runs one stage, whether or not its results are there already.
+    @discardableResult
+    public func run(stage name: String) throws -> StageReport {
+        let index = try file.stageIndex(named: name)
+        let stage = file.stages[index]
+        try folder.create(name)
+        let data = try PipelineData(source, validationCount: file.data.validationCount)
+        let report =
+            switch stage.settings {
+            case .encode(let settings): try encode(index, settings, data)
+            default: try train(index, data)
+            }
+        try report.write(to: folder.report(name))
+        try PipelineReport(file, folder: folder).write(to: folder.report)
+        display.say(report.summary(total: file.stages.count, number: index + 1))
+        return report
+    }
+
+    // MARK: Stages that train
+
+    private func train(_ index: Int, _ data: PipelineData) throws -> StageReport {
+        let stage = file.stages[index]
+        let settings = stage.settings.training!
+        let method = Self.method(stage.settings)
+        var work = try resumed(index, settings, data) ?? started(index, settings, method, data)
+        let context = context(index, settings, data)
+        var teacher = try teacher(settings, index)
+        let clock = ContinuousClock()
+        var (begin, lastSave) = (clock.now, clock.now)
+        while !work.trainer.isDone {
+            work.trainer.runEpoch(
+                on: data.train, teacher: &teacher,
+                beforeStep: { method.beforeStep($0, &$1, context) },
+                progress: { display.show(stage.name, $0) })
+            let now = clock.now
+            work.seconds += (now - begin) / .seconds(1)
+            begin = now
+            if now - lastSave > Self.saveInterval && !work.trainer.isDone {
+                try save(work, index)
+                lastSave = now
+            }
+        }
+        method.finish(&work.trainer.network, context)
+        return try finish(work, index, data, since: begin)
+    }
+
+    /// A training and the seconds that went into it, over all runs.
+    private struct Work {
+        var trainer: Trainer
+        var seconds: Double
+    }
+
+    private static func method(_ settings: StageSettings) -> any StageMethod {
+        switch settings {
+        case .train, .encode: TrainMethod()
+        case .prune(let settings): PruneMethod(settings: settings)
+        case .share(let settings): ShareMethod(settings: settings)
+        case .quantize(let settings): QuantizeMethod(settings: settings)
+        }
+    }
+
+    private func context(
+        _ index: Int, _ settings: TrainingSettings, _ data: PipelineData
+    ) -> StageContext {
+        let perEpoch = (data.train.count + settings.batchSize - 1) / settings.batchSize
+        return StageContext(
+            data: data, seed: seed(index), threads: threads, steps: perEpoch * settings.epochs,
+            stepsPerEpoch: perEpoch, place: file.path, stage: file.stages[index].name)
+    }
+
+    /// Each stage draws its own random numbers.
+    private func seed(_ index: Int) -> UInt64 { file.seed &* 1000 &+ UInt64(index) }
+
+    private func started(
+        _ index: Int, _ settings: TrainingSettings, _ method: any StageMethod, _ data: PipelineData
+    ) throws -> Work {
+        let begin = ContinuousClock.now
+        let network = try method.prepare(
+            input(index, data), context(index, settings, data))
+        let trainer = Trainer(network, settings: settings, seed: seed(index), threads: threads)
+        return Work(trainer: trainer, seconds: (ContinuousClock.now - begin) / .seconds(1))
+    }
+
+    /// A training that was killed, if its settings are still those of the file.
+    private func resumed(
+        _ index: Int, _ settings: TrainingSettings, _ data: PipelineData
+    ) throws -> Work? {
+        let path = folder.partial(file.stages[index].name)
+        guard FileManager.default.fileExists(atPath: path),
+            let checkpoint = try? Checkpoint(contentsOf: path, vocabulary: .pipeline),
+            checkpoint.notes["key"] == file.key(ofStage: index)
+        else { return nil }
+        let trainer = checkpoint.trainer(settings: settings, seed: seed(index), threads: threads)
+        display.say("\(file.stages[index].name): goes on behind epoch \(trainer.epoch)")
+        return Work(
+            trainer: trainer, seconds: checkpoint.notes["seconds"].flatMap(Double.init) ?? 0)
+    }
+
+    private func save(_ work: Work, _ index: Int) throws {
+        let notes = ["key": file.key(ofStage: index), "seconds": "\(work.seconds)"]
+        try Checkpoint(work.trainer, notes: notes)
+            .write(to: folder.partial(file.stages[index].name))
+    }
+
+    private func finish(
+        _ work: Work, _ index: Int, _ data: PipelineData, since begin: ContinuousClock.Instant
+    ) throws -> StageReport {
+        let stage = file.stages[index]
+        var network = work.trainer.network
+        let test = network.evaluate(on: data.test, threads: threads)
+        let validation =
+            data.validation.count > 0
+            ? network.evaluate(on: data.validation, threads: threads) : nil
+        let sizes = try NetworkSizes(of: network)
+        try Checkpoint(network, notes: ["key": file.key(ofStage: index)])
+            .write(to: folder.checkpoint(stage.name))
+        try? FileManager.default.removeItem(atPath: folder.partial(stage.name))
+        return StageReport(
+            stage: stage.name, seconds: work.seconds + (ContinuousClock.now - begin) / .seconds(1),
+            accuracy: .init(split: "test", count: test.count, top1: test.top1),
+            validation: validation.map {
+                .init(split: "validation", count: $0.count, top1: $0.top1)
+            },
+            parameters: sizes.parameters, bytes: sizes.bytes, layers: sizes.layers)
+    }
+
+    /// The network that a stage starts from.
+    func input(_ index: Int, _ data: PipelineData) throws -> Network {
+        guard index > 0 else {
+            var generator = SeededGenerator(seed: file.seed, stream: 1 << 32)
+            return try file.architecture.network(
+                inputShape: data.train.inputShape, classes: data.classCount, dropout: file.dropout,
+                using: &generator)
+        }
+        let previous = file.stages[index - 1].name
+        let path = folder.checkpoint(previous)
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw PipelineError.missingInput(
+                stage: file.stages[index].name, path: path, previous: previous)
+        }
+        return try Checkpoint(contentsOf: path, vocabulary: .pipeline).network
+    }
+
+    /// The float network of the first stage, for distillation.
+    private func teacher(_ settings: TrainingSettings, _ index: Int) throws -> Network? {
+        guard settings.loss.distillationWeight > 0, index > 0 else { return nil }
+        return try Checkpoint(
+            contentsOf: folder.checkpoint(file.stages[0].name), vocabulary: .pipeline
+        ).network
+    }
+}
