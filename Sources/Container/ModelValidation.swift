@@ -1,0 +1,156 @@
+import PackedModel
+
+/// Checks that a model is one that can be run: shapes follow from node to node, numbers are in their
+/// ranges, positions and codes are inside. Costs O(nonzeros).
+///
+/// Every model that `Container.read` returns has passed.
+///
+/// - Throws: `outOfRange`, `invalidNumber` or `repeatedLevel`, with the section of a file that the
+///   wrong field would stand in.
+public func validate(_ model: PackedModel) throws(ContainerError) {
+    try validate(model.input)
+    try require(model.nodes.count, in: 1...Limits.nodes, "number of nodes")
+    var shapes = [model.input.shape]
+    var isReal = [false]
+    for (index, node) in model.nodes.enumerated() {
+        let field = "inputs of node \"\(node.name)\""
+        try require(node.inputs.count, in: 1...1, "number of \(field)")
+        try require(node.inputs[0], in: 0...index, field)
+        // A real-valued result can not be read by another node.
+        try require(isReal[node.inputs[0]] ? 1 : 0, in: 0...0, "real values in \(field)")
+        let input = shapes[node.inputs[0]]
+        let layer = try validateOperation(of: node, input: input)
+        let shape = try node.operation.outputShape(input: input, node: node.name)
+        _ = try checkedProduct(
+            shape, limit: Limits.values, "output of node \"\(node.name)\"", .metadata)
+        shapes.append(shape)
+        isReal.append(layer.map { $0.output == nil } ?? false)
+    }
+    if !model.classNames.isEmpty {
+        let outputs = shapes[model.nodes.count].reduce(1, *)
+        try require(model.classNames.count, in: outputs...outputs, "number of class names")
+    }
+}
+
+/// Checks the input's shape and what turns samples into codes.
+private func validate(_ input: PackedInput) throws(ContainerError) {
+    if input.shape.count != 3 {
+        try require(input.shape.count, in: 1...1, "dimensions of the input")
+    }
+    _ = try checkedProduct(input.shape, limit: Limits.values, "input shape", .metadata)
+    try require(input.pixelScale, .finite, "pixel scale")
+    if input.mean.count != 1 {
+        try require(
+            input.mean.count, in: input.shape[0]...input.shape[0], "number of means")
+    }
+    try require(
+        input.deviation.count, in: input.mean.count...input.mean.count, "number of deviations")
+    for mean in input.mean { try require(mean, .finite, "mean") }
+    for deviation in input.deviation { try require(deviation, .nonzero, "deviation") }
+    try validate(input.quantizer, "input")
+}
+
+private func validate(_ quantizer: PackedQuantizer, _ name: String) throws(ContainerError) {
+    try require(quantizer.bits, in: 2...8, "bits of the quantizer of \(name)")
+    try require(quantizer.scale, .positive, "scale of the quantizer of \(name)")
+    try require(quantizer.offset, .finite, "offset of the quantizer of \(name)")
+}
+
+/// Checks the layer of a node, if it has one, and returns it.
+private func validateOperation(
+    of node: PackedNode, input: [Int]
+) throws(ContainerError) -> PackedLayer? {
+    switch node.operation {
+    case .linear(let layer):
+        try validate(layer, window: nil, input: input, name: node.name)
+        return layer
+    case .convolution(let layer, let window):
+        try validate(layer, window: window, input: input, name: node.name)
+        return layer
+    case .maxPooling, .flatten:
+        return nil
+    }
+}
+
+private func validate(
+    _ layer: PackedLayer, window: PackedWindow?, input: [Int], name: String
+) throws(ContainerError) {
+    let shape = layer.weights.shape
+    try require(shape.count, in: 1...4, "dimensions of the weights of node \"\(name)\"")
+    let expected = try PackedOperation.weightShape(
+        outputs: shape[0], window: window, input: input, node: name)
+    try require(
+        shape.count, in: expected.count...expected.count,
+        "dimensions of the weights of node \"\(name)\"")
+    for (found, needed) in zip(shape, expected) {
+        try require(found, in: needed...needed, "weight shape of node \"\(name)\"")
+    }
+    _ = try checkedProduct(
+        shape, limit: Limits.weights, "weight shape of node \"\(name)\"", .metadata)
+
+    let scales = layer.weights.scales
+    if scales.count != 1 {
+        try require(scales.count, in: shape[0]...shape[0], "number of scales of node \"\(name)\"")
+    }
+    let rule: NumberRule = scales.count == 1 && shape[0] > 1 ? .positive : .nonzero
+    for scale in scales { try require(scale, rule, "scale of node \"\(name)\"") }
+    if let output = layer.output { try validate(output, "node \"\(name)\"") }
+    try validate(layer.bias, outputs: shape[0], name)
+    try validate(layer.weights, .tensor(name))
+}
+
+private func validate(
+    _ bias: PackedBias, outputs: Int, _ name: String
+) throws(ContainerError) {
+    try require(bias.bits, in: 2...16, "bias bits of node \"\(name)\"")
+    try require(bias.scale, .positive, "bias scale of node \"\(name)\"")
+    try require(bias.codes.count, in: outputs...outputs, "number of biases of node \"\(name)\"")
+    let largest = 1 << (bias.bits - 1) - 1
+    for code in bias.codes {
+        try require(Int(code), in: -largest...largest, "bias of node \"\(name)\"")
+    }
+}
+
+/// Checks levels, codes and positions.
+private func validate(
+    _ weights: PackedTensor, _ section: FileSection
+) throws(ContainerError) {
+    try require(weights.levels.count, in: 1...256, "number of levels", section)
+    try require(Int(weights.levels[0]), in: 0...0, "level 0", section)
+    try LevelTable.requireDistinct(weights.levels, section)
+    let count = weights.count
+    try require(weights.gaps.count, in: 0...count, "number of nonzeros", section)
+    try require(
+        weights.codes.count, in: weights.gaps.count...weights.gaps.count, "number of codes", section
+    )
+    var free = 0
+    for gap in weights.gaps {
+        free += Int(gap) + 1
+        guard free <= count else {
+            throw .outOfRange(
+                section: section, field: "position", found: free - 1, expected: 0...count - 1)
+        }
+    }
+    let most = weights.levels.count - 1
+    for code in weights.codes where code == 0 || Int(code) > most {
+        throw .outOfRange(
+            section: section, field: "code", found: Int(code), expected: 1...max(most, 1))
+    }
+}
+
+private func require(
+    _ value: Int, in range: ClosedRange<Int>, _ field: @autoclosure () -> String,
+    _ section: FileSection = .metadata
+) throws(ContainerError) {
+    guard range.contains(value) else {
+        throw .outOfRange(section: section, field: field(), found: value, expected: range)
+    }
+}
+
+private func require(
+    _ value: Float, _ rule: NumberRule, _ field: @autoclosure () -> String
+) throws(ContainerError) {
+    guard rule.allows(value) else {
+        throw .invalidNumber(section: .metadata, field: field(), found: value, expected: rule)
+    }
+}

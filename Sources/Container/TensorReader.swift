@@ -1,0 +1,226 @@
+/// What stands in the body of a tensor section.
+struct TensorBody {
+    var coding: TensorCoding
+    var levels: [Int8]
+    var weights: ScannedWeights
+    /// The bits of the body without those that fill up its last byte.
+    var bits: Int
+}
+
+/// Reads the body of a tensor section.
+struct TensorReader {
+    private var reader: BitReader
+    private let order: ScanOrder
+    private let outputs: Int
+    private let inner: Int
+
+    private var count: Int { outputs * inner }
+
+    init(_ reader: BitReader, order: ScanOrder, outputs: Int, inner: Int) {
+        self.reader = reader
+        self.order = order
+        self.outputs = outputs
+        self.inner = inner
+    }
+
+    /// - Parameter number: of the coding mode.
+    mutating func read(
+        number: Int, budget: inout MemoryBudget
+    ) throws(ContainerError) -> TensorBody {
+        let levels = try LevelTable.read(&reader)
+        if number == 0 { return try readRaw(levels, &budget) }
+        let symbols = levels.count - 1
+        let nonzeros = try reader.field(
+            "number of nonzeros", width(count), in: 0...(symbols == 0 ? 0 : count))
+        guard nonzeros > 0 else {
+            let bits = reader.position
+            try reader.finish("number of nonzeros")
+            return body(.packed(gapBits: 0), levels, Entries(capacity: 0, within: count), bits)
+        }
+        let coding = try TensorCoding.readTables(
+            number: number, count: count, symbols: symbols, from: &reader, budget: &budget)
+        try budget.charge(5 * nonzeros, reader.section, "weights")
+        var entries = Entries(capacity: nonzeros, within: count)
+        readEntries(coding, symbols, nonzeros, &entries)
+        try reader.require(0, "weights")
+        try entries.check(symbols, reader.section)
+        let bits = reader.position
+        try reader.finish("weights")
+        return body(coding, levels, entries, bits)
+    }
+
+    private func body(
+        _ coding: TensorCoding, _ levels: [Int8], _ entries: Entries, _ bits: Int
+    ) -> TensorBody {
+        let weights = ScannedWeights(
+            order: order, outputs: outputs, inner: inner, gaps: entries.gaps, codes: entries.codes)
+        return TensorBody(coding: coding, levels: levels, weights: weights, bits: bits)
+    }
+
+    /// A code for every weight.
+    private mutating func readRaw(
+        _ levels: [Int8], _ budget: inout MemoryBudget
+    ) throws(ContainerError) -> TensorBody {
+        let bits = width(levels.count - 1)
+        try reader.require(bits * count, "weights")
+        var counting = reader
+        var nonzeros = 0
+        for _ in 0..<(bits == 0 ? 0 : count) where counting.take(bits) != 0 { nonzeros += 1 }
+        try budget.charge(5 * nonzeros, reader.section, "weights")
+
+        var entries = Entries(capacity: nonzeros, within: count)
+        var gap = 0
+        for _ in 0..<(bits == 0 ? 0 : count) {
+            let code = reader.take(bits)
+            if code == 0 {
+                gap += 1
+            } else {
+                _ = entries.append(gap, code)
+                gap = 0
+            }
+        }
+        try entries.check(levels.count - 1, reader.section)
+        let position = reader.position
+        try reader.finish("weights")
+        return body(.raw, levels, entries, position)
+    }
+
+    /// Reads until there are `nonzeros` entries or a position lies outside.
+    private mutating func readEntries(
+        _ coding: TensorCoding, _ symbols: Int, _ nonzeros: Int, _ entries: inout Entries
+    ) {
+        switch coding {
+        case .raw:
+            break
+        case .packed(let gapBits):
+            let codeBits = width(symbols - 1)
+            for _ in 0..<nonzeros {
+                let gap = reader.take(gapBits)
+                guard entries.append(gap, reader.take(codeBits) + 1) else { return }
+            }
+        case .relativeIndex(let bits, let gaps, let codes):
+            readRelative(bits, PrefixDecoder(gaps), PrefixDecoder(codes), nonzeros, &entries)
+        case .gapClasses(let scheme, let gaps, let codes):
+            let gapDecoder = PrefixDecoder(gaps)
+            let codeDecoder = PrefixDecoder(codes)
+            let parts = scheme.parts(count)
+            for _ in 0..<nonzeros {
+                let part = parts[gapDecoder.read(&reader)]
+                let gap = part.first &+ reader.take(part.extraBits)
+                guard entries.append(gap, codeDecoder.read(&reader) &+ 1) else { return }
+            }
+        case .joint(let scheme, let pairs):
+            readJoint(scheme, PrefixDecoder(pairs), symbols, nonzeros, &entries)
+        case .rice(let gapParameter, let codeParameter):
+            let codeBits = width(symbols - 1)
+            for _ in 0..<nonzeros {
+                let gap = reader.takeRice(gapParameter)
+                let code = codeParameter.map { reader.takeRice($0) } ?? reader.take(codeBits)
+                guard entries.append(gap, min(code, 255) + 1) else { return }
+            }
+        }
+    }
+
+    private mutating func readJoint(
+        _ scheme: GapScheme, _ decoder: PrefixDecoder, _ symbols: Int, _ nonzeros: Int,
+        _ entries: inout Entries
+    ) {
+        let parts = scheme.parts(count)
+        let pairs = parts.indices.flatMap { index in
+            (1...symbols).map { code in
+                UInt64(parts[index].first) << 16 | UInt64(parts[index].extraBits) << 8
+                    | UInt64(code)
+            }
+        }
+        for _ in 0..<nonzeros {
+            let pair = pairs[decoder.read(&reader)]
+            let extra = reader.take(Int(truncatingIfNeeded: (pair &>> 8) & 0xFF))
+            let gap = Int(truncatingIfNeeded: pair &>> 16) &+ extra
+            guard entries.append(gap, Int(truncatingIfNeeded: pair & 0xFF)) else { return }
+        }
+    }
+
+    /// A filler, code 0, makes the gap longer and has to have the largest gap itself.
+    private mutating func readRelative(
+        _ bits: Int, _ gaps: PrefixDecoder, _ codes: PrefixDecoder, _ nonzeros: Int,
+        _ entries: inout Entries
+    ) {
+        let largest = 1 << bits - 1
+        var filled = 0
+        while entries.gaps.count < nonzeros {
+            let gap = gaps.read(&reader)
+            let code = codes.read(&reader)
+            if code > 0 {
+                guard entries.append(filled + gap, code) else { return }
+                filled = 0
+            } else {
+                filled += largest + 1
+                guard entries.allowsFiller(gap == largest, filled) else { return }
+            }
+        }
+    }
+}
+
+/// Nonzeros as they are read, with the checks that cost nothing beside decoding.
+private struct Entries {
+    private(set) var gaps: [UInt32] = []
+    private(set) var codes: [UInt8] = []
+    /// The position behind the last nonzero.
+    private var next = 0
+    private let count: Int
+    private var largestCode = 0
+    /// The first position outside of the tensor that was met.
+    private var outside: Int?
+    private var hasShortFiller = false
+
+    init(capacity: Int, within count: Int) {
+        self.count = count
+        gaps.reserveCapacity(capacity)
+        codes.reserveCapacity(capacity)
+    }
+
+    /// Adds a nonzero, or returns `false` if it lies outside of the tensor. `gap` is below 2^63 − 2^31.
+    @inline(__always)
+    mutating func append(_ gap: Int, _ code: Int) -> Bool {
+        let position = next &+ gap
+        guard position < count else {
+            outside = position
+            return false
+        }
+        gaps.append(UInt32(truncatingIfNeeded: gap))
+        codes.append(UInt8(truncatingIfNeeded: code))
+        largestCode = max(largestCode, code)
+        next = position &+ 1
+        return true
+    }
+
+    /// Whether a filler may stand here that makes `filled` zeros since the last nonzero.
+    mutating func allowsFiller(_ isFull: Bool, _ filled: Int) -> Bool {
+        hasShortFiller = !isFull
+        if next + filled >= count { outside = next + filled }
+        return isFull && outside == nil
+    }
+
+    func check(_ symbols: Int, _ section: FileSection) throws(ContainerError) {
+        if hasShortFiller {
+            throw .outOfRange(
+                section: section, field: "gap of a filler below the largest", found: 1,
+                expected: 0...0)
+        }
+        if let outside {
+            throw .outOfRange(
+                section: section, field: "position", found: outside, expected: 0...count - 1)
+        }
+        guard largestCode <= symbols else {
+            throw .outOfRange(
+                section: section, field: "code", found: largestCode, expected: 0...symbols)
+        }
+    }
+}
+
+extension GapScheme {
+    /// The smallest gap and the number of extra bits of each class.
+    fileprivate func parts(_ count: Int) -> [(first: Int, extraBits: Int)] {
+        (0..<classes(count)).map { (first($0), extraBits($0)) }
+    }
+}
