@@ -96,7 +96,7 @@ public struct StageReport: Codable, Sendable, Equatable {
     /// The most memory that this process has had, in bytes.
     static var peakMemory: Int {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return Int(usage.ru_maxrss) * 1024
     }
 }

@@ -1,0 +1,62 @@
+import Networks
+import PackedModel
+import Quantization
+import Tensors
+import WeightSharing
+
+extension PackedTensor {
+    /// The integer weights of a quantized parameter.
+    ///
+    /// Its levels are zero and those multiples of the step that occur, ascending.
+    /// - Throws: `ConversionError.notQuantized` without a weight quantizer.
+    public init(_ weight: Parameter, layer: String) throws(ConversionError) {
+        guard let quantizer = weight.parametrization(WeightQuantizer.self) else {
+            throw .notQuantized(layer: layer, what: "weights")
+        }
+        let step = quantizer.grid.step
+        let layout = OutputMajor(weight.effective.shape)
+        let integers = layout.array(
+            weight.effective.elements.map { Int8(($0 / step).rounded(.toNearestOrEven)) })
+        self.init(shape: layout.shape, integers: integers, scale: step)
+    }
+
+    init(shape: [Int], integers: [Int8], scale: Float) {
+        var occurs = [Bool](repeating: false, count: 256)
+        for integer in integers { occurs[Int(integer) + 128] = true }
+        occurs[128] = false
+        let levels: [Int8] = [0] + (-128...127).filter { occurs[$0 + 128] }.map { Int8($0) }
+        var codeOfLevel = [UInt8](repeating: 0, count: 256)
+        for (code, level) in levels.enumerated() { codeOfLevel[Int(level) + 128] = UInt8(code) }
+        self.init(shape: shape, levels: levels, gaps: [], codes: [], scales: [scale])
+        append(integers.map { codeOfLevel[Int($0) + 128] })
+    }
+
+    /// Positions and codes only, to measure what a network that has no integers yet would take:
+    /// levels stand for themselves, as many as the codebook has centroids.
+    public init(measuring weight: Parameter) {
+        let layout = OutputMajor(weight.effective.shape)
+        if let codebook = weight.parametrization(Codebook.self) {
+            let centroids = weight.trained.value.count
+            let levels = [0] + (-128...127).filter { $0 != 0 }.prefix(centroids).map { Int8($0) }
+            self.init(shape: layout.shape, levels: levels, gaps: [], codes: [], scales: [1])
+            append(layout.array(codebook.codes))
+        } else {
+            self.init(shape: layout.shape, levels: [0, 1], gaps: [], codes: [], scales: [1])
+            append(layout.array(weight.effective.elements.map { $0 == 0 ? 0 : 1 }))
+        }
+    }
+
+    /// Appends the nonzeros among the codes of all weights.
+    private mutating func append(_ allCodes: [UInt8]) {
+        var gap: UInt32 = 0
+        for code in allCodes {
+            if code == 0 {
+                gap += 1
+            } else {
+                gaps.append(gap)
+                codes.append(code)
+                gap = 0
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Container
+import Conversion
+import Networks
+import PackedModel
+import Quantization
+import Tensors
+import WeightSharing
+
+/// What a network would take on disk if it were encoded now, before it has all its quantizers.
+///
+/// Positions and codes are coded as the container would; where weights or centroids are still floats,
+/// each counts 4 bytes, and so does each bias. Names and shapes count as in the file.
+struct NetworkSizes {
+    private(set) var parameters = StageReport.Parameters(total: 0, nonzero: 0)
+    private(set) var bytes = StageReport.Bytes(float32: 0, stored: 0)
+    private(set) var layers: [StageReport.Layer] = []
+
+    init(of network: Network) throws {
+        var network = network
+        network.updateEffective()
+        var tensors: [(name: String, weight: Parameter)] = []
+        network.visitParameters { name, parameter in
+            parameters.total += parameter.effective.count
+            parameters.nonzero += parameter.effective.elements.count { $0 != 0 }
+            if let layer = name.removing(suffix: ".weight") {
+                tensors.append((layer, parameter))
+            } else {
+                // Biases: floats, or codes of a quantizer with its scale.
+                let bits = parameter.parametrization(BiasQuantizer.self)?.bits ?? 32
+                bytes.stored += (parameter.effective.count * bits + 7) / 8
+            }
+        }
+        for (name, weight) in tensors {
+            let layer = try Self.measure(name, weight)
+            layers.append(layer)
+            bytes.stored += layer.bytes
+        }
+        bytes.float32 = 4 * parameters.total
+    }
+
+    private static func measure(_ name: String, _ weight: Parameter) throws -> StageReport.Layer {
+        let quantized = weight.parametrization(WeightQuantizer.self)
+        let codebook = weight.parametrization(Codebook.self)
+        let tensor =
+            try quantized == nil
+            ? PackedTensor(measuring: weight) : PackedTensor(weight, layer: name)
+        let nonzero = tensor.gaps.count
+        let summary = try Container.measure(tensor, named: name)
+        // Floats that the codes stand for.
+        let floats = quantized != nil ? 0 : codebook != nil ? weight.trained.value.count : nonzero
+        let isDense = quantized == nil && codebook == nil && nonzero == tensor.count
+        var layer = StageReport.Layer(
+            name: name, shape: tensor.shape, weights: tensor.count, nonzero: nonzero,
+            weightBits: quantized?.bits ?? codebook.map { _ in bits(of: floats) } ?? 32,
+            bytes: isDense ? 4 * tensor.count : summary.bytes + 4 * floats)
+        if quantized != nil || codebook != nil {
+            layer.entropyBoundBytes = summary.entropyBoundBytes
+        }
+        return layer
+    }
+
+    /// The width of codes for a number of centroids and zero.
+    private static func bits(of centroids: Int) -> Int {
+        Int.bitWidth - centroids.leadingZeroBitCount
+    }
+}
+
+extension Container {
+    /// The section of one tensor alone.
+    static func measure(_ tensor: PackedTensor, named name: String) throws -> TensorSummary {
+        let inputs = tensor.count / tensor.shape[0]
+        var flat = tensor
+        flat.shape = [tensor.shape[0], inputs]
+        let layer = PackedLayer(
+            weights: flat,
+            bias: PackedBias(
+                bits: 2, scale: 1, codes: [Int16](repeating: 0, count: tensor.shape[0])),
+            activation: .identity, output: nil)
+        let model = PackedModel(
+            name: name,
+            input: PackedInput(
+                shape: [inputs], pixelScale: 1, mean: [0], deviation: [1],
+                quantizer: PackedQuantizer(bits: 8, isSigned: false, scale: 1, offset: 0)),
+            nodes: [PackedNode(name: name, inputs: [0], operation: .linear(layer))])
+        return try Container.write(model).summary.tensors[0]
+    }
+}
