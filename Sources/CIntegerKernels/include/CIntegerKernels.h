@@ -8,8 +8,8 @@
 ///
 /// Memory every kernel may rely on
 ///   - Packed weights start at a multiple of 64 bytes.
-/// - Activations may be read (never written) up to CIK_OVERREAD bytes behind their end. What stands
-///     there changes no result that is used.
+///   - Activations may be read (never written) up to CIK_OVERREAD bytes behind their end. What
+///     stands there changes no result that is used.
 ///   - Rows of accumulators are written in whole tiles of CIK_TILE, so they are that much longer.
 /// Kernels trust their arguments: the planner has checked every size and offset.
 ///
@@ -60,8 +60,7 @@ typedef struct {
 } cik_spmv_weights;
 
 /// Dense weights for one vector of activations: `[outputs, stride]`, row-major; `stride` is the
-/// number of
-/// inputs rounded up to a multiple of 64, the columns in between are 0.
+/// number of inputs rounded up to a multiple of 64, the columns in between are 0.
 typedef struct {
     size_t outputs;
     size_t stride;
@@ -86,14 +85,12 @@ typedef struct {
     /// The largest byte of an activation, 3...255.
     int32_t highest;
     /// The largest magnitude of an accumulator, partial sums included. Up to 32767 a variant may
-    /// use
-    /// accumulators of 16 bits.
+    /// use accumulators of 16 bits.
     int32_t bound;
 } cik_spmm_weights;
 
 /// Dense weights for planes of activations: `[outputs, stride]`, row-major; `stride` is the number
-/// of
-/// terms rounded up to a multiple of 4, weights in between are 0 and their offset is 0.
+/// of terms rounded up to a multiple of 4, weights in between are 0 and their offset is 0.
 typedef struct {
     size_t stride;
     const int8_t *weights;
@@ -113,8 +110,7 @@ typedef struct {
 /// 1)`.
 ///
 /// It rounds to nearest, ties up. The planner keeps the sum below 2^63 in magnitude. `>>` of a
-/// negative
-/// number is arithmetic in every compiler that this package builds with.
+/// negative number is arithmetic in every compiler that this package builds with.
 static inline int32_t cik_requantize(
     int32_t accumulator, int32_t multiplier, int64_t constant, cik_rounding rounding) {
     int64_t half = (int64_t)1 << (rounding.shift - 1);
@@ -124,8 +120,7 @@ static inline int32_t cik_requantize(
 }
 
 /// How a convolution wants its input: a border of `fill`, and one plane for each phase of the
-/// stride, so
-/// that every tap of the kernel is a fixed offset.
+/// stride, so that every tap of the kernel is a fixed offset.
 ///
 /// Place (y, x) of the bordered plane of channel c is found at
 ///
@@ -187,9 +182,8 @@ typedef struct {
     void (*u8_s8_gemv)(const cik_gemv_weights *weights, const uint8_t *x, int32_t *acc);
 
     /// acc `[outputs, acc_stride]`, of which the first `length` are used: the sums of `outputs`
-    /// outputs from
-    /// `first` on, at `length` bytes from x on. `acc_stride` is a multiple of CIK_TILE, at least
-    /// `length`.
+    /// outputs from `first` on, at `length` bytes from x on. `acc_stride` is a multiple of
+    /// CIK_TILE, at least `length`.
     void (*u8_s8_spmm)(
         const cik_spmm_weights *weights, size_t first, size_t outputs, const uint8_t *x,
         size_t lanes, size_t length, int32_t *acc, size_t acc_stride);
