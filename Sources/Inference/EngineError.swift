@@ -16,7 +16,7 @@ public enum EngineError: Error, Equatable {
     /// A number outside what the model format allows.
     case value(Place, of: String, found: Double)
     case weightPosition(Place, found: Int, count: Int)
-    case window(Place, PackedWindowSizes)
+    case window(Place, WindowSizes)
     /// A real-valued result in the middle of the network, or a quantized one at its end.
     case output(Place, isQuantized: Bool)
     /// An accumulator of 32 bits could overflow.
@@ -27,8 +27,15 @@ public enum EngineError: Error, Equatable {
     case threads(found: Int)
 
     /// Sizes of a window that does not fit: one pair `[vertical, horizontal]` each.
-    public struct PackedWindowSizes: Sendable, Equatable {
+    public struct WindowSizes: Sendable, Equatable {
         public var kernel, stride, padding, input: [Int]
+
+        public init(kernel: [Int], stride: [Int], padding: [Int], input: [Int]) {
+            self.kernel = kernel
+            self.stride = stride
+            self.padding = padding
+            self.input = input
+        }
     }
 }
 

@@ -36,7 +36,8 @@ func expectEqual(
 }
 
 @Suite struct EngineTests {
-    static let edges = Array(0...40) + [63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 769]
+    static let edges =
+        Array(0...40) + [63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 769]
 
     @Test(arguments: variants)
     func `a fully connected layer equals the interpreter for every number of inputs and outputs`(
@@ -101,7 +102,8 @@ func expectEqual(
                         recipe: LayerRecipe(isPerChannel: isSigned, relu: padding == 1),
                         output: PackedQuantizer(bits: 4, isSigned: true, scale: 0.5, offset: 0.1),
                         using: &random)
-                    let outputs = 3 * ((height + 2 * padding - kernel) / stride[0] + 1)
+                    let outputs =
+                        3 * ((height + 2 * padding - kernel) / stride[0] + 1)
                         * ((width + 2 * padding - kernel) / stride[1] + 1)
                     let model = chain(
                         [2, height, width], quantizer(bits: 5, isSigned: isSigned, offset: 0.02),
@@ -122,7 +124,8 @@ func expectEqual(
             for stride in [[1, 1], [2, 2], [3, 2]] {
                 for (height, width) in [(3, 3), (5, 7), (6, 4), (9, 8)] {
                     let window = PackedWindow(kernel: kernel, stride: stride)
-                    let outputs = 2 * ((height - kernel[0]) / stride[0] + 1)
+                    let outputs =
+                        2 * ((height - kernel[0]) / stride[0] + 1)
                         * ((width - kernel[1]) / stride[1] + 1)
                     let model = chain(
                         [2, height, width], quantizer(bits: 8, isSigned: true),
@@ -152,7 +155,8 @@ func expectEqual(
             [
                 .convolution(convolution, window),
                 .maxPooling(PackedWindow(kernel: [2, 2], stride: [2, 2])),
-                .convolution(real, PackedWindow(kernel: [3, 3], stride: [2, 2], padding: [1, 1])),
+                .convolution(
+                    real, PackedWindow(kernel: [3, 3], stride: [2, 2], padding: [1, 1])),
             ])
         for count in [1, 16] { try expectEqual(model, options, count: count, seed: 4, "bands") }
     }
@@ -168,8 +172,10 @@ func expectEqual(
         }
         var model = chain(
             [30], quantizer(bits: 4, isSigned: false),
-            [layer([40, 30], small), layer([50, 40], small), layer([60, 40], small),
-             layer([9, 40], nil)])
+            [
+                layer([40, 30], small), layer([50, 40], small), layer([60, 40], small),
+                layer([9, 40], nil),
+            ])
         model.nodes[2].inputs = [1]
         model.nodes[3].inputs = [1]
         for options in variants {
@@ -195,7 +201,9 @@ func expectEqual(
         let most = 700
         let pixels = random.pixels(most * 144)
         let one = try Engine(model)
-        let single = (0..<most).flatMap { one.logits(pixels: Array(pixels[$0 * 144..<($0 + 1) * 144])) }
+        let single = (0..<most).flatMap {
+            one.logits(pixels: Array(pixels[$0 * 144..<($0 + 1) * 144]))
+        }
         for threads in [1, 2, 3] {
             let engine = try Engine(model, options: EngineOptions(threads: threads))
             for count in [0, 1, 2, 15, 16, 17, 63, 64, 65, 79, 80, 81, 128, 700] {
@@ -219,7 +227,9 @@ func expectEqual(
         }
     }
 
-    @Test func `raw samples give the logits of the same pixels, and what is no number is zero`() throws {
+    @Test func `raw samples give the logits of the same pixels, and what is no number is zero`()
+        throws
+    {
         var random = SplitMix(15)
         let layer = randomLayer(shape: [5, 48], recipe: LayerRecipe(), output: nil, using: &random)
         let model = chain([3, 4, 4], quantizer(bits: 7, isSigned: true), [.linear(layer)])

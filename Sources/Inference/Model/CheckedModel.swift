@@ -129,7 +129,7 @@ extension CheckedModel {
         var isSmall = sizes.contains(shape.count)
         for size in shape where isSmall {
             isSmall = size > 0 && size <= mostValues / count
-            count *= max(size, 1)
+            if isSmall { count *= size }
         }
         guard isSmall else { throw .shape(place, found: shape, sizes: sizes) }
     }

@@ -23,7 +23,9 @@ struct PackedWeights: Sendable {
         let input = checked.input(of: index).quantizer!
         bound = try accumulatorBound(of: weights, reading: input, at: place)
         epilogue = try Epilogue(layer, weights: weights, input: input, at: place)
-        if case .linear = node.operation { vector = VectorWeights(weights, costs: costs, preference: preference) }
+        if case .linear = node.operation {
+            vector = VectorWeights(weights, costs: costs, preference: preference)
+        }
         if let geometry {
             planar = PlanarWeights(
                 weights, offsets: geometry.offsets, highest: input.highest - input.lowest,
