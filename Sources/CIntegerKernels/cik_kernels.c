@@ -11,12 +11,12 @@ static const cik_kernel_set cik_kernels[] = {
         .supported = always,
         .costs =
             {
-                .spmv_slot = 0.8,
-                .gemv_weight = 0.1,
-                .spmm_narrow_term = 4,
-                .spmm_wide_term = 8,
-                .spmm_group = 16,
-                .gemm_term = 16,
+                .spmv_slot = 0.4,
+                .gemv_weight = 0.2,
+                .spmm_narrow_term = 1.2,
+                .spmm_wide_term = 2.2,
+                .spmm_group = 9,
+                .gemm_term = 10,
                 .requantize = 1.5,
             },
         .u8_c4_spmv = u8_c4_spmv__scalar,

@@ -1,31 +1,33 @@
 /// Where every buffer of a run lives in one arena: buffers that are never in use together may share bytes.
-struct ArenaLayout: Sendable {
-    struct Buffer: Sendable {
-        var byteCount: Int
+package struct ArenaLayout: Sendable {
+    package struct Buffer: Sendable {
+        package var byteCount: Int
         /// The first and the last step that use it.
-        var steps: ClosedRange<Int>
-        var offset = 0
+        package var steps: ClosedRange<Int>
+        package var offset = 0
     }
 
-    private(set) var buffers: [Buffer] = []
+    package private(set) var buffers: [Buffer] = []
+
+    package init() {}
 
     /// Bytes of the arena without the over-read behind it.
-    var byteCount: Int { buffers.map { $0.offset + $0.byteCount }.max() ?? 0 }
+    package var byteCount: Int { buffers.map { $0.offset + $0.byteCount }.max() ?? 0 }
 
     /// Adds a buffer and returns its number.
-    mutating func add(byteCount: Int, at step: Int) -> Int {
+    package mutating func add(byteCount: Int, at step: Int) -> Int {
         buffers.append(Buffer(byteCount: roundedUp(byteCount, to: 64), steps: step...step))
         return buffers.count - 1
     }
 
     /// Keeps a buffer alive until `step`.
-    mutating func extend(_ buffer: Int, to step: Int) {
+    package mutating func extend(_ buffer: Int, to step: Int) {
         let steps = buffers[buffer].steps
         buffers[buffer].steps = steps.lowerBound...max(steps.upperBound, step)
     }
 
     /// Gives every buffer, large ones first, the lowest offset at which no living neighbour lies.
-    mutating func place() {
+    package mutating func place() {
         var placed: [Buffer] = []
         let order = buffers.indices.sorted {
             (-buffers[$0].byteCount, $0) < (-buffers[$1].byteCount, $1)
