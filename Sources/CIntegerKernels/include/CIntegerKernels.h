@@ -1,1 +1,228 @@
-// The integer kernels
+/// Integer kernels of the engine, with the variant chosen for this CPU.
+///
+/// Terms used throughout
+///   byte      an activation as the kernels see it: code - lowest, 0...255, whatever its sign was
+///   position  one place of a plane `[height, width]`; fully connected layers have one position
+///   lanes     how many samples lie side by side at each position: 1, or CIK_TILE for a batch
+///   values    bytes `[channels, height, width, lanes]`, row-major, without holes
+///
+/// Memory every kernel may rely on
+///   - Packed weights start at a multiple of 64 bytes.
+///   - Activations may be read (never written) up to CIK_OVERREAD bytes behind their end. What
+///     stands there changes no result that is used.
+///   - Rows of accumulators are written in whole tiles of CIK_TILE, so they are that much longer.
+/// Kernels trust their arguments: the planner has checked every size and offset.
+///
+/// Every result is an integer and is equal on every CPU and in every variant.
+#ifndef CINTEGERKERNELS_H
+#define CINTEGERKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    /// Outputs in a slice of the `spmv` layout: one 32-bit lane of an accumulator each.
+    CIK_ROWS = 16,
+    /// Inputs in a window of the `spmv` layout: what one byte can index.
+    CIK_WINDOW = 256,
+    /// Slots in a step of the `spmv` layout: four for each row.
+    CIK_SLOTS = 64,
+    /// Positions (times lanes) that the planar kernels compute together.
+    CIK_TILE = 64,
+    /// How far behind the end of activations a kernel may read.
+    CIK_OVERREAD = 320,
+};
+
+/// Sparse weights for one vector of activations: slices of 16 outputs by windows of 256 inputs.
+///
+/// A slice's windows follow one another, and the steps of a window. A step holds 64 slots, four for
+/// each row of the slice:
+///
+///     columns   | r0: c c c c | r1: c c c c | ... | r15: c c c c |    64 bytes, inside the window
+///     weights   64 int8 levels in the same order, or 32 bytes of 4-bit codes, slot 2i in the low
+///               half of byte i
+///
+/// A slot that nothing fills has column 0 and a weight (a code) of 0; `levels[0]` is 0.
+typedef struct {
+    /// Slices of 16 outputs; the last may hold empty rows.
+    size_t slices;
+    /// Windows of 256 inputs.
+    size_t windows;
+    /// `[slices, windows]`: steps of each window, 0...64.
+    const uint8_t *steps;
+    /// `[all steps, 16, 4]`
+    const uint8_t *columns;
+    /// `[all steps, 64]` levels, or `[all steps, 32]` pairs of codes.
+    const uint8_t *weights;
+    /// `[16]`: what a 4-bit code stands for.
+    const int8_t *levels;
+} cik_spmv_weights;
+
+/// Dense weights for one vector of activations: `[outputs, stride]`, row-major; `stride` is the
+/// number of inputs rounded up to a multiple of 64, the columns in between are 0.
+typedef struct {
+    size_t outputs;
+    size_t stride;
+    const int8_t *weights;
+} cik_gemv_weights;
+
+/// Sparse weights for planes of activations: each nonzero (term) adds a shifted run of them.
+///
+/// The terms of an output are grouped by level, so that a group needs one multiplication at its
+/// end:
+///
+///     acc[output][p] = sum over groups of level * (sum over terms of x[offset * lanes + p])
+typedef struct {
+    /// `[outputs + 1]`: where the groups of each output start.
+    const uint32_t *first_group;
+    /// `[groups]`: not zero.
+    const int8_t *levels;
+    /// `[groups + 1]`: where the terms of each group start.
+    const uint32_t *first_term;
+    /// `[terms]`: positions from the start of the first plane, ascending inside a group.
+    const uint32_t *offsets;
+    /// The largest byte of an activation, 3...255.
+    int32_t highest;
+    /// The largest magnitude of an accumulator, partial sums included. Up to 32767 a variant may
+    /// use accumulators of 16 bits.
+    int32_t bound;
+} cik_spmm_weights;
+
+/// Dense weights for planes of activations: `[outputs, stride]`, row-major; `stride` is the number
+/// of terms rounded up to a multiple of 4, weights in between are 0 and their offset is 0.
+typedef struct {
+    size_t stride;
+    const int8_t *weights;
+    /// `[stride]`: as in `cik_spmm_weights`, the same for every output.
+    const uint32_t *offsets;
+} cik_gemm_weights;
+
+/// How accumulators become bytes; multiplier and constant belong to the output.
+typedef struct {
+    /// 1...62
+    int32_t shift;
+    /// The smallest and the largest byte, 0...255.
+    int32_t low, high;
+} cik_rounding;
+
+/// The rounding rule of the engine: `clamp((acc * M + B + half) >> shift)`, `half = 1 << (shift -
+/// 1)`.
+///
+/// It rounds to nearest, ties up. The planner keeps the sum below 2^63 in magnitude. `>>` of a
+/// negative number is arithmetic in every compiler that this package builds with.
+static inline int32_t cik_requantize(
+    int32_t accumulator, int32_t multiplier, int64_t constant, cik_rounding rounding) {
+    int64_t half = (int64_t)1 << (rounding.shift - 1);
+    int64_t value = ((int64_t)accumulator * multiplier + constant + half) >> rounding.shift;
+    if (value < rounding.low) return rounding.low;
+    return (int32_t)(value > rounding.high ? rounding.high : value);
+}
+
+/// How a convolution wants its input: a border of `fill`, and one plane for each phase of the
+/// stride, so that every tap of the kernel is a fixed offset.
+///
+/// Place (y, x) of the bordered plane of channel c is found at
+///
+///     [c][y % stride_height][x % stride_width][y / stride_height][x / stride_width]
+///
+/// with sizes `[channels, stride_height, stride_width, plane_height, plane_width, lanes]`.
+typedef struct {
+    size_t channels, height, width;
+    size_t padding_height, padding_width;
+    size_t stride_height, stride_width;
+    /// `(height + 2 * padding_height) / stride_height`, rounded up; the width alike.
+    size_t plane_height, plane_width;
+    uint8_t fill;
+} cik_planes;
+
+/// Windows of a max pooling; all of them lie inside the plane.
+typedef struct {
+    size_t channels, height, width;
+    size_t kernel_height, kernel_width;
+    size_t stride_height, stride_width;
+    size_t output_height, output_width;
+} cik_pooling;
+
+/// How pixels become bytes: one table of 256 a channel; a channel has `area` pixels.
+typedef struct {
+    size_t channels, area;
+    /// `[channels, 256]`
+    const uint8_t *tables;
+} cik_encoding;
+
+/// What the kernels of a variant cost, in nanoseconds, measured once on one core at 2.1 GHz. Only the
+/// ratios matter: the planner takes the sparse kernel where
+///
+///     slots * spmv_slot <= weights * gemv_weight                                one sample
+///     nonzeros * spmm_term + groups * spmm_group <= weights * gemm_term         planes
+///
+/// With the scalar costs and most slots filled that is below a density of about 0.4 for one sample;
+/// for planes it is almost always, unless nearly every weight is different.
+typedef struct {
+    /// A slot of `spmv`, a weight of `gemv`.
+    double spmv_slot, gemv_weight;
+    /// A term of `spmm` on a tile: activations of at most 6 bits, and wider ones; the end of a
+    /// group.
+    double spmm_narrow_term, spmm_wide_term, spmm_group;
+    /// A term of `gemm` on a tile.
+    double gemm_term;
+    /// A byte requantized.
+    double requantize;
+} cik_costs;
+
+/// All kernels of one variant. A variant without a kernel of its own has the scalar one in that
+/// place.
+typedef struct {
+    /// `scalar`, `avx2`, `avx512`, `neon`: the word of SHRINK_ISA.
+    const char *isa;
+    /// Whether this CPU can run the variant.
+    bool (*supported)(void);
+    cik_costs costs;
+
+    /// acc `[slices * 16]` = weights (4-bit codes) times x `[windows * 256]`
+    void (*u8_c4_spmv)(const cik_spmv_weights *weights, const uint8_t *x, int32_t *acc);
+    /// acc `[slices * 16]` = weights (int8 levels) times x `[windows * 256]`
+    void (*u8_s8_spmv)(const cik_spmv_weights *weights, const uint8_t *x, int32_t *acc);
+    /// acc `[outputs]` = weights times x `[stride]`
+    void (*u8_s8_gemv)(const cik_gemv_weights *weights, const uint8_t *x, int32_t *acc);
+
+    /// acc `[outputs, acc_stride]`, of which the first `length` are used: the sums of `outputs`
+    /// outputs from `first` on, at `length` bytes from x on. `acc_stride` is a multiple of
+    /// CIK_TILE, at least `length`.
+    void (*u8_s8_spmm)(
+        const cik_spmm_weights *weights, size_t first, size_t outputs, const uint8_t *x,
+        size_t lanes, size_t length, int32_t *acc, size_t acc_stride);
+    /// As `u8_s8_spmm`.
+    void (*u8_s8_gemm)(
+        const cik_gemm_weights *weights, size_t first, size_t outputs, const uint8_t *x,
+        size_t lanes, size_t length, int32_t *acc, size_t acc_stride);
+
+    /// y `[count]`: accumulators of one output.
+    void (*s32_requantize_row)(
+        const int32_t *acc, size_t count, int32_t multiplier, int64_t constant,
+        cik_rounding rounding, uint8_t *y);
+    /// y `[count]`: one accumulator of each of `count` outputs.
+    void (*s32_requantize_each)(
+        const int32_t *acc, size_t count, const int32_t *multipliers, const int64_t *constants,
+        cik_rounding rounding, uint8_t *y);
+
+    /// y: values of `cik_planes`, from x `[channels, height, width, lanes]`
+    void (*u8_planes)(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
+    /// y `[channels, output_height, output_width, lanes]`
+    void (*u8_max_pooling)(
+        const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
+    /// y `[channels * area, lanes]` from pixels `[count, channels * area]`; lanes from `count` on
+    /// become 0.
+    void (*u8_encode)(
+        const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes,
+        uint8_t *y);
+} cik_kernel_set;
+
+/// How many variants this program holds, whether or not this CPU runs them.
+size_t cik_kernel_set_count(void);
+
+/// Variant `index`; 0 is `scalar`, which is complete and the reference. Faster ones come later.
+const cik_kernel_set *cik_kernel_set_at(size_t index);
+
+#endif

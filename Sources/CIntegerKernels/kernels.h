@@ -1,0 +1,28 @@
+/// Every kernel by name: what it takes, what it does, where it runs.
+#ifndef CIK_KERNELS_H
+#define CIK_KERNELS_H
+
+#include "CIntegerKernels.h"
+
+void u8_c4_spmv__scalar(const cik_spmv_weights *weights, const uint8_t *x, int32_t *acc);
+void u8_s8_spmv__scalar(const cik_spmv_weights *weights, const uint8_t *x, int32_t *acc);
+void u8_s8_gemv__scalar(const cik_gemv_weights *weights, const uint8_t *x, int32_t *acc);
+void u8_s8_spmm__scalar(
+    const cik_spmm_weights *weights, size_t first, size_t outputs, const uint8_t *x, size_t lanes,
+    size_t length, int32_t *acc, size_t acc_stride);
+void u8_s8_gemm__scalar(
+    const cik_gemm_weights *weights, size_t first, size_t outputs, const uint8_t *x, size_t lanes,
+    size_t length, int32_t *acc, size_t acc_stride);
+void s32_requantize_row__scalar(
+    const int32_t *acc, size_t count, int32_t multiplier, int64_t constant, cik_rounding rounding,
+    uint8_t *y);
+void s32_requantize_each__scalar(
+    const int32_t *acc, size_t count, const int32_t *multipliers, const int64_t *constants,
+    cik_rounding rounding, uint8_t *y);
+void u8_planes__scalar(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
+void u8_max_pooling__scalar(
+    const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
+void u8_encode__scalar(
+    const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes, uint8_t *y);
+
+#endif

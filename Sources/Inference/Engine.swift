@@ -1,0 +1,143 @@
+public import PackedModel
+
+/// How an engine runs.
+public struct EngineOptions: Sendable, Equatable {
+    /// Threads that share a batch, at least 1. Results do not depend on it.
+    public var threads: Int
+    public var isa: InstructionSet
+    /// Which kind of kernel a layer gets; tests and benchmarks force one.
+    package var kernels = KernelPreference.cheaper
+
+    public init(threads: Int = 1, isa: InstructionSet = .automatic) {
+        self.threads = threads
+        self.isa = isa
+    }
+}
+
+/// Whether layers are packed for sparse or for dense kernels.
+package enum KernelPreference: Sendable, CaseIterable {
+    /// For each layer the kind that the costs of the kernels favour.
+    case cheaper
+    case sparse, dense
+
+    /// Whether a layer with these estimates is packed for a sparse kernel.
+    func choosesSparse(sparse: Double, dense: Double) -> Bool {
+        switch self {
+        case .cheaper: sparse <= dense
+        case .sparse: true
+        case .dense: false
+        }
+    }
+}
+
+/// Runs a `PackedModel` in integer arithmetic.
+///
+///     let engine = try Engine(model)
+///     let classes = engine.predict(pixels: images)
+///
+/// Making an engine checks the model, packs its weights for the kernels of this CPU and lays out the
+/// memory of a run; running allocates nothing. One engine may run on several threads at a time. Results
+/// are equal on every CPU, for every batch size and for every number of threads, and equal to those of
+/// ``ReferenceInterpreter``; <doc:IntegerSemantics> defines them.
+public final class Engine: Sendable {
+    public let options: EngineOptions
+    let network: PreparedNetwork
+    let arenas: ArenaPool
+
+    public init(
+        _ model: PackedModel, options: EngineOptions = EngineOptions()
+    ) throws(EngineError) {
+        guard options.threads >= 1 else { throw .threads(found: options.threads) }
+        self.options = options
+        network = try PreparedNetwork(
+            model, kernels: try KernelSet(options.isa), preference: options.kernels)
+        arenas = ArenaPool(byteCount: network.plan.arenaBytes, count: 1)
+    }
+
+    /// Which kernels run which layer, and what they need.
+    public var plan: Plan { network.plan }
+
+    /// Values of a raw sample, `[channels, height, width]`.
+    public var inputCount: Int { network.input.channels * network.input.area }
+
+    /// Logits of a sample.
+    public var outputCount: Int { network.outputCount }
+
+    // MARK: Running
+
+    /// Writes the logits `[count, outputs]` of pixels `[count, channels, height, width]`.
+    public func run(pixels: Span<UInt8>, count: Int, into logits: inout MutableSpan<Float>) {
+        check(pixels.count, logits.count, count)
+        pixels.withUnsafeBufferPointer { pixels in
+            logits.withUnsafeMutableBufferPointer { logits in
+                guard let input = pixels.baseAddress, let output = logits.baseAddress else {
+                    return
+                }
+                run(Batch(input: .pixels(input), count: count, logits: output))
+            }
+        }
+    }
+
+    /// Writes the logits `[count, outputs]` of raw samples `[count, channels, height, width]`.
+    public func run(samples: Span<Float>, count: Int, into logits: inout MutableSpan<Float>) {
+        check(samples.count, logits.count, count)
+        samples.withUnsafeBufferPointer { samples in
+            logits.withUnsafeMutableBufferPointer { logits in
+                guard let input = samples.baseAddress, let output = logits.baseAddress else {
+                    return
+                }
+                run(Batch(input: .samples(input), count: count, logits: output))
+            }
+        }
+    }
+
+    /// The logits `[count, outputs]` of any number of images.
+    public func logits(pixels: [UInt8]) -> [Float] {
+        var logits = [Float](repeating: 0, count: count(of: pixels.count) * outputCount)
+        var span = logits.mutableSpan
+        run(pixels: pixels.span, count: count(of: pixels.count), into: &span)
+        return logits
+    }
+
+    /// The logits `[count, outputs]` of any number of raw samples.
+    public func logits(samples: [Float]) -> [Float] {
+        var logits = [Float](repeating: 0, count: count(of: samples.count) * outputCount)
+        var span = logits.mutableSpan
+        run(samples: samples.span, count: count(of: samples.count), into: &span)
+        return logits
+    }
+
+    /// The class of each image: the index of its largest logit, the first of equals.
+    public func predict(pixels: [UInt8]) -> [Int] { classes(logits(pixels: pixels)) }
+
+    /// The class of each raw sample: the index of its largest logit, the first of equals.
+    public func predict(samples: [Float]) -> [Int] { classes(logits(samples: samples)) }
+
+    private func classes(_ logits: [Float]) -> [Int] {
+        stride(from: 0, to: logits.count, by: outputCount).map { start in
+            var best = 0
+            for index in 1..<max(outputCount, 1) where logits[start + index] > logits[start + best]
+            {
+                best = index
+            }
+            return best
+        }
+    }
+
+    /// How many samples so many values are.
+    private func count(of values: Int) -> Int {
+        precondition(
+            values.isMultiple(of: inputCount),
+            "\(values) values are no whole number of samples of \(inputCount)")
+        return values / inputCount
+    }
+
+    private func check(_ values: Int, _ logits: Int, _ count: Int) {
+        precondition(
+            count >= 0 && values == count * inputCount,
+            "\(values) values for \(count) samples of \(inputCount)")
+        precondition(
+            logits == count * outputCount,
+            "room for \(logits) logits, but \(count) samples have \(outputCount) each")
+    }
+}

@@ -1,0 +1,88 @@
+/// Why a model can not be run, or not as asked for.
+public enum EngineError: Error, Equatable {
+    /// Where in a model something is wrong: its input, or the node with this name.
+    public enum Place: Sendable, Equatable {
+        case input
+        case node(String)
+    }
+
+    case noNodes
+    /// A shape of another number of sizes than expected, or with a size that is not positive or too large.
+    case shape(Place, found: [Int], sizes: [Int])
+    case inputCount(Place, found: Int, expected: Int)
+    case unknownInput(Place, found: Int, highest: Int)
+    /// A list of another length than the shape calls for.
+    case count(Place, of: String, found: Int, expected: [Int])
+    /// A number outside what the model format allows.
+    case value(Place, of: String, found: Double)
+    case weightPosition(Place, found: Int, count: Int)
+    case window(Place, WindowSizes)
+    /// A real-valued result in the middle of the network, or a quantized one at its end.
+    case output(Place, isQuantized: Bool)
+    /// An accumulator of 32 bits could overflow.
+    case accumulator(Place, output: Int, bound: Int, limit: Int)
+    /// A multiplier or a constant does not fit the fixed-point rule.
+    case requantization(Place, output: Int, multiplier: Double, constant: Double)
+    case instructionSet(found: String, available: [String])
+    case threads(found: Int)
+
+    /// Sizes of a window that does not fit: one pair `[vertical, horizontal]` each.
+    public struct WindowSizes: Sendable, Equatable {
+        public var kernel, stride, padding, input: [Int]
+
+        public init(kernel: [Int], stride: [Int], padding: [Int], input: [Int]) {
+            self.kernel = kernel
+            self.stride = stride
+            self.padding = padding
+            self.input = input
+        }
+    }
+}
+
+extension EngineError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .noNodes:
+            "the network has no nodes"
+        case .shape(let place, let found, let sizes):
+            "\(place): shape \(found); expected \(sizes) positive sizes, at most "
+                + "\(CheckedModel.mostValues) values in all"
+        case .inputCount(let place, let found, let expected):
+            "\(place): reads \(found) inputs; expected \(expected)"
+        case .unknownInput(let place, let found, let highest):
+            "\(place): reads value \(found); values before it are 0...\(highest)"
+        case .count(let place, let what, let found, let expected):
+            "\(place): \(found) \(what); expected \(expected)"
+        case .value(let place, let what, let found):
+            "\(place): \(what) is \(found), which the format does not allow"
+        case .weightPosition(let place, let found, let count):
+            "\(place): a nonzero weight at \(found); the tensor has \(count) weights"
+        case .window(let place, let sizes):
+            "\(place): a window of \(sizes.kernel), stride \(sizes.stride), padding "
+                + "\(sizes.padding) does not fit an input of \(sizes.input)"
+        case .output(let place, let isQuantized):
+            isQuantized
+                ? "\(place): the network's last value must be real, but it is quantized"
+                : "\(place): only the network's last value may be real"
+        case .accumulator(let place, let output, let bound, let limit):
+            "\(place): the sum of output \(output) can reach \(bound); expected at most \(limit)"
+        case .requantization(let place, let output, let multiplier, let constant):
+            "\(place): output \(output) has the multiplier \(multiplier) and the constant "
+                + "\(constant), too large for the fixed-point rule"
+        case .instructionSet(let found, let available):
+            "instruction set '\(found)' is not available here; available: "
+                + available.joined(separator: ", ")
+        case .threads(let found):
+            "\(found) threads; expected at least 1"
+        }
+    }
+}
+
+extension EngineError.Place: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .input: "input"
+        case .node(let name): "node '\(name)'"
+        }
+    }
+}

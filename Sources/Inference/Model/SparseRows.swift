@@ -1,0 +1,76 @@
+import PackedModel
+
+/// The nonzero weights of a layer in plain coordinates, output by output.
+///
+/// A column is the place of a weight inside its output: the input of a linear layer, and
+/// `(channel, y, x)` of a convolution's kernel in row-major order.
+struct SparseRows: Sendable, Equatable {
+    /// Weights an output, zeros included.
+    let columnCount: Int
+    /// `[outputs + 1]`: where the nonzeros of each output start.
+    private(set) var starts: [Int]
+    /// Ascending inside an output.
+    private(set) var columns: [UInt32] = []
+    private(set) var levels: [Int8] = []
+
+    var outputs: Int { starts.count - 1 }
+    var nonzeros: Int { columns.count }
+
+    /// Spreads out gaps and codes; the product of `tensor.shape` has been checked.
+    init(_ tensor: PackedTensor, at place: EngineError.Place) throws(EngineError) {
+        try Self.check(tensor, at: place)
+        columnCount = tensor.count / tensor.shape[0]
+        starts = [0]
+        columns.reserveCapacity(tensor.codes.count)
+        levels.reserveCapacity(tensor.codes.count)
+        var position = -1
+        for (gap, code) in zip(tensor.gaps, tensor.codes) {
+            position += Int(gap) + 1
+            guard position < tensor.count else {
+                throw .weightPosition(place, found: position, count: tensor.count)
+            }
+            guard (1..<tensor.levels.count).contains(Int(code)) else {
+                throw .value(place, of: "a weight's code", found: Double(code))
+            }
+            while position / columnCount >= starts.count { starts.append(columns.count) }
+            columns.append(UInt32(position % columnCount))
+            levels.append(tensor.levels[Int(code)])
+        }
+        while starts.count <= tensor.shape[0] { starts.append(columns.count) }
+    }
+
+    private static func check(
+        _ tensor: PackedTensor, at place: EngineError.Place
+    ) throws(EngineError) {
+        guard (1...256).contains(tensor.levels.count) else {
+            throw .count(place, of: "levels", found: tensor.levels.count, expected: [1, 256])
+        }
+        guard tensor.levels[0] == 0 else {
+            throw .value(place, of: "level 0", found: Double(tensor.levels[0]))
+        }
+        guard tensor.gaps.count == tensor.codes.count else {
+            throw .count(
+                place, of: "codes", found: tensor.codes.count, expected: [tensor.gaps.count])
+        }
+    }
+
+    /// `Σ level` of an output.
+    func sum(of output: Int) -> Int {
+        levels[starts[output]..<starts[output + 1]].reduce(0) { $0 + Int($1) }
+    }
+
+    /// `Σ |level|` of an output.
+    func magnitude(of output: Int) -> Int {
+        levels[starts[output]..<starts[output + 1]].reduce(0) { $0 + Int($1.magnitude) }
+    }
+
+    /// The different levels of an output with their columns, both ascending.
+    func groups(of output: Int) -> [(level: Int8, columns: [UInt32])] {
+        var columnsOf = [[UInt32]](repeating: [], count: 256)
+        for i in starts[output]..<starts[output + 1] where levels[i] != 0 {
+            columnsOf[Int(levels[i]) + 128].append(columns[i])
+        }
+        return columnsOf.indices.filter { !columnsOf[$0].isEmpty }
+            .map { (Int8($0 - 128), columnsOf[$0]) }
+    }
+}

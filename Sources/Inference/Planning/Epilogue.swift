@@ -1,0 +1,55 @@
+import CIntegerKernels
+import PackedModel
+
+/// What follows the accumulators of a layer: bytes for the next one, or logits.
+///
+/// Kernels add bytes `u = q − lowest`, so their accumulators lack `lowest · Σ level`; and they return
+/// bytes. Both are moved into the constants, which is exact: adding a multiple of `2^shift` before an
+/// arithmetic shift adds the whole number behind it.
+enum Epilogue: Sendable {
+    case bytes(ByteEpilogue)
+    /// `corrections[output]` is `lowest · Σ level`.
+    case logits(RealOutput, corrections: [Int32])
+
+    init(
+        _ layer: PackedLayer, weights: SparseRows, input: PackedQuantizer,
+        at place: EngineError.Place
+    ) throws(EngineError) {
+        let corrections = (0..<weights.outputs).map { Int(input.lowest) * weights.sum(of: $0) }
+        guard let output = layer.output else {
+            self = .logits(
+                RealOutput(layer, weights: weights, input: input),
+                corrections: corrections.map(Int32.init))
+            return
+        }
+        let rule = try Requantization(
+            layer, weights: weights, input: input, output: output, at: place)
+        self = .bytes(ByteEpilogue(rule, corrections: corrections, lowest: output.lowest))
+    }
+}
+
+/// The fixed-point rule from accumulators of bytes to bytes.
+struct ByteEpilogue: Sendable {
+    private let multiplierBuffer: AlignedBuffer
+    private let constantBuffer: AlignedBuffer
+    let rounding: cik_rounding
+    /// Outputs.
+    let count: Int
+
+    /// One for each output.
+    var multipliers: UnsafePointer<Int32> { multiplierBuffer.pointer(to: Int32.self) }
+    var constants: UnsafePointer<Int64> { constantBuffer.pointer(to: Int64.self) }
+
+    init(_ rule: Requantization, corrections: [Int], lowest: Int32) {
+        // |lowest · Σ level| < 2³⁰ by the accumulator's bound and |B| < 2⁶²: the sum fits.
+        let constants = rule.constants.indices.map {
+            rule.constants[$0] + Int64(corrections[$0]) * Int64(rule.multipliers[$0])
+                - Int64(lowest) << Int64(rule.shift)
+        }
+        count = constants.count
+        multiplierBuffer = AlignedBuffer(rule.multipliers)
+        constantBuffer = AlignedBuffer(constants)
+        rounding = cik_rounding(
+            shift: rule.shift, low: rule.low - lowest, high: rule.high - lowest)
+    }
+}

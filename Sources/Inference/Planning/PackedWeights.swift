@@ -1,0 +1,76 @@
+import CIntegerKernels
+import PackedModel
+
+/// A layer ready to run: its weights in the layouts of the kernels, and what follows the sums.
+struct PackedWeights: Sendable {
+    /// For one sample; fully connected layers only.
+    var vector: VectorWeights?
+    /// For planes: convolutions, and fully connected layers of a batch.
+    var planar: PlanarWeights?
+    var epilogue: Epilogue
+    var bound: Int
+
+    /// Packs the layer of node `index`, if it has one.
+    init?(
+        node index: Int, of checked: CheckedModel, geometry: PlaneGeometry?, costs: cik_costs,
+        preference: KernelPreference
+    ) throws(EngineError) {
+        let node = checked.model.nodes[index]
+        guard let layer = node.operation.layer, let weights = checked.weights[index] else {
+            return nil
+        }
+        let place = EngineError.Place.node(node.name)
+        let input = checked.input(of: index).quantizer!
+        bound = try accumulatorBound(of: weights, reading: input, at: place)
+        epilogue = try Epilogue(layer, weights: weights, input: input, at: place)
+        if case .linear = node.operation {
+            vector = VectorWeights(weights, costs: costs, preference: preference)
+        }
+        if let geometry {
+            planar = PlanarWeights(
+                weights, offsets: geometry.offsets, highest: input.highest - input.lowest,
+                bound: bound, costs: costs, preference: preference)
+        }
+    }
+
+    var byteCount: Int {
+        let vectorBytes =
+            switch vector {
+            case .sparse(let weights): weights.byteCount
+            case .dense(let weights): weights.byteCount
+            case nil: 0
+            }
+        let planarBytes =
+            switch planar {
+            case .sparse(let weights): weights.byteCount
+            case .dense(let weights): weights.byteCount
+            case nil: 0
+            }
+        return vectorBytes + planarBytes
+    }
+}
+
+extension VectorWeights {
+    /// The kernel's name without its variant, and how it sees the weights.
+    var kernel: (name: String, layout: String) {
+        switch self {
+        case .sparse(let weights) where weights.isNarrow:
+            ("u8_c4_spmv", "16 outputs x 256 inputs, 4-bit codes")
+        case .sparse: ("u8_s8_spmv", "16 outputs x 256 inputs, 8-bit levels")
+        case .dense: ("u8_s8_gemv", "rows, 8-bit levels")
+        }
+    }
+
+    var isSparse: Bool { if case .sparse = self { true } else { false } }
+}
+
+extension PlanarWeights {
+    var kernel: (name: String, layout: String) {
+        switch self {
+        case .sparse: ("u8_s8_spmm", "offsets grouped by level")
+        case .dense: ("u8_s8_gemm", "rows, 8-bit levels")
+        }
+    }
+
+    var isSparse: Bool { if case .sparse = self { true } else { false } }
+}

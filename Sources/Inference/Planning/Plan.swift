@@ -1,0 +1,57 @@
+/// What an engine decided when it was made: for people and for `shrink inspect`.
+public struct Plan: Sendable, Equatable {
+    /// How a layer with weights is run.
+    public struct Layer: Sendable, Equatable {
+        public var name: String
+        /// The kernel for one sample, such as `u8_c4_spmv__scalar`.
+        public var kernel: String
+        /// How this kernel's weights are laid out.
+        public var layout: String
+        /// The kernel for blocks of a batch; `nil` if blocks are not used.
+        public var blockKernel: String?
+        /// Packed weights of all kernels, in bytes.
+        public var packedBytes: Int
+        public var weights: Int
+        public var nonzeros: Int
+        /// What an accumulator can reach, in magnitude.
+        public var accumulatorBound: Int
+        /// For one sample: of the nonzero weights if the kernel for one sample is sparse, else of all.
+        public var multiplyAdds: Int
+        /// For one sample alone, from the costs of the kernels: good for choices, not for promises.
+        public var estimatedNanoseconds: Double
+    }
+
+    /// The variant of the kernels.
+    public var instructionSet: String
+    public var layers: [Layer]
+    /// Samples that a batch runs side by side: 64, or 1 if that took too much memory.
+    public var blockSize: Int
+    /// Memory of one running thread, in bytes.
+    public var arenaBytes: Int
+}
+
+extension Plan: CustomStringConvertible {
+    public var description: String {
+        let head = [
+            "layer", "kernel", "block kernel", "packed B", "nonzeros", "weights", "bound", "madds",
+        ]
+        let rows = layers.map {
+            [
+                $0.name, $0.kernel, $0.blockKernel ?? "-", "\($0.packedBytes)", "\($0.nonzeros)",
+                "\($0.weights)", "\($0.accumulatorBound)", "\($0.multiplyAdds)",
+            ]
+        }
+        let table = [head] + rows
+        let widths = head.indices.map { column in table.map { $0[column].count }.max()! }
+        let lines = table.map { row in
+            row.indices.map { pad(row[$0], to: widths[$0], left: $0 > 2) }.joined(separator: "  ")
+        }
+        let summary = "\(instructionSet); blocks of \(blockSize); arena \(arenaBytes) B a thread"
+        return (lines + [summary]).joined(separator: "\n")
+    }
+
+    private func pad(_ text: String, to width: Int, left: Bool) -> String {
+        let space = String(repeating: " ", count: width - text.count)
+        return left ? space + text : text + space
+    }
+}

@@ -1,0 +1,47 @@
+import CIntegerKernels
+import PackedModel
+
+/// How a layer reads its input as planes: where each weight's plane starts, and how rows follow.
+///
+/// A fully connected layer reads planes of one position. A convolution reads a bordered copy with one
+/// plane for each phase of its stride (`cik_planes`), or the values as they stand if it has neither
+/// border nor stride.
+struct PlaneGeometry: Sendable {
+    /// The copy to make first, if any.
+    var copy: cik_planes?
+    /// Bytes of the copy for one lane.
+    var copiedCount = 0
+    /// One for each column of the weights: positions from the start of the input.
+    var offsets: [UInt32]
+    /// Positions from one row of the output to the next.
+    var rowStride = 1
+
+    init(inputs: Int) { offsets = (0..<UInt32(inputs)).map { $0 } }
+
+    /// The convolution of `input` by `window`; `fill` is the byte of real zero.
+    init(_ window: PackedWindow, over input: CheckedModel.Value, fill: UInt8) {
+        let (channels, height, width) = input.planes
+        let (kernel, stride, padding) = (window.kernel, window.stride, window.padding)
+        let plane = (
+            height: roundedUp(height + 2 * padding[0], to: stride[0]) / stride[0],
+            width: roundedUp(width + 2 * padding[1], to: stride[1]) / stride[1]
+        )
+        offsets = []
+        rowStride = plane.width
+        for channel in 0..<channels {
+            for y in 0..<kernel[0] {
+                for x in 0..<kernel[1] {
+                    let phase = (channel * stride[0] + y % stride[0]) * stride[1] + x % stride[1]
+                    let row = phase * plane.height + y / stride[0]
+                    offsets.append(UInt32(row * plane.width + x / stride[1]))
+                }
+            }
+        }
+        guard stride != [1, 1] || padding != [0, 0] else { return }
+        copiedCount = channels * stride[0] * stride[1] * plane.height * plane.width
+        copy = cik_planes(
+            channels: channels, height: height, width: width, padding_height: padding[0],
+            padding_width: padding[1], stride_height: stride[0], stride_width: stride[1],
+            plane_height: plane.height, plane_width: plane.width, fill: fill)
+    }
+}

@@ -1,0 +1,115 @@
+import CIntegerKernels
+import PackedModel
+
+/// A model prepared for the kernels of one variant: packed weights, programs, tables. It does not change.
+final class PreparedNetwork: Sendable {
+    /// Blocks are used while their arena takes no more than this.
+    static let mostBlockBytes = 32 << 20
+
+    let kernels: KernelSet
+    let input: InputCodes
+    /// `[channels, 256]`
+    let pixelTable: AlignedBuffer
+    /// One for each node.
+    let layers: [PackedWeights?]
+    /// For one sample, and for ``CIK_TILE`` samples side by side.
+    let single: Program
+    let block: Program?
+    let outputCount: Int
+    let plan: Plan
+    /// For one sample.
+    let estimatedNanoseconds: Double
+
+    init(
+        _ model: PackedModel, kernels: KernelSet, preference: KernelPreference
+    ) throws(EngineError) {
+        self.kernels = kernels
+        let checked = try CheckedModel(model)
+        input = InputCodes(model.input)
+        pixelTable = AlignedBuffer(input.table())
+        outputCount = checked.outputCount
+        var geometries = checked.model.nodes.indices.map { Self.geometry(of: $0, in: checked) }
+        single = Program(checked, geometries: geometries, lanes: 1)
+        let block = Program(checked, geometries: geometries, lanes: Int(CIK_TILE))
+        self.block = block.layout.byteCount <= Self.mostBlockBytes ? block : nil
+        // Without blocks a fully connected layer needs no planes.
+        for (index, node) in model.nodes.enumerated() where self.block == nil {
+            if case .linear = node.operation { geometries[index] = nil }
+        }
+        var layers: [PackedWeights?] = []
+        for index in model.nodes.indices {
+            layers.append(
+                try PackedWeights(
+                    node: index, of: checked, geometry: geometries[index],
+                    costs: kernels.functions.costs, preference: preference))
+        }
+        self.layers = layers
+        plan = Plan(
+            instructionSet: kernels.isa,
+            layers: model.nodes.indices.compactMap { index in
+                layers[index].map {
+                    Plan.Layer(
+                        $0, node: index, of: checked, kernels: kernels,
+                        usesBlocks: block.layout.byteCount <= Self.mostBlockBytes)
+                }
+            },
+            blockSize: self.block == nil ? 1 : block.lanes,
+            arenaBytes: max(single.layout.byteCount, self.block?.layout.byteCount ?? 0))
+        estimatedNanoseconds = plan.layers.reduce(0) { $0 + $1.estimatedNanoseconds }
+    }
+
+    private static func geometry(of index: Int, in checked: CheckedModel) -> PlaneGeometry? {
+        let input = checked.input(of: index)
+        switch checked.model.nodes[index].operation {
+        case .linear: return PlaneGeometry(inputs: input.count)
+        case .convolution(_, let window):
+            let quantizer = input.quantizer!
+            let fill = UInt8(quantizer.code(0) - quantizer.lowest)
+            return PlaneGeometry(window, over: input, fill: fill)
+        case .maxPooling, .flatten: return nil
+        }
+    }
+}
+
+extension Plan.Layer {
+    fileprivate init(
+        _ packed: PackedWeights, node index: Int, of checked: CheckedModel, kernels: KernelSet,
+        usesBlocks: Bool
+    ) {
+        let weights = checked.weights[index]!
+        let output = checked.values[index + 1].planes
+        let places = output.height * output.width
+        let isSparse = packed.vector?.isSparse ?? packed.planar!.isSparse
+        let (kernel, layout) = packed.vector?.kernel ?? packed.planar!.kernel
+        name = checked.model.nodes[index].name
+        self.kernel = "\(kernel)__\(kernels.isa)"
+        self.layout = layout
+        blockKernel = usesBlocks ? packed.planar.map { "\($0.kernel.name)__\(kernels.isa)" } : nil
+        packedBytes = packed.byteCount
+        self.weights = weights.outputs * weights.columnCount
+        nonzeros = weights.nonzeros
+        accumulatorBound = packed.bound
+        multiplyAdds = (isSparse ? nonzeros : self.weights) * places
+        estimatedNanoseconds = Self.estimate(
+            packed, weights, places: places, outputs: output.channels,
+            highest: checked.input(of: index).quantizer!, costs: kernels.functions.costs)
+    }
+
+    /// The sums by the costs of the chosen kernel, and the rounding of every result.
+    private static func estimate(
+        _ packed: PackedWeights, _ weights: SparseRows, places: Int, outputs: Int,
+        highest quantizer: PackedQuantizer, costs: cik_costs
+    ) -> Double {
+        let tiles = Double(roundedUp(places, to: 64) / 64)
+        let sums: Double
+        switch (packed.vector, packed.planar) {
+        case (.sparse(let vector), _): sums = Double(vector.slots) * costs.spmv_slot
+        case (.dense(let vector), _): sums = Double(vector.byteCount) * costs.gemv_weight
+        case (nil, .sparse):
+            let highest = quantizer.highest - quantizer.lowest
+            sums = tiles * PlanarWeights.sparseCost(weights, highest: highest, costs: costs)
+        default: sums = tiles * Double(weights.outputs * weights.columnCount) * costs.gemm_term
+        }
+        return sums + Double(outputs * places) * costs.requantize
+    }
+}

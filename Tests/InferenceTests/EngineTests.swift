@@ -1,0 +1,260 @@
+import CIntegerKernels
+import Inference
+import PackedModel
+import Testing
+
+/// The variants that this CPU runs, each with sparse and with dense packing.
+let variants: [EngineOptions] = KernelSet.available.flatMap { set in
+    [KernelPreference.sparse, .dense].map { preference in
+        var options = EngineOptions(isa: InstructionSet(rawValue: set.isa)!)
+        options.kernels = preference
+        return options
+    }
+}
+
+/// Runs `count` random images through engine and interpreter and compares bit for bit.
+func expectEqual(
+    _ model: PackedModel, _ options: EngineOptions, count: Int, seed: UInt64,
+    _ what: @autoclosure () -> String, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    var random = SplitMix(seed)
+    let engine = try Engine(model, options: options)
+    let reference = try ReferenceInterpreter(model)
+    let pixels = random.pixels(count * engine.inputCount)
+    let found = engine.logits(pixels: pixels)
+    let expected = (0..<count).flatMap { index in
+        let start = index * engine.inputCount
+        return reference.logits(pixels: Array(pixels[start..<start + engine.inputCount]))
+    }
+    guard found.map(\.bitPattern) != expected.map(\.bitPattern) else { return }
+    let index = zip(found, expected).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+    Issue.record(
+        """
+        seed \(seed), \(what()), batch \(count): logit \(index ?? -1) of \(found.count) is \
+        \(index.map { found[$0] } ?? 0), expected \(index.map { expected[$0] } ?? 0)
+        """, sourceLocation: sourceLocation)
+}
+
+@Suite struct EngineTests {
+    static let edges =
+        Array(0...40) + [63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 769]
+
+    @Test(arguments: variants)
+    func `a fully connected layer equals the interpreter for every number of inputs and outputs`(
+        options: EngineOptions
+    ) throws {
+        var random = SplitMix(1)
+        for inputs in Self.edges where inputs > 0 {
+            for outputs in inputs <= 40 ? Array(1...33) : [1, 15, 16, 17, 33] {
+                let layer = randomLayer(
+                    shape: [outputs, inputs], recipe: LayerRecipe(), output: nil, using: &random)
+                let model = chain(
+                    [inputs], quantizer(bits: 6, isSigned: false), [.linear(layer)])
+                try expectEqual(
+                    model, options, count: outputs % 8 == 1 ? 17 : 1, seed: 7,
+                    "\(inputs) inputs, \(outputs) outputs")
+            }
+        }
+    }
+
+    @Test(arguments: variants, 2...8)
+    func `codes equal the interpreter's for every width, sign, offset, activation and density`(
+        options: EngineOptions, bits: Int
+    ) throws {
+        var random = SplitMix(UInt64(bits))
+        for choice in 0..<64 {
+            let isSigned = choice & 1 != 0
+            let offset: Float = choice & 2 != 0 ? 0.0371 : 0
+            var recipe = LayerRecipe(
+                density: [0, 0.08, 0.5, 1][choice >> 4], levels: levels(bits: bits),
+                isPerChannel: choice & 4 != 0, relu: choice & 8 != 0)
+            if choice >> 4 == 0 { recipe.isPerChannel = true }
+            let input = quantizer(bits: bits, isSigned: isSigned, offset: offset)
+            let hidden = PackedQuantizer(
+                bits: bits, isSigned: !isSigned, scale: 1, offset: offset * 10)
+            var layer = randomLayer(
+                shape: [19, 70], recipe: recipe, output: hidden, using: &random)
+            layer.bias.scale = 0.1
+            let model = chain(
+                [70], input, [.linear(layer), showing(19).operation])
+            for count in [1, 17] {
+                try expectEqual(
+                    model, options, count: count, seed: 3,
+                    "signed \(isSigned), offset \(offset), \(recipe)")
+            }
+        }
+    }
+
+    @Test(arguments: variants, [1, 3, 5])
+    func `convolutions equal the interpreter for every stride and padding`(
+        options: EngineOptions, kernel: Int
+    ) throws {
+        var random = SplitMix(UInt64(kernel))
+        for stride in [[1, 1], [2, 2], [1, 2], [3, 1]] {
+            for padding in 0...2 {
+                for (height, width) in [(7, 6), (9, 13), (1, 40), (8, 8)] {
+                    guard height + 2 * padding >= kernel else { continue }
+                    let isSigned = (height + padding) % 2 == 0
+                    let window = PackedWindow(
+                        kernel: [kernel, kernel], stride: stride, padding: [padding, padding])
+                    let layer = randomLayer(
+                        shape: [3, 2, kernel, kernel],
+                        recipe: LayerRecipe(isPerChannel: isSigned, relu: padding == 1),
+                        output: PackedQuantizer(bits: 4, isSigned: true, scale: 0.5, offset: 0.1),
+                        using: &random)
+                    let outputs =
+                        3 * ((height + 2 * padding - kernel) / stride[0] + 1)
+                        * ((width + 2 * padding - kernel) / stride[1] + 1)
+                    let model = chain(
+                        [2, height, width], quantizer(bits: 5, isSigned: isSigned, offset: 0.02),
+                        [.convolution(layer, window), .flatten, showing(outputs).operation])
+                    for count in [1, 18] {
+                        try expectEqual(
+                            model, options, count: count, seed: 5,
+                            "\(height)x\(width), \(window)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: variants)
+    func `pooling equals the interpreter on odd sizes`(options: EngineOptions) throws {
+        for kernel in [[1, 1], [2, 2], [3, 3], [2, 3]] {
+            for stride in [[1, 1], [2, 2], [3, 2]] {
+                for (height, width) in [(3, 3), (5, 7), (6, 4), (9, 8)] {
+                    let window = PackedWindow(kernel: kernel, stride: stride)
+                    let outputs =
+                        2 * ((height - kernel[0]) / stride[0] + 1)
+                        * ((width - kernel[1]) / stride[1] + 1)
+                    let model = chain(
+                        [2, height, width], quantizer(bits: 8, isSigned: true),
+                        [.maxPooling(window), showing(outputs).operation])
+                    for count in [1, 20] {
+                        try expectEqual(model, options, count: count, seed: 2, "\(window)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: variants)
+    func `a network with several bands and groups of outputs equals the interpreter`(
+        options: EngineOptions
+    ) throws {
+        var random = SplitMix(11)
+        let convolution = randomLayer(
+            shape: [20, 3, 3, 3], recipe: LayerRecipe(density: 0.4, relu: true),
+            output: PackedQuantizer(bits: 3, isSigned: false, scale: 0.2, offset: 0),
+            using: &random)
+        let real = randomLayer(
+            shape: [5, 20, 3, 3], recipe: LayerRecipe(), output: nil, using: &random)
+        let window = PackedWindow(kernel: [3, 3], stride: [1, 1], padding: [1, 1])
+        let model = chain(
+            [3, 45, 50], quantizer(bits: 8, isSigned: false),
+            [
+                .convolution(convolution, window),
+                .maxPooling(PackedWindow(kernel: [2, 2], stride: [2, 2])),
+                .convolution(
+                    real, PackedWindow(kernel: [3, 3], stride: [2, 2], padding: [1, 1])),
+            ])
+        for count in [1, 16] { try expectEqual(model, options, count: count, seed: 4, "bands") }
+    }
+
+    @Test func `a value that two nodes read stays until the second has read it`() throws {
+        var random = SplitMix(12)
+        let small = PackedQuantizer(bits: 4, isSigned: false, scale: 0.3, offset: 0)
+        func layer(_ shape: [Int], _ output: PackedQuantizer?) -> PackedOperation {
+            .linear(
+                randomLayer(
+                    shape: shape, recipe: LayerRecipe(density: 0.5), output: output,
+                    using: &random))
+        }
+        var model = chain(
+            [30], quantizer(bits: 4, isSigned: false),
+            [
+                layer([40, 30], small), layer([50, 40], small), layer([60, 40], small),
+                layer([9, 40], nil),
+            ])
+        model.nodes[2].inputs = [1]
+        model.nodes[3].inputs = [1]
+        for options in variants {
+            for count in [1, 40] { try expectEqual(model, options, count: count, seed: 1, "fan") }
+        }
+    }
+
+    @Test func `logits depend neither on batch size nor on threads`() throws {
+        var random = SplitMix(13)
+        let hidden = PackedQuantizer(bits: 4, isSigned: false, scale: 0.5, offset: 0)
+        let model = chain(
+            [1, 12, 12], quantizer(bits: 8, isSigned: false),
+            [
+                .convolution(
+                    randomLayer(
+                        shape: [4, 1, 3, 3], recipe: LayerRecipe(relu: true), output: hidden,
+                        using: &random), PackedWindow(kernel: [3, 3], stride: [1, 1])),
+                .flatten,
+                .linear(
+                    randomLayer(
+                        shape: [10, 400], recipe: LayerRecipe(), output: nil, using: &random)),
+            ])
+        let most = 700
+        let pixels = random.pixels(most * 144)
+        let one = try Engine(model)
+        let single = (0..<most).flatMap {
+            one.logits(pixels: Array(pixels[$0 * 144..<($0 + 1) * 144]))
+        }
+        for threads in [1, 2, 3] {
+            let engine = try Engine(model, options: EngineOptions(threads: threads))
+            for count in [0, 1, 2, 15, 16, 17, 63, 64, 65, 79, 80, 81, 128, 700] {
+                let logits = engine.logits(pixels: Array(pixels[..<(count * 144)]))
+                #expect(logits == Array(single[..<(count * 10)]), "\(threads) threads, \(count)")
+            }
+        }
+    }
+
+    @Test func `one engine runs on several threads at a time`() async throws {
+        var random = SplitMix(14)
+        let layer = randomLayer(
+            shape: [33, 300], recipe: LayerRecipe(), output: nil, using: &random)
+        let model = chain([300], quantizer(bits: 8, isSigned: false), [.linear(layer)])
+        let engine = try Engine(model, options: EngineOptions(threads: 2))
+        let pixels = random.pixels(100 * 300)
+        let expected = engine.logits(pixels: pixels)
+        await withTaskGroup { group in
+            for _ in 0..<16 { group.addTask { engine.logits(pixels: pixels) } }
+            for await logits in group { #expect(logits == expected) }
+        }
+    }
+
+    @Test func `raw samples give the logits of the same pixels, and what is no number is zero`()
+        throws
+    {
+        var random = SplitMix(15)
+        let layer = randomLayer(shape: [5, 48], recipe: LayerRecipe(), output: nil, using: &random)
+        let model = chain([3, 4, 4], quantizer(bits: 7, isSigned: true), [.linear(layer)])
+        let engine = try Engine(model)
+        let reference = try ReferenceInterpreter(model)
+        for count in [1, 20] {
+            let pixels = random.pixels(count * 48)
+            let samples = pixels.map { Float($0) }
+            #expect(engine.logits(samples: samples) == engine.logits(pixels: pixels))
+            #expect(engine.predict(samples: samples) == engine.predict(pixels: pixels))
+        }
+        var samples = [Float](repeating: 3, count: 48)
+        samples[5] = .nan
+        samples[6] = .infinity
+        samples[7] = -.infinity
+        #expect(engine.logits(samples: samples) == reference.trace(samples: samples).logits)
+    }
+
+    @Test func `the class is the first of the largest logits`() throws {
+        let layer = PackedLayer(
+            weights: packedTensor(shape: [4, 1], weights: [1, 3, 3, 2], scales: [1]),
+            bias: PackedBias(bits: 2, scale: 1, codes: [0, 0, 0, 0]), activation: .identity,
+            output: nil)
+        let model = chain([1], quantizer(bits: 8, isSigned: false), [.linear(layer)])
+        #expect(try Engine(model).predict(pixels: [255]) == [1])
+        #expect(try Engine(model).predict(pixels: []) == [])
+    }
+}
