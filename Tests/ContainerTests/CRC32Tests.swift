@@ -1,6 +1,5 @@
+import Container
 import Testing
-
-@testable import Container
 
 struct CRC32Tests {
     @Test func `the check value of zlib's CRC-32 comes out`() {

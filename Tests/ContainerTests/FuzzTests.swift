@@ -1,6 +1,5 @@
+import Container
 import Testing
-
-@testable import Container
 
 /// Where a section's payload is, and where its checksum.
 private struct SectionRange {
@@ -54,12 +53,14 @@ struct FuzzTests {
     /// Whatever is read must be writable, and reading must keep to a limit of 1 MiB.
     private func check(_ bytes: [UInt8], _ comment: Comment) throws {
         do {
-            let model = try Container.read(bytes, memoryLimit: 1 << 20)
-            let again = try Container.write(model).bytes
-            #expect(try Container.read(again, memoryLimit: 8 << 20) == model, comment)
-        } catch let error as ContainerError {
+            _ = try Container.read(bytes, memoryLimit: 1 << 20)
+        } catch {
             #expect(!error.description.isEmpty, comment)
+            return
         }
+        let model = try Container.read(bytes, memoryLimit: 1 << 20)
+        let again = try Container.write(model).bytes
+        #expect(try Container.read(again, memoryLimit: 8 << 20) == model, comment)
     }
 
     private func mutate(_ bytes: inout [UInt8], using generator: inout SeededGenerator) {

@@ -1,6 +1,5 @@
+import Container
 import Testing
-
-@testable import Container
 
 /// The smallest `Σ frequency · length` over all complete codes of at most `limit` bits, by trying
 /// all length vectors.

@@ -1,6 +1,5 @@
+import Container
 import Testing
-
-@testable import Container
 
 private let nowhere = FileSection.tensor("t")
 

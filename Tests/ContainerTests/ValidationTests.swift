@@ -70,6 +70,7 @@ struct ValidationTests {
         (
             "pooling of a vector",
             withModel {
+                $0.nodes[3].inputs = [3]
                 $0.nodes[3].operation = .maxPooling(PackedWindow(kernel: [1, 1], stride: [1, 1]))
             }
         ),
