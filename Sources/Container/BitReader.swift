@@ -2,7 +2,7 @@
 ///
 /// Behind the end it delivers zeros and remembers that it did: loops over millions of symbols check
 /// once, at their end. Fields whose value sizes something are read with `field`, which checks.
-struct BitReader {
+package struct BitReader {
     let section: FileSection
     private let bytes: [UInt8]
     private let start: Int
@@ -13,7 +13,7 @@ struct BitReader {
     private var buffer: UInt64 = 0
     private var available = 0
 
-    init(_ bytes: [UInt8], in range: Range<Int>, section: FileSection) {
+    package init(_ bytes: [UInt8], in range: Range<Int>, section: FileSection) {
         self.section = section
         self.bytes = bytes
         start = range.lowerBound
@@ -22,9 +22,9 @@ struct BitReader {
     }
 
     /// How many bits have been read.
-    var position: Int { 8 * (next - start) - available }
+    package var position: Int { 8 * (next - start) - available }
     /// How many bits are left; negative if zeros behind the end were read.
-    var remaining: Int { 8 * (end - start) - position }
+    package var remaining: Int { 8 * (end - start) - position }
 
     /// Makes at least 32 bits available.
     @inline(__always)
@@ -58,13 +58,13 @@ struct BitReader {
 
     /// The next `count` bits; `count` is 0...32.
     @inline(__always)
-    mutating func take(_ count: Int) -> Int {
+    package mutating func take(_ count: Int) -> Int {
         defer { skip(count) }
         return peek(count)
     }
 
     /// A number written with `BitSink.rice`; 2^31 or more only where the file is damaged.
-    mutating func takeRice(_ parameter: Int) -> Int {
+    package mutating func takeRice(_ parameter: Int) -> Int {
         var quotient = 0
         while true {
             refill()
@@ -102,14 +102,14 @@ struct BitReader {
     }
 
     /// Checks that `count` bits are left.
-    func require(_ count: Int, _ field: String) throws(ContainerError) {
+    package func require(_ count: Int, _ field: String) throws(ContainerError) {
         guard count <= remaining else {
             throw .truncated(section: section, field: field, needed: count, available: remaining)
         }
     }
 
     /// Checks that only zero bits, fewer than eight, are left.
-    mutating func finish(_ field: String) throws(ContainerError) {
+    package mutating func finish(_ field: String) throws(ContainerError) {
         try require(0, field)
         let left = remaining
         guard left < 8 else { throw .trailingBytes(section: section, count: left / 8) }

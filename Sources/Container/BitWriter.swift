@@ -1,13 +1,13 @@
 /// Where bit fields go: into bytes, or only into a count, so that one function both measures and
 /// writes.
-protocol BitSink {
+package protocol BitSink {
     /// The low `count` bits of `value`, the most significant first; `count` is 0...32.
     mutating func bits(_ value: Int, _ count: Int)
 }
 
 extension BitSink {
     /// `value >> parameter` ones, a zero, and the low `parameter` bits (Rice 1979).
-    mutating func rice(_ value: Int, _ parameter: Int) {
+    package mutating func rice(_ value: Int, _ parameter: Int) {
         var ones = value >> parameter
         while ones >= 32 {
             bits(0xFFFF_FFFF, 32)
@@ -19,26 +19,28 @@ extension BitSink {
 }
 
 /// Counts bits.
-struct BitCounter: BitSink {
-    private(set) var count = 0
+package struct BitCounter: BitSink {
+    package private(set) var count = 0
 
-    mutating func bits(_ value: Int, _ count: Int) {
+    package init() {}
+
+    package mutating func bits(_ value: Int, _ count: Int) {
         self.count += count
     }
 }
 
 /// Packs bits into bytes: the first bit is the most significant one of the first byte.
-struct BitWriter: BitSink {
+package struct BitWriter: BitSink {
     private(set) var bytes: [UInt8] = []
     /// The last `pending` bits written that do not fill 32 yet, in the low bits.
     private var buffer: UInt64 = 0
     private var pending = 0
 
-    init(capacity: Int = 0) {
+    package init(capacity: Int = 0) {
         bytes.reserveCapacity(capacity)
     }
 
-    mutating func bits(_ value: Int, _ count: Int) {
+    package mutating func bits(_ value: Int, _ count: Int) {
         buffer = buffer << UInt64(count) | UInt64(value)
         pending += count
         guard pending >= 32 else { return }
@@ -51,7 +53,7 @@ struct BitWriter: BitSink {
     }
 
     /// All bytes, the last one filled up with zero bits.
-    consuming func finished() -> [UInt8] {
+    package consuming func finished() -> [UInt8] {
         bits(0, (8 - pending % 8) % 8)
         while pending > 0 {
             pending -= 8

@@ -1,11 +1,11 @@
 /// Reads the byte-aligned fields of Format.md from part of an array, checking each length first.
-struct ByteReader {
+package struct ByteReader {
     let section: FileSection
     let bytes: [UInt8]
-    private(set) var next: Int
+    package private(set) var next: Int
     let end: Int
 
-    init(_ bytes: [UInt8], in range: Range<Int>, section: FileSection) {
+    package init(_ bytes: [UInt8], in range: Range<Int>, section: FileSection) {
         self.section = section
         self.bytes = bytes
         next = range.lowerBound
@@ -15,7 +15,7 @@ struct ByteReader {
     var remaining: Int { end - next }
 
     /// Steps over `count` bytes and returns where they are.
-    mutating func take(_ count: Int, _ field: String) throws(ContainerError) -> Range<Int> {
+    package mutating func take(_ count: Int, _ field: String) throws(ContainerError) -> Range<Int> {
         guard count <= remaining else {
             throw .truncated(section: section, field: field, needed: count, available: remaining)
         }
@@ -23,7 +23,7 @@ struct ByteReader {
         return next..<next + count
     }
 
-    mutating func byte(_ field: String) throws(ContainerError) -> Int {
+    package mutating func byte(_ field: String) throws(ContainerError) -> Int {
         Int(bytes[try take(1, field).lowerBound])
     }
 
@@ -36,7 +36,7 @@ struct ByteReader {
         return value
     }
 
-    mutating func varint(
+    package mutating func varint(
         _ field: String, in range: ClosedRange<Int> = 0...Int(UInt32.max)
     ) throws(ContainerError) -> Int {
         var value = 0

@@ -1,11 +1,13 @@
 /// The CRC-32 of zlib and PNG: polynomial `EDB88320`, reflected. Bytes are fed in any portions.
-struct CRC32 {
+package struct CRC32 {
     private var register: UInt32 = 0xFFFF_FFFF
 
-    /// The checksum of all bytes fed so far.
-    var value: UInt32 { ~register }
+    package init() {}
 
-    mutating func update(_ bytes: ArraySlice<UInt8>) {
+    /// The checksum of all bytes fed so far.
+    package var value: UInt32 { ~register }
+
+    package mutating func update(_ bytes: ArraySlice<UInt8>) {
         var crc = register
         for byte in bytes {
             crc = CRC32.table[Int((crc ^ UInt32(byte)) & 0xFF)] ^ (crc >> 8)

@@ -1,5 +1,5 @@
 /// How the lengths of a prefix code are stored. Writers take the form with the fewest bits.
-enum CodeLengthTable: Equatable {
+package enum CodeLengthTable: Equatable {
     case single
     case dense
     case sparse(parameter: Int)
@@ -9,7 +9,9 @@ enum CodeLengthTable: Equatable {
     ///
     /// - Parameter period: how many symbols before one the symbol stands whose length predicts its
     ///   own; 0 for the last that occurs.
-    static func smallest(_ code: PrefixCode, period: Int) -> (form: CodeLengthTable, bits: Int) {
+    package static func smallest(_ code: PrefixCode, period: Int) -> (
+        form: CodeLengthTable, bits: Int
+    ) {
         if code.single != nil { return (.single, single.bits(code, period: period)) }
         var forms: [CodeLengthTable] = [.dense]
         forms += (0...8).map { .sparse(parameter: $0) }
@@ -20,7 +22,7 @@ enum CodeLengthTable: Equatable {
         return (forms[best], sizes[best])
     }
 
-    func bits(_ code: PrefixCode, period: Int) -> Int {
+    package func bits(_ code: PrefixCode, period: Int) -> Int {
         var counter = BitCounter()
         write(code, period: period, to: &counter)
         return counter.count
@@ -31,7 +33,7 @@ enum CodeLengthTable: Equatable {
         (code.lengths.lastIndex { $0 > 0 } ?? -1) + 1
     }
 
-    func write(_ code: PrefixCode, period: Int, to sink: inout some BitSink) {
+    package func write(_ code: PrefixCode, period: Int, to sink: inout some BitSink) {
         let alphabet = code.lengths.count
         let used = CodeLengthTable.occurring(code)
         switch self {
@@ -70,7 +72,7 @@ enum CodeLengthTable: Equatable {
     }
 
     /// Reads the code of an alphabet of `alphabet` symbols, which `name` means in errors.
-    static func read(
+    package static func read(
         _ name: String, alphabet: Int, period: Int, from reader: inout BitReader,
         budget: inout MemoryBudget
     ) throws(ContainerError) -> PrefixCode {

@@ -5,23 +5,23 @@ enum Header {
     static let size = 5
 }
 
-enum SectionKind: UInt8 {
+package enum SectionKind: UInt8 {
     case metadata = 1
     case tensor = 2
 }
 
 /// Puts sections into a file, each with the checksum of everything before it.
-struct FileWriter {
-    private(set) var bytes: [UInt8]
+package struct FileWriter {
+    package private(set) var bytes: [UInt8]
     private var checksum = CRC32()
 
-    init() {
+    package init() {
         bytes = Header.magic + [Header.version]
         checksum.update(bytes[...])
     }
 
     /// Appends a section and returns how many bytes it takes, all told.
-    mutating func append(_ kind: SectionKind, _ payload: [UInt8]) -> Int {
+    package mutating func append(_ kind: SectionKind, _ payload: [UInt8]) -> Int {
         let start = bytes.count
         bytes.append(kind.rawValue)
         var length = ByteWriter()

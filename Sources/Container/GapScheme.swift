@@ -2,11 +2,16 @@
 ///
 /// Gaps below `2^direct` are classes of their own. Each octave above is cut into `2^mantissa`
 /// classes: with `direct` 4 and `mantissa` 1 there are 16 direct and then half-octave classes.
-struct GapScheme: Equatable {
+package struct GapScheme: Equatable {
     /// 0...7
     var direct: Int
     /// 0...3, not above `direct`.
     var mantissa: Int
+
+    package init(direct: Int, mantissa: Int) {
+        self.direct = direct
+        self.mantissa = mantissa
+    }
 
     /// Every class of the schemes in `candidates` is a union of classes of this one.
     static let finest = GapScheme(direct: 6, mantissa: 3)
@@ -20,7 +25,7 @@ struct GapScheme: Equatable {
 
     /// The class of `gap`.
     @inline(__always)
-    func classIndex(_ gap: Int) -> Int {
+    package func classIndex(_ gap: Int) -> Int {
         if gap < 1 << direct { return gap }
         let exponent = Int.bitWidth &- 1 &- gap.leadingZeroBitCount
         let top = (gap &>> (exponent &- mantissa)) & (1 << mantissa &- 1)
@@ -29,14 +34,14 @@ struct GapScheme: Equatable {
 
     /// How many extra bits follow a class.
     @inline(__always)
-    func extraBits(_ classIndex: Int) -> Int {
+    package func extraBits(_ classIndex: Int) -> Int {
         let beyond = classIndex &- 1 << direct
         return beyond < 0 ? 0 : direct &+ beyond &>> mantissa &- mantissa
     }
 
     /// The smallest gap of a class.
     @inline(__always)
-    func first(_ classIndex: Int) -> Int {
+    package func first(_ classIndex: Int) -> Int {
         let beyond = classIndex &- 1 << direct
         if beyond < 0 { return classIndex }
         let top = 1 &<< mantissa &+ (beyond & (1 &<< mantissa &- 1))

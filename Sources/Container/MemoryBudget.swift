@@ -1,9 +1,9 @@
 /// The memory that a reader may still hand out. Everything whose size a file decides is charged
 /// before it is allocated.
-struct MemoryBudget {
+package struct MemoryBudget {
     private(set) var remaining: Int
 
-    init(_ bytes: Int) {
+    package init(_ bytes: Int) {
         remaining = bytes
     }
 

@@ -7,7 +7,7 @@
 /// 1...limit. The cheapest coins that sum to n − 1 are sought; a symbol's length is the number of its
 /// coins taken. From the smallest denomination up, coins are packed in pairs and the packages merged
 /// with the coins of the next denomination.
-func limitedCodeLengths(_ frequencies: [Int], limit: Int) -> [UInt8] {
+package func limitedCodeLengths(_ frequencies: [Int], limit: Int) -> [UInt8] {
     var lengths = [UInt8](repeating: 0, count: frequencies.count)
     let symbols = frequencies.indices.filter { frequencies[$0] > 0 }
         .sorted { (frequencies[$0], $0) < (frequencies[$1], $1) }

@@ -1,22 +1,22 @@
 /// A canonical prefix code: a code length for each symbol.
 ///
 /// Shorter codes come first, those of a length in the order of their symbols.
-struct PrefixCode: Equatable {
+package struct PrefixCode: Equatable {
     static let longest = 15
 
     /// 1...15, or 0 for a symbol that does not occur.
-    var lengths: [UInt8]
+    package var lengths: [UInt8]
     /// The only symbol that occurs, whose code has no bits; `lengths` are zeros then.
-    var single: Int?
+    package var single: Int?
 
     /// The optimal code for symbols of these frequencies.
-    init(frequencies: [Int]) {
+    package init(frequencies: [Int]) {
         lengths = limitedCodeLengths(frequencies, limit: PrefixCode.longest)
         let first = frequencies.firstIndex { $0 > 0 }
         single = first == frequencies.lastIndex { $0 > 0 } ? first : nil
     }
 
-    init(lengths: [UInt8]) {
+    package init(lengths: [UInt8]) {
         self.lengths = lengths
     }
 
@@ -36,7 +36,7 @@ struct PrefixCode: Equatable {
     }
 
     /// The code of each symbol, in the low bits.
-    var codes: [UInt16] {
+    package var codes: [UInt16] {
         var next = firstCodes
         return lengths.map { length in
             guard length > 0 else { return 0 }
@@ -58,29 +58,29 @@ struct PrefixCode: Equatable {
 }
 
 /// Writes symbols with a prefix code.
-struct PrefixEncoder {
+package struct PrefixEncoder {
     /// `code << 4 | length` a symbol.
     private let entries: [UInt32]
 
-    init(_ code: PrefixCode) {
+    package init(_ code: PrefixCode) {
         entries = zip(code.codes, code.lengths).map { UInt32($0) << 4 | UInt32($1) }
     }
 
     @inline(__always)
-    func write(_ symbol: Int, to writer: inout BitWriter) {
+    package func write(_ symbol: Int, to writer: inout BitWriter) {
         let entry = entries[symbol]
         writer.bits(Int(entry >> 4), Int(entry & 15))
     }
 }
 
 /// Reads symbols with a prefix code, by one look-up each.
-struct PrefixDecoder {
+package struct PrefixDecoder {
     /// `symbol << 4 | length` for every string of `longest` bits.
     private let entries: [UInt32]
     private let longest: Int
 
     /// `code` has to be complete or single.
-    init(_ code: PrefixCode) {
+    package init(_ code: PrefixCode) {
         let longest = Int(code.lengths.max() ?? 0)
         var entries = [UInt32](repeating: UInt32(code.single ?? 0) << 4, count: 1 << longest)
         for (symbol, (bits, length)) in zip(code.codes, code.lengths).enumerated()
@@ -96,7 +96,7 @@ struct PrefixDecoder {
     }
 
     @inline(__always)
-    func read(_ reader: inout BitReader) -> Int {
+    package func read(_ reader: inout BitReader) -> Int {
         let entry = entries[reader.peek(longest)]
         reader.skip(Int(truncatingIfNeeded: entry & 15))
         return Int(truncatingIfNeeded: entry >> 4)

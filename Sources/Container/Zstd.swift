@@ -2,10 +2,10 @@ import CZstd
 
 /// Zstandard frames. The only file of the module with pointers.
 enum Zstd {
-    /// One frame with its content size, level 19, or `nil` if it is not shorter than `bytes`.
+    /// One frame with its content size, or `nil` if it is not shorter than `bytes`.
     ///
-    /// Entropy-coded bits hardly ever get shorter, and level 19 is slow: of long inputs it first
-    /// tries a part.
+    /// Entropy-coded bits hardly ever get shorter, and level 19 is slow (about 1 MB/s): of long
+    /// inputs it first tries a part, and takes level 9 where the whole would need seconds.
     static func shorter(_ bytes: [UInt8]) -> [UInt8]? {
         let sample = 1 << 18
         if bytes.count > 4 * sample {
@@ -19,8 +19,9 @@ enum Zstd {
     private static func frame(_ bytes: [UInt8]) -> [UInt8] {
         let bound = ZSTD_compressBound(bytes.count)
         return [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+            let level: Int32 = bytes.count <= 1 << 22 ? 19 : 9
             let size = bytes.withUnsafeBytes {
-                ZSTD_compress(buffer.baseAddress, bound, $0.baseAddress, $0.count, 19)
+                ZSTD_compress(buffer.baseAddress, bound, $0.baseAddress, $0.count, level)
             }
             precondition(ZSTD_isError(size) == 0, "zstd: out of memory for \(bytes.count) bytes")
             count = size

@@ -1,0 +1,119 @@
+import Container
+import Testing
+
+/// Where a section's payload is, and where its checksum.
+private struct SectionRange {
+    var payload: Range<Int>
+}
+
+/// The sections of a valid file.
+private func sections(_ file: [UInt8]) throws -> [SectionRange] {
+    var next = 5
+    var result: [SectionRange] = []
+    while next < file.count {
+        var reader = ByteReader(file, in: next..<file.count, section: .header)
+        _ = try reader.byte("kind")
+        let length = try reader.varint("length")
+        result.append(SectionRange(payload: try reader.take(length, "payload")))
+        next = reader.next + 4
+    }
+    return result
+}
+
+/// A file with these payloads and with checksums that fit.
+private func file(_ payloads: [[UInt8]]) -> [UInt8] {
+    var writer = FileWriter()
+    for (index, payload) in payloads.enumerated() {
+        _ = writer.append(index == 0 ? .metadata : .tensor, payload)
+    }
+    return writer.bytes
+}
+
+struct FuzzTests {
+    @Test(arguments: allModes)
+    func `damage with fitting checksums is refused or gives a valid model`(
+        mode: CodingMode
+    ) throws {
+        var generator = SeededGenerator(seed: 99)
+        for order in ScanOrder.allCases {
+            for usesZstd in [false, true] {
+                let options = EncodingOptions(mode: mode, scanOrder: order, usesZstd: usesZstd)
+                let valid = try Container.write(smallModel(), options: options).bytes
+                let payloads = try sections(valid).map { Array(valid[$0.payload]) }
+                for round in 0..<600 {
+                    var damaged = payloads
+                    let section = Int.random(in: 0..<damaged.count, using: &generator)
+                    mutate(&damaged[section], using: &generator)
+                    try check(file(damaged), "\(mode), \(order), zstd \(usesZstd), \(round)")
+                }
+            }
+        }
+    }
+
+    /// Whatever is read must be writable, and reading must keep to a limit of 1 MiB.
+    private func check(_ bytes: [UInt8], _ comment: Comment) throws {
+        do {
+            _ = try Container.read(bytes, memoryLimit: 1 << 20)
+        } catch {
+            #expect(!error.description.isEmpty, comment)
+            return
+        }
+        let model = try Container.read(bytes, memoryLimit: 1 << 20)
+        let again = try Container.write(model).bytes
+        #expect(try Container.read(again, memoryLimit: 8 << 20) == model, comment)
+    }
+
+    private func mutate(_ bytes: inout [UInt8], using generator: inout SeededGenerator) {
+        for _ in 0..<Int.random(in: 1...3, using: &generator) {
+            guard !bytes.isEmpty else { return }
+            let place = Int.random(in: 0..<bytes.count, using: &generator)
+            switch Int.random(in: 0..<6, using: &generator) {
+            case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+            case 1: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+            case 2: bytes[place] = 255
+            case 3: bytes.removeSubrange(place...)
+            case 4: bytes.remove(at: place)
+            default: bytes.insert(UInt8.random(in: 0...255, using: &generator), at: place)
+            }
+        }
+    }
+
+    @Test func `a tensor of many nonzeros without bits is over budget`() throws {
+        // The only gap class and the only code have no bits: the file says 16 million nonzeros in
+        // 20 bytes.
+        let dense = [UInt8](repeating: 1, count: 4096 * 4096)
+        let model = linearModel(tensor(shape: [4096, 4096], levels: [0, 1], dense: dense))
+        let options = EncodingOptions(mode: .joint)
+        let bytes = try Container.write(model, options: options).bytes
+        #expect(bytes.count < 3000)
+        #expect {
+            try Container.read(bytes)
+        } throws: { error in
+            if case .overBudget(section: .tensor("fc"), field: "weights", _, _)? = error
+                as? ContainerError
+            {
+                true
+            } else {
+                false
+            }
+        }
+        #expect(try Container.read(bytes, memoryLimit: 128 << 20) == model)
+    }
+
+    @Test func `a frame that unpacks to gigabytes is refused before it is unpacked`() throws {
+        let valid = try Container.write(smallModel()).bytes
+        var payloads = try sections(valid).map { Array(valid[$0.payload]) }
+        // A frame header that states 2^40 bytes of content (RFC 8878, 3.1.1.1).
+        payloads[1] = [20, 0x28, 0xB5, 0x2F, 0xFD, 0xE0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0]
+        #expect(
+            throws: ContainerError.outOfRange(
+                section: .tensor("conv"), field: "content size", found: 1 << 40,
+                expected: 0...1 << 20 + 8 * 54)
+        ) { try Container.read(file(payloads)) }
+        // The same without a stated content size.
+        payloads[1] = [20, 0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x58, 0x01, 0x00, 0x00]
+        #expect(
+            throws: ContainerError.zstd(section: .tensor("conv"), failure: .unknownSize)
+        ) { try Container.read(file(payloads)) }
+    }
+}
