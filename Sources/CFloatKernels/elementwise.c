@@ -21,6 +21,10 @@ void cfk_multiply(cfk_isa isa, const float *a, const float *b, float *y, int64_t
   DISPATCH(multiply, isa, a, b, y, count)
 }
 
+void cfk_mask(cfk_isa isa, const float *x, const uint8_t *mask, float *y, int64_t count) {
+  DISPATCH(mask, isa, x, mask, y, count)
+}
+
 void cfk_column_sums(cfk_isa isa, const float *x, int64_t rows, int64_t columns, float *sum) {
   DISPATCH(column_sums, isa, x, rows, columns, sum)
 }

@@ -1,5 +1,7 @@
 import Container
 import Conversion
+import Foundation
+import Importing
 import Inference
 import Networks
 import PackedModel
@@ -7,7 +9,92 @@ import Tensors
 import Training
 
 extension PipelineRunner {
+    /// Converts the network to integers, writes the file, reads it back and runs it on the test set.
     func encode(
         _ index: Int, _ settings: EncodeSettings, _ data: PipelineData
-    ) throws -> StageReport { fatalError() }
+    ) throws -> StageReport {
+        let begin = ContinuousClock.now
+        var network = try input(index, data)
+        let expected = network.evaluate(on: data.test, threads: threads)
+        let validation =
+            data.validation.count > 0
+            ? network.evaluate(on: data.validation, threads: threads) : nil
+        let model = try PackedModel(
+            converting: network, normalization: InputNormalization(data.normalization),
+            classNames: data.classNames)
+        let options = try encodingOptions(settings, network, index, data)
+        let (bytes, summary) = try Container.write(model, options: options)
+        guard try Container.read(bytes) == model else {
+            throw PipelineError.noModel(
+                path: folder.model, reason: "what was written reads back as another model")
+        }
+        try AtomicFile.write(bytes, to: folder.model)
+        let engine = try EngineRun(model, on: data.test, expected: expected)
+        let sizes = try NetworkSizes(of: network)
+        return StageReport(
+            stage: file.stages[index].name, seconds: (ContinuousClock.now - begin) / .seconds(1),
+            accuracy: .init(split: "test", count: data.test.count, top1: engine.report.top1),
+            validation: validation.map {
+                .init(split: "validation", count: $0.count, top1: $0.top1)
+            },
+            parameters: sizes.parameters,
+            bytes: .init(float32: sizes.bytes.float32, stored: bytes.count),
+            layers: zip(sizes.layers, summary.tensors).map(StageReport.Layer.init),
+            engine: engine.report)
+    }
+
+    private func encodingOptions(
+        _ settings: EncodeSettings, _ network: Network, _ index: Int, _ data: PipelineData
+    ) throws -> EncodingOptions {
+        guard settings.coding == .deepCompression else { return EncodingOptions() }
+        let context = StageContext(
+            data: data, seed: 0, threads: threads, steps: 0, stepsPerEpoch: 0, place: file.path,
+            stage: file.stages[index].name)
+        let bits = try settings.indexBits.resolved(
+            for: network.weightedLayers, key: "index-bits", context)
+        return EncodingOptions(
+            modes: bits.mapValues { .deepCompression(indexBits: $0.rawValue) },
+            scanOrder: .rowMajor)
+    }
+}
+
+/// The engine on a set of images, beside what the fake-quantized network says of them.
+struct EngineRun {
+    let report: StageReport.Engine
+
+    init(_ model: PackedModel, on images: LabelledImages, expected: Evaluation) throws {
+        let engine = try Engine(model)
+        let begin = ContinuousClock.now
+        let predictions = engine.predict(pixels: images.pixels)
+        let seconds = (ContinuousClock.now - begin) / .seconds(1)
+        let evaluation = Evaluation(predictions: predictions, labels: images.labels)
+        report = StageReport.Engine(
+            top1: evaluation.top1, agreement: evaluation.agreement(with: expected),
+            isa: engine.plan.instructionSet, microsecondsPerSample: seconds / Double(images.count) * 1e6)
+    }
+}
+
+extension InputNormalization {
+    init(_ normalization: PixelNormalization) {
+        self.init(
+            pixelScale: normalization.pixelScale, mean: normalization.mean,
+            deviation: normalization.deviation)
+    }
+}
+
+extension StageReport.Layer {
+    /// A layer of the file: sizes before encoding say the bits, the container's summary the bytes.
+    fileprivate init(_ layer: StageReport.Layer, _ tensor: TensorSummary) {
+        self = layer
+        coding = tensor.mode.description
+        if case .deepCompression(let bits) = tensor.mode { indexBits = bits }
+        weightBitsCoded = tensor.weightBitsCoded
+        indexBitsCoded = tensor.indexBitsCoded
+        if tensor.mode == .joint, tensor.nonzeros > 0 {
+            jointBitsCoded =
+                Double(tensor.parts.pairBits + tensor.parts.gapBits) / Double(tensor.nonzeros)
+        }
+        bytes = tensor.bytes
+        entropyBoundBytes = tensor.entropyBoundBytes
+    }
 }

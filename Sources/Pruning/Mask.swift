@@ -27,36 +27,23 @@ public struct Mask: Parametrization, Equatable {
     }
 
     public func apply(to value: Tensor, into effective: inout Tensor) {
-        multiply(value, into: &effective)
+        effective.assign(value, where: bytes)
     }
 
     public func backpropagate(
         value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
     ) {
         if regrows {
-            valueGradient = effectiveGradient
+            valueGradient.assign(effectiveGradient)
         } else {
-            multiply(effectiveGradient, into: &valueGradient)
+            valueGradient.assign(effectiveGradient, where: bytes)
         }
     }
 
     /// Sets pruned elements to zero.
     public func clear(_ weights: inout Tensor) {
         let unpruned = weights
-        multiply(unpruned, into: &weights)
-    }
-
-    /// A pruned element becomes exactly 0, whatever it was.
-    private func multiply(_ value: Tensor, into result: inout Tensor) {
-        precondition(
-            value.count == bytes.count, "a mask of \(bytes.count) for a tensor \(value.shape)")
-        value.withUnsafeElements { value in
-            bytes.withUnsafeBufferPointer { bytes in
-                result.withUnsafeMutableElements { result in
-                    for i in 0..<bytes.count { result[i] = bytes[i] == 0 ? 0 : value[i] }
-                }
-            }
-        }
+        weights.assign(unpruned, where: bytes)
     }
 
     public var state: SavedState {

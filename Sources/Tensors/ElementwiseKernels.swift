@@ -30,6 +30,25 @@ extension Tensor {
     }
 }
 
+extension Tensor {
+    /// `self = x` in the memory that is there, where assignment would share that of `x`.
+    public mutating func assign(_ x: Tensor) {
+        precondition(count == x.count)
+        let count = count
+        withPointers(x, &self) { x, y in y.update(from: x, count: count) }
+    }
+
+    /// `self = x` where the mask is not 0, else exactly 0, whatever `x` is there.
+    public mutating func assign(_ x: Tensor, where mask: [UInt8]) {
+        precondition(count == x.count && count == mask.count, "\(mask.count) for \(x.shape)")
+        let count = Int64(count)
+        mask.withUnsafeBufferPointer { mask in
+            guard let mask = mask.baseAddress else { return }
+            withPointers(x, &self) { x, y in cfk_mask(bestISA, x, mask, y, count) }
+        }
+    }
+}
+
 /// Max pooling over NHWC images; windows lie wholly inside the image.
 public struct PoolingKernels: Sendable {
     private let pooling: cfk_pooling

@@ -17,6 +17,9 @@ void cfk_add(cfk_isa isa, const float *x, float *y, int64_t count);
 // y = a * b
 void cfk_multiply(cfk_isa isa, const float *a, const float *b, float *y, int64_t count);
 
+// y = x where mask is not 0, else 0
+void cfk_mask(cfk_isa isa, const float *x, const uint8_t *mask, float *y, int64_t count);
+
 // sum[c] = sum over rows of x[row][c]
 void cfk_column_sums(cfk_isa isa, const float *x, int64_t rows, int64_t columns, float *sum);
 

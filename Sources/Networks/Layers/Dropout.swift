@@ -22,11 +22,14 @@ public struct Dropout: Layer {
             y = x[0]
             return
         }
-        let (rate, keep) = (rate, 1 / (1 - rate))
+        // One number of the generator serves four activations, 16 bits each.
+        let (threshold, keep) = (UInt64(rate * 65536), 1 / (1 - rate))
         factors.resize(to: x[0].shape)
         factors.withUnsafeMutableElements { factors in
+            var bits: UInt64 = 0
             for index in factors.indices {
-                factors[index] = pass.generator.uniform() < rate ? 0 : keep
+                bits = index & 3 == 0 ? pass.generator.next() : bits >> 16
+                factors[index] = bits & 0xFFFF < threshold ? 0 : keep
             }
         }
         y.assignProduct(x[0], factors)
