@@ -4,17 +4,17 @@
 ///     | magic    | size 0  | ...     | bytes, the last dimension running fastest
 ///
 /// All numbers are big-endian. The magic number is `0x00000800 + rank`; 8 stands for bytes.
-struct IDXFile: Equatable {
+public struct IDXFile: Equatable, Sendable {
     /// The first is the count of samples.
-    let dimensions: [Int]
-    let bytes: [UInt8]
+    public let dimensions: [Int]
+    public let bytes: [UInt8]
 
     /// What a file of a rank begins with.
     static func magicNumber(rank: Int) -> UInt32 { 0x800 + UInt32(rank) }
     /// The longest content that is read: 1 GiB holds any set of this format that is in use.
     static let largestLength = 1 << 30
 
-    init(path: String, rank: Int) throws(DataSetError) {
+    public init(path: String, rank: Int) throws(DataSetError) {
         let source = try ByteSource(path: path)
         dimensions = try Self.readDimensions(from: source, rank: rank)
         let declared = try Self.length(of: dimensions, path: path)

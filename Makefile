@@ -1,0 +1,69 @@
+# make                              install what is missing, build, run the digits pipeline, show tables
+# make test                         all tests
+# make pipeline PIPELINE=lenet-5    run a pipeline; SEED=2 overrides its seed
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := all
+.PHONY: all help deps build test check format pipeline report results eval clean
+
+PIPELINE ?= digits
+SEED ?=
+BUILD ?= build
+THREADS ?=
+
+BIN := .build/release/shrink
+FILE := Pipelines/$(PIPELINE).yaml
+FOLDER := $(BUILD)/$(PIPELINE)$(SEED:%=-seed%)
+OPTIONS := --build $(BUILD)$(SEED:%= --seed %)
+SWIFT_FLAGS := -c release
+
+all: pipeline ## Everything: dependencies, build, default pipeline, tables
+
+help: ## This list
+	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+	  printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@echo "  Variables: PIPELINE=$(PIPELINE) SEED=n BUILD=$(BUILD) THREADS=n"
+	@echo "  Pipelines: $(basename $(notdir $(wildcard Pipelines/*.yaml)))"
+
+# System libraries by their pkg-config names, and the Debian packages that have them.
+LIBRARIES := libzstd zlib
+PACKAGES := libzstd-dev zlib1g-dev
+
+deps: ## Install missing system packages (Debian, Ubuntu)
+	@command -v swift > /dev/null || { echo "swift is not on the PATH; see https://www.swift.org/install" >&2; exit 1; }
+	@if command -v pkg-config > /dev/null && pkg-config --exists $(LIBRARIES); then exit 0; fi; \
+	packages="pkg-config $(PACKAGES)"; \
+	if ! command -v apt-get > /dev/null; then \
+	  echo "missing: $$packages; install your system's packages of these" >&2; exit 1; fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; \
+	elif command -v sudo > /dev/null && sudo -n true 2> /dev/null; then sudo=sudo; \
+	else echo "missing packages, and no rights to install them; run: sudo apt-get install $$packages" >&2; exit 1; fi; \
+	echo "installing $$packages"; \
+	$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $$packages > /dev/null
+
+build: deps ## Build the command in release mode
+	@swift build $(SWIFT_FLAGS) --product shrink
+
+test: deps ## Run all tests in release mode
+	swift test $(SWIFT_FLAGS)
+
+check: deps ## Format lint, target dependencies, warnings as errors
+	swift format lint --strict --recursive Package.swift Sources Tests
+	CI=true swift build $(SWIFT_FLAGS) --build-tests --explicit-target-dependency-import-check error
+
+format: ## Format all Swift sources
+	swift format --in-place --recursive Package.swift Sources Tests
+
+pipeline: build ## Run the stages of PIPELINE that have to run, then show its tables
+	@$(BIN) plan $(FILE) $(OPTIONS)
+	@$(MAKE) --no-print-directory -f $(FOLDER)/stages.mk SHRINK="$(BIN)" THREADS="$(THREADS)"
+	@$(BIN) report $(FILE) $(OPTIONS)
+
+report: build ## Show the tables of PIPELINE again
+	@$(BIN) report $(FILE) $(OPTIONS)
+
+results: build ## Collect the reports of all pipelines that have run in RESULTS.md
+	@$(BIN) results $(BUILD)/*/report.json --output RESULTS.md
+
+clean: ## Remove what was built and all results
+	rm -rf .build $(BUILD)

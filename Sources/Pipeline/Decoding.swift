@@ -1,0 +1,61 @@
+import Container
+import Foundation
+import PackedModel
+import Tensors
+
+extension PackedModel {
+    /// The weights and biases in floats, named as PyTorch names them and in its layout:
+    /// `fc1.weight` `[outputs, inputs]`, `conv1.weight` `[outputs, channels, height, width]`.
+    ///
+    /// `fc1.codes` holds the integers: `weight = scale · integer`, as bytes of two's complement, with
+    /// the scales in `fc1.scale`. The metadata say what quantizes the activations.
+    public func decoded() throws -> Safetensors {
+        var file = Safetensors(metadata: [
+            "network": name, "input.shape": "\(input.shape)",
+            "input.quantizer": text(input.quantizer), "classes": classNames.joined(separator: ","),
+        ])
+        for node in nodes {
+            guard let layer = node.layer else { continue }
+            let integers = layer.weights.integers
+            let scales = layer.weights.scales
+            let row = integers.count / layer.weights.shape[0]
+            let weights = integers.enumerated().map { index, integer in
+                Float(integer) * (scales.count == 1 ? scales[0] : scales[index / row])
+            }
+            file.append(
+                Tensor(shape: layer.weights.shape, elements: weights), named: "\(node.name).weight")
+            file.append(
+                integers.map { UInt8(bitPattern: $0) }, shape: layer.weights.shape,
+                named: "\(node.name).codes")
+            file.append(
+                Tensor(shape: [scales.count], elements: scales), named: "\(node.name).scale")
+            file.append(
+                Tensor(
+                    shape: [layer.bias.codes.count],
+                    elements: layer.bias.codes.map { layer.bias.scale * Float($0) }),
+                named: "\(node.name).bias")
+            file.metadata["\(node.name).activation"] =
+                layer.activation == .relu ? "relu" : "identity"
+            file.metadata["\(node.name).quantizer"] = layer.output.map(text) ?? "none"
+        }
+        return file
+    }
+
+    private func text(_ quantizer: PackedQuantizer) -> String {
+        "bits \(quantizer.bits), signed \(quantizer.isSigned), scale \(quantizer.scale), "
+            + "offset \(quantizer.offset)"
+    }
+}
+
+extension PackedTensor {
+    /// All weights in order, zeros included, as integers: levels of codes.
+    var integers: [Int8] {
+        var result = [Int8](repeating: 0, count: count)
+        var position = -1
+        for (gap, code) in zip(gaps, codes) {
+            position += Int(gap) + 1
+            result[position] = levels[Int(code)]
+        }
+        return result
+    }
+}

@@ -1,0 +1,175 @@
+import Container
+import Foundation
+import Inference
+import Networks
+import PackedModel
+
+/// What is in a model file: where its bytes are and how the engine runs it, or which layers and
+/// compression state a checkpoint has.
+public struct Inspection: Codable, Sendable, Equatable {
+    public struct Tensor: Codable, Sendable, Equatable {
+        public var name: String
+        /// `[outputs, inputs]` or `[outputs, channels, kernelHeight, kernelWidth]`
+        public var shape: [Int]
+        public var weights: Int
+        public var nonzeros: Int
+        /// The coding, its scan order and whether Zstandard came out smaller on top of it.
+        public var mode: String
+        public var scanOrder: String
+        public var usesZstd: Bool
+        public var bytes: Int
+        public var bitsPerNonzero: Double?
+        public var weightBitsCoded: Double?
+        public var indexBitsCoded: Double?
+        public var entropyBoundBytes: Int
+        /// `bytes / entropyBoundBytes`
+        public var boundRatio: Double?
+        /// How the engine runs the layer.
+        public var kernel: String?
+        public var blockKernel: String?
+        public var packedBytes: Int?
+        public var multiplyAdds: Int?
+        public var accumulatorBound: Int?
+    }
+
+    public struct Node: Codable, Sendable, Equatable {
+        public var name: String
+        public var operation: String
+        public var inputs: [Int]
+        public var quantizer: String?
+    }
+
+    public var file: String
+    public var network: String
+    public var inputShape: [Int]
+    public var fileBytes: Int
+    public var headerBytes: Int
+    public var metadataBytes: Int
+    public var float32Bytes: Int
+    public var compressionRatio: Double
+    public var isa: String
+    public var nodes: [Node]
+    public var tensors: [Tensor]
+
+    /// - Throws: `PipelineError` for a file that is no `.shrink` file.
+    public init(contentsOf path: String) throws {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw PipelineError.noModel(path: path, reason: "no such file, or it can not be read")
+        }
+        let bytes = [UInt8](data)
+        if bytes.count > 8, bytes[8] == UInt8(ascii: "{") {
+            throw PipelineError.notEncoded(path: path)
+        }
+        do {
+            try self.init(bytes, path: path)
+        } catch {
+            throw PipelineError.noModel(path: path, reason: "\(error)")
+        }
+    }
+
+    private init(_ bytes: [UInt8], path: String) throws {
+        let model = try Container.read(bytes)
+        let summary = try Container.inspect(bytes)
+        let plan = try Engine(model).plan
+        file = path
+        network = model.name
+        inputShape = model.input.shape
+        fileBytes = summary.fileBytes
+        headerBytes = summary.headerBytes
+        metadataBytes = summary.metadataBytes
+        isa = plan.instructionSet
+        nodes = model.nodes.map(Node.init)
+        tensors = summary.tensors.map { tensor in
+            Tensor(tensor, plan.layers.first { $0.name == tensor.name })
+        }
+        let biases = model.nodes.reduce(0) { $0 + ($1.layer?.bias.codes.count ?? 0) }
+        float32Bytes = 4 * (biases + tensors.reduce(0) { $0 + $1.weights })
+        compressionRatio = Double(float32Bytes) / Double(fileBytes)
+    }
+
+    /// A text for people.
+    public func text(usesColor: Bool) -> String {
+        var table = TextTable(
+            columns: [
+                .init("layer"), .init("coding"), .init("order"), .init("weights", .right),
+                .init("nonzero", .right), .init("bytes", .right), .init("bits/nonzero", .right),
+                .init("× bound", .right), .init("kernel"),
+            ])
+        for tensor in tensors {
+            table.append([
+                tensor.name, tensor.mode + (tensor.usesZstd ? " + zstd" : ""), tensor.scanOrder,
+                "\(tensor.weights)", "\(tensor.nonzeros)", "\(tensor.bytes)",
+                tensor.bitsPerNonzero.map { String(format: "%.2f", $0) } ?? "–",
+                tensor.boundRatio.map { String(format: "%.3f", $0) } ?? "–",
+                tensor.kernel ?? "–",
+            ])
+        }
+        let ratio = String(format: "%.1f", compressionRatio)
+        return """
+            \(file): \(network), input \(inputShape), \(fileBytes) bytes, \(ratio)× smaller than \
+            float32
+
+            \(table.text(usesColor: usesColor))
+
+            \(nodes.map { "\($0.name): \($0.operation)" + ($0.quantizer.map { " → \($0)" } ?? "") }
+                .joined(separator: "\n"))
+
+            header \(headerBytes) bytes; graph, names, scales and biases \(metadataBytes) bytes; \
+            kernels for \(isa)
+            """
+    }
+}
+
+extension Inspection.Tensor {
+    fileprivate init(_ tensor: TensorSummary, _ layer: Plan.Layer?) {
+        name = tensor.name
+        shape = tensor.shape
+        weights = tensor.weights
+        nonzeros = tensor.nonzeros
+        mode = tensor.mode.description
+        scanOrder = tensor.scanOrder.rawValue
+        usesZstd = tensor.usesZstd
+        bytes = tensor.bytes
+        bitsPerNonzero = tensor.bitsPerNonzero
+        weightBitsCoded = tensor.weightBitsCoded
+        indexBitsCoded = tensor.indexBitsCoded
+        entropyBoundBytes = tensor.entropyBoundBytes
+        boundRatio =
+            entropyBoundBytes > 0 ? Double(bytes) / Double(entropyBoundBytes) : nil
+        kernel = layer?.kernel
+        blockKernel = layer?.blockKernel
+        packedBytes = layer?.packedBytes
+        multiplyAdds = layer?.multiplyAdds
+        accumulatorBound = layer?.accumulatorBound
+    }
+}
+
+extension Inspection.Node {
+    fileprivate init(_ node: PackedNode) {
+        name = node.name
+        inputs = node.inputs
+        let output = node.layer?.output
+        quantizer = output.map {
+            "\($0.bits)-bit \($0.isSigned ? "signed" : "unsigned"), step \($0.scale), offset \($0.offset)"
+        }
+        switch node.operation {
+        case .linear(let layer): operation = "linear \(layer.weights.shape)"
+        case .convolution(let layer, let window):
+            operation = "convolution \(layer.weights.shape), stride \(window.stride), padding \(window.padding)"
+        case .maxPooling(let window):
+            operation = "max pooling \(window.kernel), stride \(window.stride)"
+        case .flatten: operation = "flatten"
+        }
+        if node.layer?.activation == .relu { operation += ", relu" }
+    }
+}
+
+extension PackedNode {
+    /// The weights of a node that has some.
+    var layer: PackedLayer? {
+        switch operation {
+        case .linear(let layer), .convolution(let layer, _): layer
+        case .maxPooling, .flatten: nil
+        }
+    }
+}

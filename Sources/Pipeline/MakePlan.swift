@@ -1,0 +1,54 @@
+import Foundation
+import Tensors
+
+/// Writes a pipeline's stages as make targets, so that a stage runs again only if its settings or
+/// those of a stage before it have changed.
+///
+/// `settings.txt` of a stage holds everything that its result depends on and is written only when
+/// that is different from what it says; `stages.mk` names it and the stage before as prerequisites.
+public struct MakePlan {
+    let file: PipelineFile
+    let folder: PipelineFolder
+    let build: String
+    /// From the command line, in the place of the file's.
+    let seed: UInt64?
+
+    public init(_ file: PipelineFile, build: String, seed: UInt64?) {
+        self.file = file
+        self.build = build
+        self.seed = seed
+        folder = PipelineFolder(build: build, pipeline: file.name, seed: seed)
+    }
+
+    public func write() throws {
+        for (index, stage) in file.stages.enumerated() {
+            try folder.create(stage.name)
+            try writeIfChanged(file.key(ofStage: index) + "\n", to: folder.settings(stage.name))
+        }
+        try writeIfChanged(makefile, to: folder.makefile)
+    }
+
+    /// The rules, last stage first, since make builds the first target.
+    var makefile: String {
+        let options = "--build \(build)" + (seed.map { " --seed \($0)" } ?? "")
+        var rules = "# Made by `shrink plan \(file.path)`; changed settings are in settings.txt.\n"
+        rules += "SHRINK ?= shrink\nTHREADS ?=\n\nall: \(folder.report(file.stages.last!.name))\n"
+        for (index, stage) in file.stages.enumerated() {
+            let previous = index > 0 ? " \(folder.report(file.stages[index - 1].name))" : ""
+            rules += """
+
+                \(folder.report(stage.name)): \(folder.settings(stage.name))\(previous)
+                \t$(SHRINK) \(stage.kind.rawValue) \(file.path) --stage \(stage.name) \(options) $(THREADS:%=--threads %)
+
+                """
+        }
+        return rules
+    }
+
+    private func writeIfChanged(_ text: String, to path: String) throws {
+        if let found = FileManager.default.contents(atPath: path), found == Data(text.utf8) {
+            return
+        }
+        try AtomicFile.write(Array(text.utf8), to: path)
+    }
+}

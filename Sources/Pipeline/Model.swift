@@ -1,0 +1,82 @@
+import Container
+import Foundation
+import Importing
+import Inference
+import Networks
+import PackedModel
+import Tensors
+import Training
+
+/// A network from a file of either kind: a checkpoint of training, or a `.shrink` file.
+public enum Model {
+    case checkpoint(Network)
+    case packed(PackedModel)
+
+    /// Tells the kinds apart by their content.
+    public init(contentsOf path: String) throws {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw PipelineError.noModel(path: path, reason: "no such file, or it can not be read")
+        }
+        let bytes = [UInt8](data)
+        // A safetensors file starts with the length of its header, then the header's brace.
+        if bytes.count > 8, bytes[8] == UInt8(ascii: "{") {
+            self = .checkpoint(
+                try Checkpoint(contentsOf: path, vocabulary: .pipeline).network)
+            return
+        }
+        do {
+            self = .packed(try Container.read(bytes))
+        } catch {
+            throw PipelineError.noModel(path: path, reason: "\(error)")
+        }
+    }
+
+    /// `[channels, height, width]` or `[features]` of an input.
+    public var inputShape: [Int] {
+        switch self {
+        case .checkpoint(let network):
+            let shape = network.inputShape
+            return shape.count == 3 ? [shape[2], shape[0], shape[1]] : shape
+        case .packed(let model): return model.input.shape
+        }
+    }
+
+    /// Classifies a data set: checkpoints in floats, `.shrink` files in the integer engine.
+    public func evaluate(
+        on set: DataSet, threads: Int
+    ) throws -> (evaluation: Evaluation, seconds: Double) {
+        guard set.imageShape == inputShape else {
+            throw PipelineError.dataDoNotFit(
+                dataSet: set.name, found: set.imageShape, expected: inputShape)
+        }
+        let labels = set.labels.map { Int($0) }
+        let begin = ContinuousClock.now
+        let predictions: [Int]
+        switch self {
+        case .checkpoint(var network):
+            let normalization = PixelNormalization(
+                pixelScale: set.pixelScale, mean: Array(repeating: 0, count: set.channels),
+                deviation: Array(repeating: 1, count: set.channels))
+            predictions =
+                network.evaluate(on: LabelledImages(set, normalization), threads: threads)
+                .predictions
+        case .packed(let model):
+            predictions = try Engine(model, options: EngineOptions(threads: threads))
+                .predict(pixels: set.pixels)
+        }
+        let seconds = (ContinuousClock.now - begin) / .seconds(1)
+        return (Evaluation(predictions: predictions, labels: labels), seconds)
+    }
+}
+
+extension DataSetSource {
+    /// A data set by its name (`mnist`) or by a folder with its files (`Data/mnist`).
+    public init(nameOrFolder text: String) throws {
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: text, isDirectory: &isFolder), isFolder.boolValue {
+            self.init(folder: text, name: URL(fileURLWithPath: text).lastPathComponent)
+        } else {
+            try self.init(named: text)
+        }
+    }
+}

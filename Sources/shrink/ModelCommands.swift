@@ -1,0 +1,100 @@
+import ArgumentParser
+import Foundation
+import Pipeline
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show where the bytes of a .shrink file are and how the engine runs it.",
+        discussion: """
+            For each tensor: coding mode, bytes, bits a nonzero weight, the entropy bound, and the \
+            kernel that the engine chose.
+
+            EXAMPLE
+              shrink inspect build/digits/model.shrink
+              shrink inspect --json build/digits/model.shrink
+            """)
+
+    @Argument(help: "A .shrink file.")
+    var model: String
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() throws {
+        let inspection = try Inspection(contentsOf: model)
+        let usesColor =
+            isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+        print(json ? try jsonText(inspection) : inspection.text(usesColor: usesColor) + "\n",
+            terminator: "")
+    }
+}
+
+struct Decode: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Turn a .shrink file back into plain tensors (safetensors).",
+        discussion: """
+            Writes weights and biases in floats, with the names and the layout of PyTorch, and the \
+            integers behind them.
+
+            EXAMPLE
+              shrink decode build/digits/model.shrink --output digits.safetensors
+            """)
+
+    @Argument(help: "A .shrink file.")
+    var model: String
+
+    @Option(name: .shortAndLong, help: "The file to write.")
+    var output: String
+
+    func run() throws {
+        guard case .packed(let model) = try Model(contentsOf: self.model) else {
+            throw PipelineError.notEncoded(path: self.model)
+        }
+        let file = try model.decoded()
+        try file.write(to: output)
+        print("\(output): \(file.tensors.count) tensors")
+    }
+}
+
+struct Run: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Classify images with a .shrink file in the integer engine.",
+        discussion: """
+            Reads an IDX file of images, plain or gzip, and prints for each its class and the logit \
+            of it.
+
+            EXAMPLE
+              shrink run build/digits/model.shrink --input Fixtures/digits/digits-images-idx3-ubyte.gz
+            """)
+
+    @Argument(help: "A .shrink file.")
+    var model: String
+
+    @Option(name: .shortAndLong, help: "An IDX file of images, plain or gzip.")
+    var input: String
+
+    @Option(help: "How many images, from the first. (default: all)")
+    var limit: Int?
+
+    @Option(help: "Threads to work on.")
+    var threads = 1
+
+    @Flag(help: "Print JSON: all logits of each image.")
+    var json = false
+
+    func validate() throws {
+        if threads < 1 { throw ValidationError("--threads wants at least 1, not \(threads)") }
+        if let limit, limit < 1 { throw ValidationError("--limit wants at least 1, not \(limit)") }
+    }
+
+    func run() throws {
+        guard case .packed(let model) = try Model(contentsOf: self.model) else {
+            throw PipelineError.notEncoded(path: self.model)
+        }
+        let results = try model.classify(imagesOf: input, limit: limit, threads: threads)
+        if json { return print(try jsonText(results), terminator: "") }
+        for result in results {
+            print("\(result.index)\t\(result.name)\t\(String(format: "%.3f", result.logits[result.class]))")
+        }
+    }
+}

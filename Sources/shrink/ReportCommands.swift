@@ -1,0 +1,73 @@
+import ArgumentParser
+import Foundation
+import Pipeline
+
+struct Plan: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write a pipeline's stages as make targets.",
+        discussion: """
+            Writes build/PIPELINE/stages.mk, and settings.txt for each stage whose settings changed, \
+            so that make runs only what has to run again. `make pipeline` calls it.
+
+            EXAMPLE
+              shrink plan Pipelines/digits.yaml
+              make -f build/digits/stages.mk SHRINK=.build/release/shrink
+            """)
+
+    @OptionGroup var options: PipelineOptions
+
+    func run() throws {
+        try MakePlan(options.file(), build: options.build, seed: options.seed).write()
+    }
+}
+
+struct Report: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show what a pipeline's stages did to size and accuracy.",
+        discussion: """
+            Prints a table of the stages and one of the layers, and writes \
+            build/PIPELINE/report.html.
+
+            EXAMPLE
+              shrink report Pipelines/digits.yaml
+              shrink report Pipelines/digits.yaml --json
+            """)
+
+    @OptionGroup var options: PipelineOptions
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() throws {
+        let file = try options.file()
+        let folder = options.folder(file)
+        let report = try PipelineReport(file, folder: folder)
+        if json { return print(try jsonText(report), terminator: "") }
+        print(report.tables(usesColor: usesColor))
+        try report.writePage(to: folder.page)
+        print("\nThe same with pictures: \(folder.page)")
+    }
+
+    private var usesColor: Bool {
+        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    }
+}
+
+struct Results: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Collect the reports of pipelines in one Markdown page.",
+        discussion: """
+            EXAMPLE
+              shrink results build/*/report.json --output RESULTS.md
+            """)
+
+    @Argument(help: "report.json files of pipelines.")
+    var reports: [String]
+
+    @Option(name: .shortAndLong, help: "The page to write.")
+    var output = "RESULTS.md"
+
+    func run() throws {
+        try ResultsPage.write(reportPaths: reports, to: output)
+    }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+
+/// The command: parses arguments and calls `Pipeline`.
+@main
+struct Shrink: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "shrink",
+        abstract: "Makes a trained network small and fast, and runs it.",
+        discussion: """
+            A pipeline file lists the stages that a network goes through: train, prune, share, \
+            quantize, encode. Each stage leaves a checkpoint and a report in build/PIPELINE/STAGE; \
+            the last one leaves build/PIPELINE/model.shrink, which the integer engine runs.
+
+            EXAMPLE
+              shrink train Pipelines/digits.yaml
+              shrink prune Pipelines/digits.yaml
+              shrink quantize Pipelines/digits.yaml
+              shrink encode Pipelines/digits.yaml
+              shrink report Pipelines/digits.yaml
+              shrink eval build/digits/model.shrink --data digits
+            """,
+        version: "0.1.0",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Stages",
+                subcommands: [
+                    Train.self, Prune.self, Share.self, Quantize.self, Encode.self,
+                ]),
+            CommandGroup(
+                name: "Models",
+                subcommands: [Eval.self, Run.self, Inspect.self, Decode.self]),
+            CommandGroup(
+                name: "Pipelines", subcommands: [Plan.self, Report.self, Results.self]),
+        ])
+}
