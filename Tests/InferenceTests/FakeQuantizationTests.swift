@@ -14,11 +14,9 @@ import Testing
             _ layer: PackedLayer, _ window: PackedWindow?, _ input: [Double], _ shape: [Int],
             _ quantizer: PackedQuantizer
         ) -> [Double] {
-            let (channels, height, width) =
-                shape.count == 3
-                ? (shape[0], shape[1], shape[2]) : (input.count, 1, 1)
+            // A plain vector is one place of many channels.
+            let (height, width) = shape.count == 3 ? (shape[1], shape[2]) : (1, 1)
             let window = window ?? PackedWindow(kernel: [1, 1], stride: [1, 1])
-            let flat = shape.count == 1 ? 1 : 0
             let zero = real(quantizer.code(0), quantizer)
             let weights = dense(layer.weights)
             let outputs = layer.weights.shape[0]
@@ -27,8 +25,8 @@ import Testing
             for o in 0..<outputs {
                 let scales = layer.weights.scales
                 let scale = Double(scales.count == 1 ? scales[0] : scales[o])
-                for oy in 0..<(flat + (1 - flat) * size(height, window, 0)) {
-                    for ox in 0..<(flat + (1 - flat) * size(width, window, 1)) {
+                for oy in 0..<size(height, window, 0) {
+                    for ox in 0..<size(width, window, 1) {
                         var sum = Double(layer.bias.scale) * Double(layer.bias.codes[o])
                         for tap in 0..<taps {
                             let channel = tap / (window.kernel[0] * window.kernel[1])
@@ -45,7 +43,6 @@ import Testing
                         results.append(layer.activation == .relu ? max(sum, 0) : sum)
                     }
                 }
-                precondition(channels > 0)
             }
             return results
         }

@@ -151,8 +151,8 @@ typedef struct {
     const uint8_t *tables;
 } cik_encoding;
 
-/// What the kernels of a variant cost, in nanoseconds, measured once on one core at 2.1 GHz. Only the
-/// ratios matter: the planner takes the sparse kernel where
+/// What the kernels of a variant cost, in nanoseconds, measured once on one core at 2.1 GHz. Only
+/// the ratios matter: the planner takes the sparse kernel where
 ///
 ///     slots * spmv_slot <= weights * gemv_weight                                one sample
 ///     nonzeros * spmm_term + groups * spmm_group <= weights * gemm_term         planes
