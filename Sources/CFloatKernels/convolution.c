@@ -36,6 +36,10 @@ void cfk_window_gradient(cfk_isa isa, const cfk_window *window, const float *x, 
   DISPATCH(gradient, isa, window, x, dy, dw, first, last, accumulates)
 }
 
+void cfk_window_scatter(cfk_isa isa, const cfk_scatter *scatter, const float *t, float *dx) {
+  DISPATCH(scatter, isa, scatter, t, dx)
+}
+
 void cfk_transpose(const float *restrict x, int64_t rows, int64_t columns, float *restrict y) {
   enum { block = 16 };
   for (int64_t r0 = 0; r0 < rows; r0 += block)

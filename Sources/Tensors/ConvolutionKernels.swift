@@ -8,14 +8,14 @@ public struct ConvolutionKernels: Sendable {
     public let geometry: ConvolutionGeometry
     private let isa: cfk_isa
     private var packed = Tensor.empty
-    private var flipped = Tensor.empty
-    private var packedFlipped = Tensor.empty
+    private var transposed = Tensor.empty
+    private var packedTransposed = Tensor.empty
     /// `[batch, height + 2 · margin, width + 2 · padding, channels]`, unused without padding.
     private var padded = Tensor.empty
     /// Rows of padding that `padded` has: none for zeros.
     private var margin = 0
-    /// `[batch, height, width, outputs]`: output gradients, spread by stride and padded.
-    private var spread = Tensor.empty
+    /// `[threads, outputWidth, weights of an output]`: a row of output gradients times all weights.
+    private var products = Tensor.empty
 
     public init(_ geometry: ConvolutionGeometry, isa: cfk_isa? = nil) {
         self.geometry = geometry
@@ -75,32 +75,37 @@ public struct ConvolutionKernels: Sendable {
         }
     }
 
-    /// The gradient of the input: a convolution of the output gradient, spread by the stride, with the
-    /// flipped kernel.
+    /// The gradient of the input: each position's output gradients times all weights, added up where
+    /// the position's window lies. Strides and padding cost nothing extra.
     public mutating func inputGradient(
         _ dy: Tensor, weights: Tensor, into dx: inout Tensor, threads: Int
     ) {
         let (g, isa, batch) = (geometry, isa, dy.count / geometry.outputCount)
         precondition(dx.count == batch * g.inputCount)
-        var window = backwardWindow
-        flip(weights)
-        packedFlipped.resize(to: [Int(cfk_packed_count(isa, &window))])
-        withPointers(flipped, &packedFlipped) { cfk_pack(isa, &window, $0, $1) }
-        let rows = (g.outputHeight - 1) * g.stride[0] + 1
-        let count = rows * spreadWidth * g.outputs
-        spread.resize(to: [batch, rows, spreadWidth, g.outputs])
-        let (spreadWidth, margin) = (spreadWidth, g.kernel[1] - 1 - g.padding[1])
-        spread.withUnsafeMutableElements { spread in
-            let spread = spread.baseAddress!
-            withPointers(dy, packedFlipped, &dx) { dy, packed, dx in
-                parallel(chunks: batch, threads: threads) { image in
-                    let target = spread + image * count
-                    Self.spreadImage(
-                        dy + image * g.outputCount, g, width: spreadWidth, margin: margin,
-                        into: target, count: count)
-                    var window = window
-                    cfk_window_forward(
-                        isa, &window, target, packed, nil, dx + image * g.inputCount)
+        let taps = g.weightCount / g.outputs
+        var window = rowWindow
+        transposed.resize(to: [g.outputs, taps])
+        withPointers(weights, &transposed) { cfk_transpose($0, Int64(taps), Int64(g.outputs), $1) }
+        packedTransposed.resize(to: [Int(cfk_packed_count(isa, &window))])
+        withPointers(transposed, &packedTransposed) { cfk_pack(isa, &window, $0, $1) }
+        let (rowCount, productCount) = (g.outputWidth * g.outputs, g.outputWidth * taps)
+        products.resize(to: [threads, g.outputWidth, taps])
+        let firstScatter = scatter
+        products.withUnsafeMutableElements { products in
+            let products = products.baseAddress!
+            withPointers(dy, packedTransposed, &dx) { dy, packed, dx in
+                parallel(chunks: batch, threads: threads) { image, worker in
+                    let (target, product) = (
+                        dx + image * g.inputCount, products + worker * productCount
+                    )
+                    var (window, scatter) = (window, firstScatter)
+                    target.update(repeating: 0, count: g.inputCount)
+                    for row in 0..<g.outputHeight {
+                        let gradients = dy + image * g.outputCount + row * rowCount
+                        cfk_window_forward(isa, &window, gradients, packed, nil, product)
+                        scatter.top = Int64(row * g.stride[0] - g.padding[0])
+                        cfk_window_scatter(isa, &scatter, product, target)
+                    }
                 }
             }
         }
@@ -108,7 +113,6 @@ public struct ConvolutionKernels: Sendable {
 
     private var usesPadded: Bool { geometry.padding[1] > 0 || margin > 0 }
     private var paddedWidth: Int { geometry.width + 2 * geometry.padding[1] }
-    private var spreadWidth: Int { geometry.width + geometry.kernel[1] - 1 }
 
     private var forwardWindow: cfk_window {
         let g = geometry
@@ -120,15 +124,22 @@ public struct ConvolutionKernels: Sendable {
             top: Int64(g.padding[0] - margin))
     }
 
-    private var backwardWindow: cfk_window {
+    /// A row of output gradients as samples, all weights of an output as outputs.
+    private var rowWindow: cfk_window {
         let g = geometry
         return cfk_window(
-            rows: Int64(g.height), columns: Int64(g.width), outputs: Int64(g.channels),
-            segments: Int64(g.kernel[0]), run: Int64(g.kernel[1] * g.outputs),
-            column_stride: Int64(g.outputs), row_stride: 1,
-            pitch: Int64(spreadWidth * g.outputs),
-            input_rows: Int64((g.outputHeight - 1) * g.stride[0] + 1),
-            top: Int64(g.kernel[0] - 1 - g.padding[0]))
+            rows: 1, columns: Int64(g.outputWidth), outputs: Int64(g.weightCount / g.outputs),
+            segments: 1, run: Int64(g.outputs), column_stride: Int64(g.outputs), row_stride: 1,
+            pitch: 0, input_rows: 1, top: 0)
+    }
+
+    private var scatter: cfk_scatter {
+        let g = geometry
+        return cfk_scatter(
+            columns: Int64(g.outputWidth), channels: Int64(g.channels), height: Int64(g.height),
+            width: Int64(g.width), kernel_height: Int64(g.kernel[0]),
+            kernel_width: Int64(g.kernel[1]), column_stride: Int64(g.stride[1]), top: 0,
+            left: Int64(-g.padding[1]))
     }
 
     private mutating func pad(_ x: Tensor, value: Float, threads: Int) {
@@ -146,36 +157,6 @@ public struct ConvolutionKernels: Sendable {
                         from: x + (image * g.height + row) * g.width * g.channels,
                         count: g.width * g.channels)
                 }
-            }
-        }
-    }
-
-    /// Copies one image of output gradients to every `stride`-th position of wider rows of zeros.
-    private static func spreadImage(
-        _ dy: UnsafePointer<Float>, _ g: ConvolutionGeometry, width: Int, margin: Int,
-        into target: UnsafeMutablePointer<Float>, count: Int
-    ) {
-        target.update(repeating: 0, count: count)
-        for row in 0..<g.outputHeight {
-            for column in 0..<g.outputWidth {
-                let position = row * g.stride[0] * width + margin + column * g.stride[1]
-                (target + position * g.outputs).update(
-                    from: dy + (row * g.outputWidth + column) * g.outputs, count: g.outputs)
-            }
-        }
-    }
-
-    /// `flipped[i][j][o][c] = weights[K - 1 - i][L - 1 - j][c][o]`
-    private mutating func flip(_ weights: Tensor) {
-        let g = geometry
-        let taps = g.kernel[0] * g.kernel[1]
-        let size = g.channels * g.outputs
-        flipped.resize(to: [taps, g.outputs, g.channels])
-        withPointers(weights, &flipped) { weights, flipped in
-            for tap in 0..<taps {
-                cfk_transpose(
-                    weights + tap * size, Int64(g.channels), Int64(g.outputs),
-                    flipped + (taps - 1 - tap) * size)
             }
         }
     }

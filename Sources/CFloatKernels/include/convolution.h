@@ -51,5 +51,18 @@ int64_t cfk_gradient_tiles(const cfk_window *window);
 void cfk_window_gradient(cfk_isa isa, const cfk_window *window, const float *x, const float *dy,
                          float *dw, int64_t first, int64_t last, int accumulates);
 
+// Where the products of one row of output gradients with all weights belong in the input's gradient.
+typedef struct {
+  int64_t columns;               // positions of the row
+  int64_t channels;              // of the input
+  int64_t height, width;         // of the input
+  int64_t kernel_height, kernel_width;
+  int64_t column_stride;
+  int64_t top, left;             // input position of the first window, negative in padding
+} cfk_scatter;
+
+// dx[top + i][left + q * column_stride + j][c] += t[q][i][j][c], where that is inside the input.
+void cfk_window_scatter(cfk_isa isa, const cfk_scatter *scatter, const float *t, float *dx);
+
 // y[columns][rows] = x[rows][columns] transposed.
 void cfk_transpose(const float *x, int64_t rows, int64_t columns, float *y);
