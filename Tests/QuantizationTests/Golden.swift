@@ -63,11 +63,11 @@ struct Golden: Decodable {
 
 /// Single precision against the double precision of the golden values.
 func expectClose(
-    _ found: Double, _ expected: Double, _ what: String,
+    _ found: Double, _ expected: Double, _ what: String, slack: Double = 0,
     sourceLocation: SourceLocation = #_sourceLocation
 ) {
     #expect(
-        abs(found - expected) <= 1e-6 + 1e-5 * abs(expected),
+        abs(found - expected) <= 1e-6 + 1e-5 * abs(expected) + slack,
         "\(what): found \(found), expected \(expected)", sourceLocation: sourceLocation)
 }
 
