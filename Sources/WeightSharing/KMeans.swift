@@ -160,7 +160,8 @@ public struct KMeans: Sendable, Equatable {
         }
         return Clusters(
             centroids: centroids,
-            codes: codes(of: weights, limits: limits(between: centroids.map(Double.init))),
+            codes: NearestCentroid(middles: limits(between: centroids.map(Double.init)))
+                .codes(of: weights),
             memberCounts: members.map(\.count), squaredDistance: distance, iterations: iterations)
     }
 
