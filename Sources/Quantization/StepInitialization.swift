@@ -18,8 +18,8 @@ public enum StepInitialization: String, Sendable, CaseIterable {
         if values.contains(0) || counts?.contains(0) == true {
             let kept = values.indices.lazy.filter { values[$0] != 0 && counts?[$0] != 0 }
             return step(
-                for: kept.map { values[$0] }, counts: counts.map { counts in kept.map { counts[$0] } },
-                grid: grid)
+                for: kept.map { values[$0] },
+                counts: counts.map { counts in kept.map { counts[$0] } }, grid: grid)
         }
         guard let peak = values.lazy.map(abs).max() else { return 1 }
         let p = Double(grid.highest)
