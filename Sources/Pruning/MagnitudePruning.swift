@@ -7,10 +7,8 @@ import Tensors
 extension Mask {
     /// Prunes exactly `round(sparsity · count)` weights. Among equal magnitudes the first ones stay.
     public init(pruning weights: Tensor, toSparsity sparsity: Double, regrows: Bool = false) {
-        self = Self.masks(
-            keeping: weights.count - prunedCount(sparsity, of: weights.count), of: [weights],
-            regrows: regrows
-        )[0]
+        let kept = weights.count - prunedCount(sparsity, of: weights.count)
+        self = Self.masks(keeping: kept, of: [weights], regrows: regrows)[0]
     }
 
     /// Prunes weights of a magnitude below `quality · σ`, σ being the standard deviation of the

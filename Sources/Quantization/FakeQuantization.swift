@@ -4,7 +4,13 @@ import Tensors
 
 /// The forward and the backward pass of fake quantization over whole tensors.
 ///
-/// On one core of a Xeon with AMX (Sapphire Rapids) with AVX-512: see the figures at the functions.
+/// Bytes read and written, in GB/s, on one core of a Xeon with AVX-512 that others used too:
+///
+///                    copy   forward (SSE2, AVX2, AVX-512)   backward (SSE2, AVX2, AVX-512)
+///     64 KiB           90        27    35    36                  19    30    45
+///     64 MiB           14        11    12    11                  10    11    12
+///
+/// So from memory it is about as fast as a copy; in cache the division is what takes time.
 extension UniformGrid {
     /// Elements of a chunk. Sums are made chunk by chunk and added in the order of the chunks, so
     /// they do not depend on the number of threads.

@@ -15,10 +15,13 @@ public enum StepInitialization: String, Sendable, CaseIterable {
         precondition(
             counts == nil || counts!.count == values.count,
             "\(values.count) values, but \(counts?.count ?? 0) counts")
-        let kept = values.indices.filter { values[$0] != 0 && counts?[$0] != 0 }
-        let values = kept.map { values[$0] }
-        let counts = counts.map { counts in kept.map { counts[$0] } }
-        guard let peak = values.map(abs).max() else { return 1 }
+        if values.contains(0) || counts?.contains(0) == true {
+            let kept = values.indices.lazy.filter { values[$0] != 0 && counts?[$0] != 0 }
+            return step(
+                for: kept.map { values[$0] },
+                counts: counts.map { counts in kept.map { counts[$0] } }, grid: grid)
+        }
+        guard let peak = values.lazy.map(abs).max() else { return 1 }
         let p = Double(grid.highest)
         let step: Double =
             switch self {

@@ -103,6 +103,7 @@ public struct KMeans: Sendable, Equatable {
 
     /// The run of values that are nearest to each centroid; may be empty.
     private func ranges(of sorted: SortedValues, around centroids: [Double]) -> [Range<Int>] {
+        if centroids.isEmpty { return [] }
         let ends = limits(between: centroids).map { sorted.count(upTo: $0) } + [sorted.count]
         return zip([0] + ends, ends).map { $0..<$1 }
     }
@@ -159,7 +160,8 @@ public struct KMeans: Sendable, Equatable {
         }
         return Clusters(
             centroids: centroids,
-            codes: codes(of: weights, limits: limits(between: centroids.map(Double.init))),
+            codes: NearestCentroid(middles: limits(between: centroids.map(Double.init)))
+                .codes(of: weights),
             memberCounts: members.map(\.count), squaredDistance: distance, iterations: iterations)
     }
 

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Writes lsq_golden.json: values of LSQ and LSQ+ in float64, from the formulas of the papers.
+
+LSQ:  Esser et al. 2020, arXiv 1902.08153.  LSQ+: Bhalgat et al. 2020, arXiv 2004.09576.
+Made with Python 3.11.7 and NumPy 2.4.6; any NumPy should give the same. With --check nothing is
+written, and the exit status tells whether the file holds what would be written.
+"""
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+FILE = pathlib.Path(__file__).with_name("lsq_golden.json")
+BIT_WIDTHS = (2, 3, 4, 8)
+TENSORS = {
+    "W16": [0.31, -0.47, 0.052, -0.118, 0.73, -0.264, 0.009, 0.405,
+            -0.883, 0.167, -0.036, 0.291, -0.612, 0.538, -0.079, 0.214],
+    "XRELU16": [0.0, 0.13, 0.87, 1.42, 0.0, 2.31, 0.055, 0.64,
+                3.77, 0.0, 0.392, 1.05, 0.21, 0.0, 1.83, 0.478],
+    "XSWISH16": [-0.2781, -0.231, -0.094, 0.063, 0.318, 0.707, 1.113, 1.642,
+                 2.257, 2.981, -0.157, -0.0415, 0.521, 3.649, -0.269, 0.186],
+    "GO16": [0.50, -1.25, 0.75, 0.10, -0.30, 2.00, -0.60, 1.10,
+             -0.90, 0.25, 1.40, -0.05, 0.85, -1.70, 0.35, -0.45],
+}
+ARRAYS = {name: np.array(values) for name, values in TENSORS.items()}
+UPSTREAM = ARRAYS["GO16"]
+
+
+def grid_ends(bits, signed):
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def quantized(x, step, offset, n, p):
+    """Position on the grid before rounding, and code (np.rint rounds half to even)."""
+    u = (x - offset) / step
+    return u, np.rint(np.clip(u, n, p))
+
+
+def case(name, step, offset, n, p, has_offset=False, part=slice(None)):
+    """Codes, values and gradients of L = sum(GO16 * x^) for one tensor on one grid."""
+    x, go = ARRAYS[name][part], UPSTREAM[part]
+    u, code = quantized(x, step, offset, n, p)
+    inside = (u > n) & (u < p)
+    result = step * code + offset
+    by_step = float(np.sum(go * np.where(inside, code - u, np.where(u <= n, n, p))))
+    scale = float(1 / np.sqrt(x.size * p))
+    values = {
+        "s": float(step), "code": code.astype(int).tolist(), "xhat": result.tolist(),
+        "inside": inside.astype(int).tolist(), "dx": (go * inside).tolist(),
+        "ds_raw": by_step, "g": scale, "ds": scale * by_step,
+        "mse": float(np.mean((result - x) ** 2)),
+    }
+    if has_offset:
+        by_offset = float(np.sum(go[~inside]))
+        values |= {"dbeta_raw": by_offset, "dbeta": scale * by_offset}
+    # Close to a tie or to the end of the grid, single precision may decide otherwise; not at an exact zero.
+    near_end = (np.minimum(np.abs(u - n), np.abs(u - p)) < 1e-3) & (x != 0)
+    near_tie = (np.abs(u - np.floor(u) - 0.5) < 1e-3) & (u > n - 0.5) & (u < p + 0.5)
+    values["float32_safe_gradients"] = not bool(np.any(near_end | near_tie))
+    return values
+
+
+def lsq_step(values, p):
+    return 2 * np.mean(np.abs(values)) / np.sqrt(p)
+
+
+def lsq_cases():
+    kinds = (("weight", "W16", True), ("activation", "XRELU16", False),
+             ("activation_signed", "XSWISH16", True))
+    for kind, tensor, signed in kinds:
+        for bits in BIT_WIDTHS:
+            n, p = grid_ends(bits, signed)
+            first = lsq_step(ARRAYS[tensor], p)
+            steps = {"init": first, "half_init": first / 2, "fixed": 0.1337 if signed else 0.2171}
+            for label, step in steps.items():
+                yield {"kind": kind, "bits": bits, "s_label": label, "n": n, "p": p,
+                       "tensor": tensor} | case(tensor, step, 0.0, n, p)
+
+
+def extremes(x, n, p, has_offset):
+    """The grid from the smallest to the largest value."""
+    if has_offset:
+        step = (x.max() - x.min()) / (p - n)
+        return step, x.min() - n * step
+    return (x.max() if n == 0 else np.abs(x).max()) / p, 0.0
+
+
+def least_squares(x, step, offset, n, p, has_offset):
+    """Alternates codes and the linear regression of x on the codes until nothing changes."""
+    for _ in range(200):
+        code = quantized(x, step, offset, n, p)[1]
+        if has_offset:
+            deviation = code - code.mean()
+            new_step = np.dot(deviation, x - x.mean()) / np.dot(deviation, deviation)
+            new_offset = x.mean() - new_step * code.mean()
+        else:
+            new_step, new_offset = np.dot(code, x) / np.dot(code, code), 0.0
+        change = max(abs(new_step - step), abs(new_offset - offset))
+        step, offset = new_step, new_offset
+        if change < 1e-15:
+            break
+    return step, offset
+
+
+def lsqplus_activation_cases():
+    x = ARRAYS["XSWISH16"]
+    fixed = {2: (0.4013, -0.1937), 3: (0.2517, -0.1219), 4: (0.1907, -0.1409), 8: (0.0117, -0.1811)}
+    for config in (1, 2, 3, 4):
+        signed, has_offset = config in (2, 3), config >= 3
+        for bits in BIT_WIDTHS:
+            n, p = grid_ends(bits, signed)
+            first = extremes(x, n, p, has_offset)
+            step, offset = fixed[bits]
+            grids = {
+                "minmax": first,
+                "mse_lloyd": least_squares(x, *first, n, p, has_offset),
+                "fixed": (step, offset - n * step if has_offset else 0.0),
+            }
+            for label, (step, offset) in grids.items():
+                yield {"config": config, "bits": bits, "s_label": label, "n": n, "p": p,
+                       "beta": float(offset), "has_beta": has_offset, "tensor": "XSWISH16",
+                       } | case("XSWISH16", step, offset, n, p, has_offset)
+
+
+def lsqplus_weight_step(bits, ddof=0):
+    w = ARRAYS["W16"]
+    reach = 3 * w.std(ddof=ddof)
+    return float(max(abs(w.mean() - reach), abs(w.mean() + reach)) / (1 << bits - 1))
+
+
+def offset_folding_cases():
+    """An integer dot product with everything constant in the bias equals the real one."""
+    x, weights, bias = ARRAYS["XSWISH16"][:8], ARRAYS["W16"].reshape(2, 8), np.array([0.05, -0.11])
+    for config in (3, 4):
+        for bits in (2, 4, 8):
+            n, p = grid_ends(bits, config == 3)
+            step, offset = extremes(ARRAYS["XSWISH16"], n, p, True)
+            step, weight_step = 0.93 * step, lsqplus_weight_step(bits)
+            codes = quantized(x, step, offset, n, p)[1]
+            weight_codes = quantized(weights, weight_step, 0.0, *grid_ends(bits, True))[1]
+            y = (weight_step * weight_codes) @ (step * codes + offset) + bias
+            folded = offset * weight_step * weight_codes.sum(axis=1) + bias
+            sums = weight_codes @ codes
+            assert np.allclose(y, weight_step * step * sums + folded, rtol=0, atol=1e-12)
+            yield {"config": config, "bits": bits, "s_x": float(step), "beta": float(offset),
+                   "s_w": weight_step, "x": x.tolist(), "W": weights.tolist(),
+                   "bias": bias.tolist(), "xbar": codes.astype(int).tolist(),
+                   "wbar": weight_codes.astype(int).tolist(),
+                   "acc_int32": sums.astype(int).tolist(), "folded_bias": folded.tolist(),
+                   "y": y.tolist()}
+
+
+def ties():
+    u = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, -3.5])
+    return {"s": 0.25, "x": (0.25 * u).tolist(), "bits": 4, "signed": True,
+            "half_to_even": np.rint(u).astype(int).tolist()}
+
+
+def golden():
+    return {
+        "tensors": TENSORS,
+        "lsq": list(lsq_cases()),
+        "lsqplus_activation": list(lsqplus_activation_cases()),
+        "lsqplus_weight_init": [
+            {"bits": b, "s_population_sigma": lsqplus_weight_step(b)} for b in BIT_WIDTHS],
+        "lsqplus_weight": [
+            {"bits": b, "n": grid_ends(b, True)[0], "p": grid_ends(b, True)[1], "tensor": "W16"}
+            | case("W16", lsqplus_weight_step(b), 0.0, *grid_ends(b, True)) for b in BIT_WIDTHS],
+        "rounding_ties": ties(),
+        "offset_folding": list(offset_folding_cases()),
+    }
+
+
+def close(a, b):
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(close(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(close, a, b))
+    if isinstance(a, float):
+        return abs(a - b) <= 1e-12 * max(1.0, abs(a))
+    return a == b
+
+
+def main():
+    if "--check" in sys.argv[1:]:
+        return 0 if close(golden(), json.loads(FILE.read_text())) else 1
+    sections = (f' "{key}": ' + json.dumps(value) for key, value in golden().items())
+    FILE.write_text("{\n" + ",\n".join(sections).replace("}, {", "},\n  {") + "\n}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

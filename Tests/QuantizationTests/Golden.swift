@@ -1,0 +1,85 @@
+import Foundation
+import Tensors
+import Testing
+
+/// What `Fixtures/golden/lsq_golden.py` wrote; see there for the formulas.
+struct Golden: Decodable {
+    struct Case: Decodable, Sendable {
+        var kind: String?
+        var config: Int?
+        var bits: Int
+        var s_label: String?
+        var n: Float
+        var p: Float
+        var tensor: String
+        var s: Double
+        var beta: Double?
+        var code: [Int32]
+        var xhat: [Float]
+        var dx: [Float]
+        var ds_raw: Double
+        var ds: Double
+        var g: Double
+        var dbeta_raw: Double?
+        var dbeta: Double?
+        var mse: Double
+        var float32_safe_gradients: Bool
+    }
+    struct WeightInit: Decodable { var bits: Int; var s_population_sigma: Double }
+    struct Ties: Decodable { var s: Float; var x: [Float]; var half_to_even: [Int32] }
+    struct Folding: Decodable {
+        var config: Int
+        var bits: Int
+        var s_x: Double
+        var beta: Double
+        var s_w: Double
+        var x: [Float]
+        var W: [[Float]]
+        var xbar: [Int32]
+        var wbar: [[Int32]]
+        var acc_int32: [Int32]
+        var folded_bias: [Double]
+        var y: [Double]
+    }
+
+    var tensors: [String: [Float]]
+    var lsq: [Case]
+    var lsqplus_activation: [Case]
+    var lsqplus_weight: [Case]
+    var lsqplus_weight_init: [WeightInit]
+    var rounding_ties: Ties
+    var offset_folding: [Folding]
+
+    static func load() throws -> Golden {
+        let url = URL(filePath: #filePath).appending(
+            path: "../../../Fixtures/golden/lsq_golden.json")
+        return try JSONDecoder().decode(Golden.self, from: Data(contentsOf: url.standardized))
+    }
+
+    func tensor(_ name: String) -> Tensor {
+        Tensor(shape: [tensors[name]!.count], elements: tensors[name]!)
+    }
+}
+
+/// Single precision against the double precision of the golden values.
+func expectClose(
+    _ found: Double, _ expected: Double, _ what: String, slack: Double = 0,
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    #expect(
+        abs(found - expected) <= 1e-6 + 1e-5 * abs(expected) + slack,
+        "\(what): found \(found), expected \(expected)", sourceLocation: sourceLocation)
+}
+
+func expectClose(
+    _ found: [Float], _ expected: [Float], _ what: String,
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    #expect(found.count == expected.count, sourceLocation: sourceLocation)
+    let worst = zip(found, expected).enumerated().max {
+        abs($0.1.0 - $0.1.1) < abs($1.1.0 - $1.1.1)
+    }
+    guard let (index, pair) = worst else { return }
+    expectClose(
+        Double(pair.0), Double(pair.1), "\(what)[\(index)]", sourceLocation: sourceLocation)
+}
