@@ -101,16 +101,22 @@ struct TensorReader {
         case .relativeIndex(let bits, let gaps, let codes):
             readRelative(bits, PrefixDecoder(gaps), PrefixDecoder(codes), nonzeros, &entries)
         case .gapClasses(let scheme, let gaps, let codes):
-            let gapDecoder = PrefixDecoder(gaps)
+            let gapDecoder = PrefixDecoder(gaps) { scheme.part($0) }
             let codeDecoder = PrefixDecoder(codes)
-            let parts = scheme.parts(count)
             for _ in 0..<nonzeros {
-                let part = parts[gapDecoder.read(&reader)]
-                let gap = part.first &+ reader.take(part.extraBits)
+                let part = gapDecoder.read(&reader)
+                let gap = part &>> 5 &+ reader.take(part & 31)
                 guard entries.append(gap, codeDecoder.read(&reader) &+ 1) else { return }
             }
         case .joint(let scheme, let pairs):
-            readJoint(scheme, PrefixDecoder(pairs), symbols, nonzeros, &entries)
+            let decoder = PrefixDecoder(pairs) { pair in
+                scheme.part(pair / symbols) << 8 | UInt64(pair % symbols + 1)
+            }
+            for _ in 0..<nonzeros {
+                let pair = decoder.read(&reader)
+                let gap = pair &>> 13 &+ reader.take((pair &>> 8) & 31)
+                guard entries.append(gap, pair & 0xFF) else { return }
+            }
         case .rice(let gapParameter, let codeParameter):
             let codeBits = width(symbols - 1)
             for _ in 0..<nonzeros {
@@ -118,25 +124,6 @@ struct TensorReader {
                 let code = codeParameter.map { reader.takeRice($0) } ?? reader.take(codeBits)
                 guard entries.append(gap, min(code, 255) + 1) else { return }
             }
-        }
-    }
-
-    private mutating func readJoint(
-        _ scheme: GapScheme, _ decoder: PrefixDecoder, _ symbols: Int, _ nonzeros: Int,
-        _ entries: inout Entries
-    ) {
-        let parts = scheme.parts(count)
-        let pairs = parts.indices.flatMap { index in
-            (1...symbols).map { code in
-                UInt64(parts[index].first) << 16 | UInt64(parts[index].extraBits) << 8
-                    | UInt64(code)
-            }
-        }
-        for _ in 0..<nonzeros {
-            let pair = pairs[decoder.read(&reader)]
-            let extra = reader.take(Int(truncatingIfNeeded: (pair &>> 8) & 0xFF))
-            let gap = Int(truncatingIfNeeded: pair &>> 16) &+ extra
-            guard entries.append(gap, Int(truncatingIfNeeded: pair & 0xFF)) else { return }
         }
     }
 
@@ -155,7 +142,10 @@ struct TensorReader {
                 filled = 0
             } else {
                 filled += largest + 1
-                guard entries.allowsFiller(gap == largest, filled) else { return }
+                // Zeros behind the end must not be followed for ever.
+                guard entries.allowsFiller(gap == largest, filled), reader.remaining >= 0 else {
+                    return
+                }
             }
         }
     }
@@ -219,8 +209,8 @@ private struct Entries {
 }
 
 extension GapScheme {
-    /// The smallest gap and the number of extra bits of each class.
-    fileprivate func parts(_ count: Int) -> [(first: Int, extraBits: Int)] {
-        (0..<classes(count)).map { (first($0), extraBits($0)) }
+    /// The smallest gap of a class, and in the low 5 bits the number of its extra bits.
+    fileprivate func part(_ classIndex: Int) -> UInt64 {
+        UInt64(first(classIndex)) << 5 | UInt64(extraBits(classIndex))
     }
 }
