@@ -61,7 +61,7 @@ func decode(
         model.nodes[index].operation.layer = layer
     }
     try file.finish(last)
-    try validate(model)
+    try Container.validate(model)
     return DecodedFile(
         model: model, metadataBytes: metadataBytes, metadataUsesZstd: form == 1,
         biasBytes: metadata.biasBytes)

@@ -143,7 +143,8 @@ struct TensorReader {
             } else {
                 filled += largest + 1
                 // Zeros behind the end must not be followed for ever.
-                guard entries.allowsFiller(gap == largest, filled), reader.remaining >= 0 else {
+                guard entries.allowsFiller(gap, largest: largest, filled), reader.remaining >= 0
+                else {
                     return
                 }
             }
@@ -161,7 +162,8 @@ private struct Entries {
     private var largestCode = 0
     /// The first position outside of the tensor that was met.
     private var outside: Int?
-    private var hasShortFiller = false
+    /// A filler's gap that is not the largest, and the largest.
+    private var shortFiller: (found: Int, expected: Int)?
 
     init(capacity: Int, within count: Int) {
         self.count = count
@@ -185,17 +187,17 @@ private struct Entries {
     }
 
     /// Whether a filler may stand here that makes `filled` zeros since the last nonzero.
-    mutating func allowsFiller(_ isFull: Bool, _ filled: Int) -> Bool {
-        hasShortFiller = !isFull
+    mutating func allowsFiller(_ gap: Int, largest: Int, _ filled: Int) -> Bool {
+        if gap != largest { shortFiller = (gap, largest) }
         if next + filled >= count { outside = next + filled }
-        return isFull && outside == nil
+        return gap == largest && outside == nil
     }
 
     func check(_ symbols: Int, _ section: FileSection) throws(ContainerError) {
-        if hasShortFiller {
+        if let (found, expected) = shortFiller {
             throw .outOfRange(
-                section: section, field: "gap of a filler below the largest", found: 1,
-                expected: 0...0)
+                section: section, field: "gap of a filler", found: found,
+                expected: expected...expected)
         }
         if let outside {
             throw .outOfRange(

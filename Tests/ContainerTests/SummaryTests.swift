@@ -9,6 +9,7 @@ struct SummaryTests {
             let options = EncodingOptions(mode: mode, usesZstd: usesZstd)
             let (bytes, summary) = try Container.write(leNet300(), options: options)
             #expect(summary.fileBytes == bytes.count)
+            #expect(try Container.encodedSize(leNet300(), options: options) == bytes.count)
             #expect(
                 summary.headerBytes + summary.metadataBytes
                     + summary.tensors.reduce(0) { $0 + $1.bytes } == bytes.count)
