@@ -76,7 +76,7 @@ private func decodeTensor(
     let bytes = file.next - start
     let form = try payload.flags("form", reserved: 0b1110_0000)
     let order: ScanOrder = form & 8 == 0 ? .rowMajor : .columnMajor
-    if form & 7 > 5 || form & 15 == 8 {
+    if form & 7 > 6 || form & 15 == 8 {
         throw .reserved(section: section, field: "form", found: form)
     }
     let storedBody = payload.remaining

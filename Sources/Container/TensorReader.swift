@@ -38,7 +38,9 @@ struct TensorReader {
             return body(.packed(gapBits: 0), levels, Entries(capacity: 0, within: count), bits)
         }
         let coding = try TensorCoding.readTables(
-            number: number, count: count, symbols: symbols, from: &reader, budget: &budget)
+            number: number, lines: order == .rowMajor ? outputs : inner,
+            length: order == .rowMajor ? inner : outputs, symbols: symbols, from: &reader,
+            budget: &budget)
         try budget.charge(5 * nonzeros, reader.section, "weights")
         var entries = Entries(capacity: nonzeros, within: count)
         readEntries(coding, symbols, nonzeros, &entries)
@@ -109,13 +111,22 @@ struct TensorReader {
                 guard entries.append(gap, codeDecoder.read(&reader) &+ 1) else { return }
             }
         case .joint(let scheme, let pairs):
-            let decoder = PrefixDecoder(pairs) { pair in
-                scheme.part(pair / symbols) << 8 | UInt64(pair % symbols + 1)
-            }
+            let decoder = pairDecoder(scheme, pairs, symbols)
             for _ in 0..<nonzeros {
                 let pair = decoder.read(&reader)
                 let gap = pair &>> 13 &+ reader.take((pair &>> 8) & 31)
                 guard entries.append(gap, pair & 0xFF) else { return }
+            }
+        case .lineClasses(let lines, let scheme, let firsts, let codes):
+            let codeDecoder = codes.map { PrefixDecoder($0) }
+            let decoders = firsts.map {
+                pairDecoder(scheme, $0, codeDecoder == nil ? symbols : 1)
+            }
+            for _ in 0..<nonzeros {
+                let pair = decoders[lines.of(entries.next)].read(&reader)
+                let gap = pair &>> 13 &+ reader.take((pair &>> 8) & 31)
+                let code = codeDecoder.map { $0.read(&reader) &+ 1 } ?? pair & 0xFF
+                guard entries.append(gap, code) else { return }
             }
         case .rice(let gapParameter, let codeParameter):
             let codeBits = width(symbols - 1)
@@ -124,6 +135,16 @@ struct TensorReader {
                 let code = codeParameter.map { reader.takeRice($0) } ?? reader.take(codeBits)
                 guard entries.append(gap, min(code, 255) + 1) else { return }
             }
+        }
+    }
+
+    /// A decoder whose values are the smallest gap of a class, the number of extra bits (5 bits) and
+    /// the code (8 bits), for symbols `class · symbols + code − 1`.
+    private func pairDecoder(
+        _ scheme: GapScheme, _ pairs: PrefixCode, _ symbols: Int
+    ) -> PrefixDecoder {
+        PrefixDecoder(pairs) { pair in
+            scheme.part(pair / symbols) << 8 | UInt64(pair % symbols + 1)
         }
     }
 
@@ -157,7 +178,7 @@ private struct Entries {
     private(set) var gaps: [UInt32] = []
     private(set) var codes: [UInt8] = []
     /// The position behind the last nonzero.
-    private var next = 0
+    private(set) var next = 0
     private let count: Int
     private var largestCode = 0
     /// The first position outside of the tensor that was met.

@@ -44,7 +44,7 @@ struct SummaryTests {
                 }
             }
         }
-        #expect(free.tensors[0].candidates.count == 13)
+        #expect(free.tensors[0].candidates.count == 15)
     }
 
     @Test func `fillers are those of the paper's figure`() throws {
