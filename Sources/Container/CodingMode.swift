@@ -11,18 +11,21 @@ public enum CodingMode: Sendable, Hashable {
     case gapClasses
     /// One Huffman code for pairs of gap class and code.
     case joint
+    /// `gapClasses` or `joint` with a code for each of 2...8 classes of lines, grouped by density.
+    case lineClasses
     /// Rice codes without any table, for tiny tensors.
     case rice
 
     /// Those that an encoder tries.
     static let all: [CodingMode] = [
         .raw, .packed, .deepCompression(indexBits: 5), .deepCompression(indexBits: 8), .gapClasses,
-        .joint, .rice,
+        .joint, .lineClasses, .rice,
     ]
 }
 
 extension CodingMode: CustomStringConvertible, LosslessStringConvertible, Codable {
-    /// `raw`, `packed`, `deep-compression-5`, `gap-classes`, `joint` or `rice`.
+    /// `raw`, `packed`, `deep-compression-5`, `gap-classes`, `joint`, `line-classes` or
+    /// `rice`.
     public var description: String {
         switch self {
         case .raw: "raw"
@@ -30,6 +33,7 @@ extension CodingMode: CustomStringConvertible, LosslessStringConvertible, Codabl
         case .deepCompression(let bits): "deep-compression-\(bits)"
         case .gapClasses: "gap-classes"
         case .joint: "joint"
+        case .lineClasses: "line-classes"
         case .rice: "rice"
         }
     }

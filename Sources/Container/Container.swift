@@ -5,7 +5,7 @@ public enum Container {
     /// Writes a model. The same model and options give the same bytes.
     ///
     /// - Returns: the file, and where its bytes are.
-    /// - Throws: what `validate` throws for a model that could not be read back; `unknownLayer`;
+    /// - Throws: what `Container.validate` throws for a model that could not be read back; `unknownLayer`;
     ///   `outOfRange` for index bits other than 1...8.
     public static func write(
         _ model: PackedModel, options: EncodingOptions = EncodingOptions()

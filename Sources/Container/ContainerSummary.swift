@@ -38,7 +38,7 @@ public struct TensorSummary: Codable, Sendable, Equatable {
     /// The stored bits of the whole section for each nonzero weight; `nil` without any.
     public var bitsPerNonzero: Double?
     /// Average bits of a code for each stored entry (a nonzero or a filler; a weight in `raw`); `nil`
-    /// without entries and in `joint`.
+    /// without entries and where symbols stand for gap and code together.
     public var weightBitsCoded: Double?
     /// Average bits of a gap for each stored entry; `nil` as `weightBitsCoded`.
     public var indexBitsCoded: Double?
@@ -58,7 +58,7 @@ public struct BodyParts: Codable, Sendable, Equatable {
     public var tableBits: Int
     public var gapBits: Int
     public var codeBits: Int
-    /// Symbols for gap class and code together, in `joint`; the gaps' extra bits are in `gapBits`.
+    /// Symbols for gap class and code together; the extra bits of gaps are in `gapBits`.
     public var pairBits: Int
     /// Zeros up to a whole byte.
     public var paddingBits: Int

@@ -61,7 +61,7 @@ func decode(
         model.nodes[index].operation.layer = layer
     }
     try file.finish(last)
-    try validate(model)
+    try Container.validate(model)
     return DecodedFile(
         model: model, metadataBytes: metadataBytes, metadataUsesZstd: form == 1,
         biasBytes: metadata.biasBytes)
@@ -76,7 +76,7 @@ private func decodeTensor(
     let bytes = file.next - start
     let form = try payload.flags("form", reserved: 0b1110_0000)
     let order: ScanOrder = form & 8 == 0 ? .rowMajor : .columnMajor
-    if form & 7 > 5 || form & 15 == 8 {
+    if form & 7 > 6 || form & 15 == 8 {
         throw .reserved(section: section, field: "form", found: form)
     }
     let storedBody = payload.remaining

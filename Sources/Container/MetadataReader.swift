@@ -21,10 +21,10 @@ struct MetadataReader {
     mutating func model() throws(ContainerError) -> PackedModel {
         let name = try reader.text("name")
         let input = try input()
-        let classCount = try count("number of classes", atLeast: 0, bytesEach: 1)
+        let classCount = try count("number of classes", in: 0...Limits.values, bytesEach: 1)
         var classNames: [String] = []
         for _ in 0..<classCount { classNames.append(try reader.text("class name")) }
-        let nodeCount = try count("number of nodes", atLeast: 1, bytesEach: 2)
+        let nodeCount = try count("number of nodes", in: 1...Limits.nodes, bytesEach: 2)
         var nodes: [PackedNode] = []
         var shapes = [input.shape]
         for index in 0..<nodeCount {
@@ -40,17 +40,17 @@ struct MetadataReader {
         return PackedModel(name: name, input: input, nodes: nodes, classNames: classNames)
     }
 
-    /// A number of things that take at least `bytesEach` bytes of the file and 64 bytes of memory each.
+    /// A number of things that take at least `bytesEach` bytes of the file and 256 bytes of memory each.
     private mutating func count(
-        _ field: String, atLeast least: Int, bytesEach: Int
+        _ field: String, in range: ClosedRange<Int>, bytesEach: Int
     ) throws(ContainerError) -> Int {
-        let count = try reader.varint(field, in: least...Int(UInt32.max))
+        let count = try reader.varint(field, in: range)
         guard count * bytesEach <= reader.remaining else {
             throw .truncated(
                 section: .metadata, field: field, needed: count * bytesEach,
                 available: reader.remaining)
         }
-        try budget.charge(64 * count, .metadata, field)
+        try budget.charge(256 * count, .metadata, field)
         return count
     }
 

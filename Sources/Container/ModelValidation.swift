@@ -1,39 +1,41 @@
 import PackedModel
 
-/// Checks that a model is one that can be run: shapes follow from node to node, numbers are in their
-/// ranges, positions and codes are inside. Costs O(nonzeros).
-///
-/// Every model that `Container.read` returns has passed.
-///
-/// - Throws: `outOfRange`, `invalidNumber` or `repeatedLevel`, with the section of a file that the
-///   wrong field would stand in.
-public func validate(_ model: PackedModel) throws(ContainerError) {
-    try validate(model.input)
-    try require(model.nodes.count, in: 1...Limits.nodes, "number of nodes")
-    var shapes = [model.input.shape]
-    var isReal = [false]
-    for (index, node) in model.nodes.enumerated() {
-        let field = "inputs of node \"\(node.name)\""
-        try require(node.inputs.count, in: 1...1, "number of \(field)")
-        try require(node.inputs[0], in: 0...index, field)
-        // A real-valued result can not be read by another node.
-        try require(isReal[node.inputs[0]] ? 1 : 0, in: 0...0, "real values in \(field)")
-        let input = shapes[node.inputs[0]]
-        let layer = try validateOperation(of: node, input: input)
-        let shape = try node.operation.outputShape(input: input, node: node.name)
-        _ = try checkedProduct(
-            shape, limit: Limits.values, "output of node \"\(node.name)\"", .metadata)
-        shapes.append(shape)
-        isReal.append(layer.map { $0.output == nil } ?? false)
-    }
-    if !model.classNames.isEmpty {
-        let outputs = shapes[model.nodes.count].reduce(1, *)
-        try require(model.classNames.count, in: outputs...outputs, "number of class names")
+extension Container {
+    /// Checks that a model is one that can be run: shapes follow from node to node, numbers are in their
+    /// ranges, positions and codes are inside. Costs O(nonzeros).
+    ///
+    /// Every model that `Container.read` returns has passed.
+    ///
+    /// - Throws: `outOfRange`, `invalidNumber` or `repeatedLevel`, with the section of a file that the
+    ///   wrong field would stand in.
+    public static func validate(_ model: PackedModel) throws(ContainerError) {
+        try check(model.input)
+        try require(model.nodes.count, in: 1...Limits.nodes, "number of nodes")
+        var shapes = [model.input.shape]
+        var isReal = [false]
+        for (index, node) in model.nodes.enumerated() {
+            let field = "inputs of node \"\(node.name)\""
+            try require(node.inputs.count, in: 1...1, "number of \(field)")
+            try require(node.inputs[0], in: 0...index, field)
+            // A real-valued result can not be read by another node.
+            try require(isReal[node.inputs[0]] ? 1 : 0, in: 0...0, "real values in \(field)")
+            let input = shapes[node.inputs[0]]
+            let layer = try checkOperation(of: node, input: input)
+            let shape = try node.operation.outputShape(input: input, node: node.name)
+            _ = try checkedProduct(
+                shape, limit: Limits.values, "output of node \"\(node.name)\"", .metadata)
+            shapes.append(shape)
+            isReal.append(layer.map { $0.output == nil } ?? false)
+        }
+        if !model.classNames.isEmpty {
+            let outputs = shapes[model.nodes.count].reduce(1, *)
+            try require(model.classNames.count, in: outputs...outputs, "number of class names")
+        }
     }
 }
 
 /// Checks the input's shape and what turns samples into codes.
-private func validate(_ input: PackedInput) throws(ContainerError) {
+private func check(_ input: PackedInput) throws(ContainerError) {
     if input.shape.count != 3 {
         try require(input.shape.count, in: 1...1, "dimensions of the input")
     }
@@ -47,32 +49,32 @@ private func validate(_ input: PackedInput) throws(ContainerError) {
         input.deviation.count, in: input.mean.count...input.mean.count, "number of deviations")
     for mean in input.mean { try require(mean, .finite, "mean") }
     for deviation in input.deviation { try require(deviation, .nonzero, "deviation") }
-    try validate(input.quantizer, "input")
+    try check(input.quantizer, "input")
 }
 
-private func validate(_ quantizer: PackedQuantizer, _ name: String) throws(ContainerError) {
+private func check(_ quantizer: PackedQuantizer, _ name: String) throws(ContainerError) {
     try require(quantizer.bits, in: 2...8, "bits of the quantizer of \(name)")
     try require(quantizer.scale, .positive, "scale of the quantizer of \(name)")
     try require(quantizer.offset, .finite, "offset of the quantizer of \(name)")
 }
 
 /// Checks the layer of a node, if it has one, and returns it.
-private func validateOperation(
+private func checkOperation(
     of node: PackedNode, input: [Int]
 ) throws(ContainerError) -> PackedLayer? {
     switch node.operation {
     case .linear(let layer):
-        try validate(layer, window: nil, input: input, name: node.name)
+        try check(layer, window: nil, input: input, name: node.name)
         return layer
     case .convolution(let layer, let window):
-        try validate(layer, window: window, input: input, name: node.name)
+        try check(layer, window: window, input: input, name: node.name)
         return layer
     case .maxPooling, .flatten:
         return nil
     }
 }
 
-private func validate(
+private func check(
     _ layer: PackedLayer, window: PackedWindow?, input: [Int], name: String
 ) throws(ContainerError) {
     let shape = layer.weights.shape
@@ -94,12 +96,12 @@ private func validate(
     }
     let rule: NumberRule = scales.count == 1 && shape[0] > 1 ? .positive : .nonzero
     for scale in scales { try require(scale, rule, "scale of node \"\(name)\"") }
-    if let output = layer.output { try validate(output, "node \"\(name)\"") }
-    try validate(layer.bias, outputs: shape[0], name)
-    try validate(layer.weights, .tensor(name))
+    if let output = layer.output { try check(output, "node \"\(name)\"") }
+    try check(layer.bias, outputs: shape[0], name)
+    try check(layer.weights, .tensor(name))
 }
 
-private func validate(
+private func check(
     _ bias: PackedBias, outputs: Int, _ name: String
 ) throws(ContainerError) {
     try require(bias.bits, in: 2...16, "bias bits of node \"\(name)\"")
@@ -112,7 +114,7 @@ private func validate(
 }
 
 /// Checks levels, codes and positions.
-private func validate(
+private func check(
     _ weights: PackedTensor, _ section: FileSection
 ) throws(ContainerError) {
     try require(weights.levels.count, in: 1...256, "number of levels", section)

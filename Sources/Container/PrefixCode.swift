@@ -2,7 +2,7 @@
 ///
 /// Shorter codes come first, those of a length in the order of their symbols.
 package struct PrefixCode: Equatable {
-    static let longest = 15
+    package static let longest = 15
 
     /// 1...15, or 0 for a symbol that does not occur.
     package var lengths: [UInt8]
@@ -75,30 +75,33 @@ package struct PrefixEncoder {
 
 /// Reads symbols with a prefix code, by one look-up each.
 package struct PrefixDecoder {
-    /// `symbol << 4 | length` for every string of `longest` bits.
-    private let entries: [UInt32]
+    /// `value << 4 | length` for every string of `longest` bits.
+    private let entries: [UInt64]
     private let longest: Int
 
     /// `code` has to be complete or single.
-    package init(_ code: PrefixCode) {
+    ///
+    /// - Parameter value: what stands for a symbol in `read`, below 2^60; by default the symbol.
+    package init(_ code: PrefixCode, value: (Int) -> UInt64 = { UInt64($0) }) {
         let longest = Int(code.lengths.max() ?? 0)
-        var entries = [UInt32](repeating: UInt32(code.single ?? 0) << 4, count: 1 << longest)
+        var entries = [UInt64](
+            repeating: code.single.map(value).map { $0 << 4 } ?? 0, count: 1 << longest)
         for (symbol, (bits, length)) in zip(code.codes, code.lengths).enumerated()
         where length > 0 {
             let free = longest - Int(length)
             let first = Int(bits) << free
-            for i in first..<first + 1 << free {
-                entries[i] = UInt32(symbol) << 4 | UInt32(length)
-            }
+            let entry = value(symbol) << 4 | UInt64(length)
+            for i in first..<first + 1 << free { entries[i] = entry }
         }
         self.entries = entries
         self.longest = longest
     }
 
+    /// The value of the next symbol.
     @inline(__always)
     package func read(_ reader: inout BitReader) -> Int {
         let entry = entries[reader.peek(longest)]
         reader.skip(Int(truncatingIfNeeded: entry & 15))
-        return Int(truncatingIfNeeded: entry >> 4)
+        return Int(truncatingIfNeeded: entry &>> 4)
     }
 }

@@ -5,6 +5,8 @@ enum TensorCoding {
     case relativeIndex(bits: Int, gaps: PrefixCode, codes: PrefixCode)
     case gapClasses(GapScheme, gaps: PrefixCode, codes: PrefixCode)
     case joint(GapScheme, pairs: PrefixCode)
+    /// For each class of lines a code for gap classes, or for pairs if there is no code for codes.
+    case lineClasses(LineClasses, GapScheme, firsts: [PrefixCode], codes: PrefixCode?)
     /// `codes` is a Rice parameter 0...6, or `nil` for codes of fixed width.
     case rice(gaps: Int, codes: Int?)
 
@@ -17,6 +19,7 @@ enum TensorCoding {
         case .gapClasses: 3
         case .joint: 4
         case .rice: 5
+        case .lineClasses: 6
         }
     }
 
@@ -28,6 +31,7 @@ enum TensorCoding {
         case .gapClasses: .gapClasses
         case .joint: .joint
         case .rice: .rice
+        case .lineClasses: .lineClasses
         }
     }
 
@@ -52,6 +56,12 @@ enum TensorCoding {
         case .joint(let scheme, let pairs):
             sink.bits(scheme.direct << 2 | scheme.mantissa, 5)
             table(pairs, period: symbols)
+        case .lineClasses(let lines, let scheme, let firsts, let codes):
+            lines.write(to: &sink)
+            sink.bits(codes == nil ? 1 : 0, 1)
+            sink.bits(scheme.direct << 2 | scheme.mantissa, 5)
+            for first in firsts { table(first, period: codes == nil ? symbols : 0) }
+            if let codes { table(codes) }
         case .rice(let gaps, let codes):
             sink.bits(gaps, 5)
             sink.bits(codes ?? 7, 3)
@@ -60,7 +70,7 @@ enum TensorCoding {
 
     /// Reads what `writeTables` writes, for mode `number`.
     static func readTables(
-        number: Int, count: Int, symbols: Int, from reader: inout BitReader,
+        number: Int, lines: Int, length: Int, symbols: Int, from reader: inout BitReader,
         budget: inout MemoryBudget
     ) throws(ContainerError) -> TensorCoding {
         func table(
@@ -68,6 +78,11 @@ enum TensorCoding {
         ) throws(ContainerError) -> PrefixCode {
             try CodeLengthTable.read(
                 name, alphabet: alphabet, period: period, from: &reader, budget: &budget)
+        }
+        func scheme() throws(ContainerError) -> GapScheme {
+            let direct = try reader.field("direct gap bits", 3)
+            let mantissa = try reader.field("gap mantissa bits", 2, in: 0...min(direct, 3))
+            return GapScheme(direct: direct, mantissa: mantissa)
         }
         switch number {
         case 1:
@@ -83,10 +98,8 @@ enum TensorCoding {
             }
             return .relativeIndex(bits: bits, gaps: gaps, codes: codes)
         case 3, 4:
-            let direct = try reader.field("direct gap bits", 3)
-            let mantissa = try reader.field("gap mantissa bits", 2, in: 0...min(direct, 3))
-            let scheme = GapScheme(direct: direct, mantissa: mantissa)
-            let classes = scheme.classes(count)
+            let scheme = try scheme()
+            let classes = scheme.classes(lines * length)
             if number == 4 {
                 let pairs = try table("joint code", classes * symbols, period: symbols)
                 return .joint(scheme, pairs: pairs)
@@ -97,6 +110,21 @@ enum TensorCoding {
             let gaps = try reader.field("Rice parameter", 5)
             let codes = try reader.field("code form", 3)
             return .rice(gaps: gaps, codes: codes == 7 ? nil : codes)
+        case 6:
+            let lines = try LineClasses.read(
+                lines: lines, length: length, from: &reader, budget: &budget)
+            let isJoint = try reader.field("joint", 1) == 1
+            let scheme = try scheme()
+            let classes = scheme.classes(lines.classes.count * length)
+            var firsts: [PrefixCode] = []
+            for _ in 0..<lines.count {
+                firsts.append(
+                    isJoint
+                        ? try table("joint code", classes * symbols, period: symbols)
+                        : try table("gap code", classes))
+            }
+            let codes = isJoint ? nil : try table("weight code", symbols)
+            return .lineClasses(lines, scheme, firsts: firsts, codes: codes)
         default:
             throw .reserved(section: reader.section, field: "mode", found: number)
         }
@@ -120,27 +148,28 @@ extension TensorCoding {
                 gaps.bits(histogram.gaps), codes.bits([histogram.fillers] + statistics.codes), 0
             )
         case .gapClasses(let scheme, let gaps, let codes):
-            let histogram = statistics.gapHistogram(scheme)
+            let histogram = statistics.pairs(scheme).gaps(scheme)
             return (
                 gaps.bits(histogram) + scheme.extraBits(histogram), codes.bits(statistics.codes), 0
             )
         case .joint(let scheme, let pairs):
+            let histogram = statistics.pairs(scheme)
             return (
-                scheme.extraBits(statistics.gapHistogram(scheme)), 0,
-                pairs.bits(statistics.pairHistogram(scheme))
+                scheme.extraBits(histogram.gaps(scheme)), 0, pairs.bits(histogram.pairs(scheme))
             )
+        case .lineClasses(let lines, let scheme, let firsts, let codes):
+            let histograms = statistics.pairs(lines, scheme)
+            let extra = histograms.reduce(0) { $0 + scheme.extraBits($1.gaps(scheme)) }
+            let first = zip(firsts, histograms).reduce(0) { sum, pair in
+                sum + pair.0.bits(codes == nil ? pair.1.pairs(scheme) : pair.1.gaps(scheme))
+            }
+            guard let codes else { return (extra, 0, first) }
+            return (extra + first, codes.bits(statistics.codes), 0)
         case .rice(let gaps, let codes):
             return (
                 statistics.riceGapBits(gaps),
                 codes.map(statistics.riceCodeBits) ?? nonzeros * width(symbols - 1), 0
             )
         }
-    }
-}
-
-extension GapScheme {
-    /// The extra bits of gaps whose classes occur as often as `histogram` says.
-    fileprivate func extraBits(_ histogram: [Int]) -> Int {
-        histogram.indices.reduce(0) { $0 + histogram[$1] * extraBits($1) }
     }
 }

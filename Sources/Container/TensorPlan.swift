@@ -58,18 +58,43 @@ struct TensorPlan {
         case .gapClasses:
             let codes = PrefixCode(frequencies: statistics.codes)
             return GapScheme.candidates.map {
-                let gaps = PrefixCode(frequencies: statistics.gapHistogram($0))
+                let gaps = PrefixCode(frequencies: statistics.pairs($0).gaps($0))
                 return .gapClasses($0, gaps: gaps, codes: codes)
             }
         case .joint:
             return GapScheme.candidates.compactMap {
-                let pairs = statistics.pairHistogram($0)
+                let pairs = statistics.pairs($0).pairs($0)
                 guard pairs.count(where: { $0 > 0 }) <= 1 << PrefixCode.longest else { return nil }
                 return .joint($0, pairs: PrefixCode(frequencies: pairs))
             }
+        case .lineClasses:
+            return lineCodings(statistics)
         case .rice:
             return riceCodings(statistics)
         }
+    }
+
+    /// For some numbers of classes of lines, joint or not, the best scheme; `gapClasses` where all
+    /// lines are alike.
+    private static func lineCodings(_ statistics: WeightStatistics) -> [TensorCoding] {
+        var codings: [TensorCoding] = []
+        for count in [2, 4, 8] {
+            guard let lines = LineClasses(statistics.weights, count: count) else {
+                return TensorPlan.codings(.gapClasses, statistics)
+            }
+            let histograms = statistics.pairs(lines)
+            let codes = PrefixCode(frequencies: statistics.codes)
+            for isJoint in [false, true] {
+                let schemes = GapScheme.candidates.compactMap { scheme in
+                    LineCoding(scheme, histograms, isJoint: isJoint)
+                }
+                guard let best = schemes.min(by: { $0.bits < $1.bits }) else { continue }
+                codings.append(
+                    .lineClasses(
+                        lines, best.scheme, firsts: best.codes, codes: isJoint ? nil : codes))
+            }
+        }
+        return codings
     }
 
     /// Parameters near the mean gap's logarithm, where the best one is, with the best for codes.
@@ -80,6 +105,32 @@ struct TensorPlan {
         let best = (0...6).min { statistics.riceCodeBits($0) < statistics.riceCodeBits($1) }
         let codes = best.flatMap { statistics.riceCodeBits($0) < fixed ? $0 : nil }
         return (max(middle - 2, 0)...middle).map { .rice(gaps: $0, codes: codes) }
+    }
+}
+
+/// The codes of gap classes or pairs for each class of lines, with their bits.
+private struct LineCoding {
+    let scheme: GapScheme
+    var codes: [PrefixCode] = []
+    var bits = 0
+
+    init?(_ scheme: GapScheme, _ histograms: [PairHistogram], isJoint: Bool) {
+        self.scheme = scheme
+        for histogram in histograms {
+            let gaps = histogram.gaps(scheme)
+            let frequencies = isJoint ? histogram.pairs(scheme) : gaps
+            guard frequencies.count(where: { $0 > 0 }) <= 1 << PrefixCode.longest else {
+                return nil
+            }
+            var code = PrefixCode(frequencies: frequencies)
+            // A class in which no gap begins has a code, too.
+            if !gaps.contains(where: { $0 > 0 }) {
+                code = PrefixCode(single: 0, of: frequencies.count)
+            }
+            bits += CodeLengthTable.smallest(code, period: isJoint ? histogram.symbols : 0).bits
+            bits += code.bits(frequencies) + scheme.extraBits(gaps)
+            codes.append(code)
+        }
     }
 }
 

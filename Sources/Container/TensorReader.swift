@@ -38,7 +38,9 @@ struct TensorReader {
             return body(.packed(gapBits: 0), levels, Entries(capacity: 0, within: count), bits)
         }
         let coding = try TensorCoding.readTables(
-            number: number, count: count, symbols: symbols, from: &reader, budget: &budget)
+            number: number, lines: order == .rowMajor ? outputs : inner,
+            length: order == .rowMajor ? inner : outputs, symbols: symbols, from: &reader,
+            budget: &budget)
         try budget.charge(5 * nonzeros, reader.section, "weights")
         var entries = Entries(capacity: nonzeros, within: count)
         readEntries(coding, symbols, nonzeros, &entries)
@@ -101,16 +103,31 @@ struct TensorReader {
         case .relativeIndex(let bits, let gaps, let codes):
             readRelative(bits, PrefixDecoder(gaps), PrefixDecoder(codes), nonzeros, &entries)
         case .gapClasses(let scheme, let gaps, let codes):
-            let gapDecoder = PrefixDecoder(gaps)
+            let gapDecoder = PrefixDecoder(gaps) { scheme.part($0) }
             let codeDecoder = PrefixDecoder(codes)
-            let parts = scheme.parts(count)
             for _ in 0..<nonzeros {
-                let part = parts[gapDecoder.read(&reader)]
-                let gap = part.first &+ reader.take(part.extraBits)
+                let part = gapDecoder.read(&reader)
+                let gap = part &>> 5 &+ reader.take(part & 31)
                 guard entries.append(gap, codeDecoder.read(&reader) &+ 1) else { return }
             }
         case .joint(let scheme, let pairs):
-            readJoint(scheme, PrefixDecoder(pairs), symbols, nonzeros, &entries)
+            let decoder = pairDecoder(scheme, pairs, symbols)
+            for _ in 0..<nonzeros {
+                let pair = decoder.read(&reader)
+                let gap = pair &>> 13 &+ reader.take((pair &>> 8) & 31)
+                guard entries.append(gap, pair & 0xFF) else { return }
+            }
+        case .lineClasses(let lines, let scheme, let firsts, let codes):
+            let codeDecoder = codes.map { PrefixDecoder($0) }
+            let decoders = firsts.map {
+                pairDecoder(scheme, $0, codeDecoder == nil ? symbols : 1)
+            }
+            for _ in 0..<nonzeros {
+                let pair = decoders[lines.of(entries.next)].read(&reader)
+                let gap = pair &>> 13 &+ reader.take((pair &>> 8) & 31)
+                let code = codeDecoder.map { $0.read(&reader) &+ 1 } ?? pair & 0xFF
+                guard entries.append(gap, code) else { return }
+            }
         case .rice(let gapParameter, let codeParameter):
             let codeBits = width(symbols - 1)
             for _ in 0..<nonzeros {
@@ -121,22 +138,13 @@ struct TensorReader {
         }
     }
 
-    private mutating func readJoint(
-        _ scheme: GapScheme, _ decoder: PrefixDecoder, _ symbols: Int, _ nonzeros: Int,
-        _ entries: inout Entries
-    ) {
-        let parts = scheme.parts(count)
-        let pairs = parts.indices.flatMap { index in
-            (1...symbols).map { code in
-                UInt64(parts[index].first) << 16 | UInt64(parts[index].extraBits) << 8
-                    | UInt64(code)
-            }
-        }
-        for _ in 0..<nonzeros {
-            let pair = pairs[decoder.read(&reader)]
-            let extra = reader.take(Int(truncatingIfNeeded: (pair &>> 8) & 0xFF))
-            let gap = Int(truncatingIfNeeded: pair &>> 16) &+ extra
-            guard entries.append(gap, Int(truncatingIfNeeded: pair & 0xFF)) else { return }
+    /// A decoder whose values are the smallest gap of a class, the number of extra bits (5 bits) and
+    /// the code (8 bits), for symbols `class · symbols + code − 1`.
+    private func pairDecoder(
+        _ scheme: GapScheme, _ pairs: PrefixCode, _ symbols: Int
+    ) -> PrefixDecoder {
+        PrefixDecoder(pairs) { pair in
+            scheme.part(pair / symbols) << 8 | UInt64(pair % symbols + 1)
         }
     }
 
@@ -155,7 +163,11 @@ struct TensorReader {
                 filled = 0
             } else {
                 filled += largest + 1
-                guard entries.allowsFiller(gap == largest, filled) else { return }
+                // Zeros behind the end must not be followed for ever.
+                guard entries.allowsFiller(gap, largest: largest, filled), reader.remaining >= 0
+                else {
+                    return
+                }
             }
         }
     }
@@ -166,12 +178,13 @@ private struct Entries {
     private(set) var gaps: [UInt32] = []
     private(set) var codes: [UInt8] = []
     /// The position behind the last nonzero.
-    private var next = 0
+    private(set) var next = 0
     private let count: Int
     private var largestCode = 0
     /// The first position outside of the tensor that was met.
     private var outside: Int?
-    private var hasShortFiller = false
+    /// A filler's gap that is not the largest, and the largest.
+    private var shortFiller: (found: Int, expected: Int)?
 
     init(capacity: Int, within count: Int) {
         self.count = count
@@ -195,17 +208,17 @@ private struct Entries {
     }
 
     /// Whether a filler may stand here that makes `filled` zeros since the last nonzero.
-    mutating func allowsFiller(_ isFull: Bool, _ filled: Int) -> Bool {
-        hasShortFiller = !isFull
+    mutating func allowsFiller(_ gap: Int, largest: Int, _ filled: Int) -> Bool {
+        if gap != largest { shortFiller = (gap, largest) }
         if next + filled >= count { outside = next + filled }
-        return isFull && outside == nil
+        return gap == largest && outside == nil
     }
 
     func check(_ symbols: Int, _ section: FileSection) throws(ContainerError) {
-        if hasShortFiller {
+        if let (found, expected) = shortFiller {
             throw .outOfRange(
-                section: section, field: "gap of a filler below the largest", found: 1,
-                expected: 0...0)
+                section: section, field: "gap of a filler", found: found,
+                expected: expected...expected)
         }
         if let outside {
             throw .outOfRange(
@@ -219,8 +232,8 @@ private struct Entries {
 }
 
 extension GapScheme {
-    /// The smallest gap and the number of extra bits of each class.
-    fileprivate func parts(_ count: Int) -> [(first: Int, extraBits: Int)] {
-        (0..<classes(count)).map { (first($0), extraBits($0)) }
+    /// The smallest gap of a class, and in the low 5 bits the number of its extra bits.
+    fileprivate func part(_ classIndex: Int) -> UInt64 {
+        UInt64(first(classIndex)) << 5 | UInt64(extraBits(classIndex))
     }
 }

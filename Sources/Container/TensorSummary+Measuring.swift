@@ -33,7 +33,7 @@ extension TensorSummary {
         let mode = plan.coding.mode
         let entries = mode == .raw ? statistics.weights.count : statistics.nonzeros + fillers
         func average(_ bits: Int) -> Double? {
-            entries == 0 || mode == .joint ? nil : Double(bits) / Double(entries)
+            entries == 0 || plan.pairBits > 0 ? nil : Double(bits) / Double(entries)
         }
         bitsPerNonzero = nonzeros == 0 ? nil : Double(8 * bytes) / Double(nonzeros)
         weightBitsCoded = average(plan.codeBits)

@@ -44,6 +44,18 @@ enum TensorWriter {
                 encoder.write(index * symbols + Int(code) - 1, to: &writer)
                 writer.bits(Int(gap) - scheme.first(index), scheme.extraBits(index))
             }
+        case .lineClasses(let lines, let scheme, let firsts, let codes):
+            let firstEncoders = firsts.map { PrefixEncoder($0) }
+            let codeEncoder = codes.map { PrefixEncoder($0) }
+            var next = 0
+            for (gap, code) in zip(weights.gaps, weights.codes) {
+                let index = scheme.classIndex(Int(gap))
+                let pair = codeEncoder == nil ? index * symbols + Int(code) - 1 : index
+                firstEncoders[lines.of(next)].write(pair, to: &writer)
+                writer.bits(Int(gap) - scheme.first(index), scheme.extraBits(index))
+                codeEncoder?.write(Int(code) - 1, to: &writer)
+                next += Int(gap) + 1
+            }
         case .rice(let gapParameter, let codeParameter):
             let codeBits = width(symbols - 1)
             for (gap, code) in zip(weights.gaps, weights.codes) {

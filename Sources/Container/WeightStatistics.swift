@@ -6,40 +6,34 @@ struct WeightStatistics {
     let symbols: Int
     /// How often each code − 1 occurs.
     let codes: [Int]
-    /// `[finest gap class, code − 1]`: how often the pair occurs.
-    private let pairs: [Int]
+    private let pairs: PairHistogram
 
     init(_ weights: ScannedWeights, symbols: Int) {
         self.weights = weights
         self.symbols = symbols
-        pairs = weights.pairHistogram(.finest, symbols)
-        codes = (0..<symbols).map { [pairs] code in
-            stride(from: code, to: pairs.count, by: symbols).reduce(0) { $0 + pairs[$1] }
-        }
+        pairs = weights.pairs(symbols, .finest)
+        codes = pairs.codes
     }
 
     var nonzeros: Int { weights.gaps.count }
 
-    /// `[class, code − 1]` for the classes of `scheme`.
-    func pairHistogram(_ scheme: GapScheme) -> [Int] {
-        let finest = GapScheme.finest
-        guard scheme.direct <= finest.direct, scheme.mantissa <= finest.mantissa else {
-            return weights.pairHistogram(scheme, symbols)
-        }
-        var sums = [Int](repeating: 0, count: scheme.classes(weights.count) * symbols)
-        for fine in 0..<finest.classes(weights.count) {
-            let row = scheme.classIndex(finest.first(fine)) * symbols
-            for code in 0..<symbols { sums[row + code] += pairs[fine * symbols + code] }
-        }
-        return sums
+    /// The histogram of pairs, for the classes of `scheme`.
+    func pairs(_ scheme: GapScheme) -> PairHistogram {
+        pairs.covers(scheme) ? pairs : weights.pairs(symbols, scheme)
     }
 
-    /// How often each class of `scheme` occurs.
-    func gapHistogram(_ scheme: GapScheme) -> [Int] {
-        let pairs = pairHistogram(scheme)
-        return (0..<pairs.count / max(symbols, 1)).map { index in
-            pairs[index * symbols..<(index + 1) * symbols].reduce(0, +)
+    /// The histograms of pairs whose gaps begin in lines of each class.
+    func pairs(_ lines: LineClasses, _ scheme: GapScheme = .finest) -> [PairHistogram] {
+        let finest = pairs.covers(scheme) ? .finest : scheme
+        var result = [PairHistogram](
+            repeating: PairHistogram(symbols: symbols, count: weights.count, scheme: finest),
+            count: lines.count)
+        var next = 0
+        for (gap, code) in zip(weights.gaps, weights.codes) {
+            result[lines.of(next)].add(Int(gap), code)
+            next += Int(gap) + 1
         }
+        return result
     }
 
     /// How often each gap of `bits` bits occurs, and how many fillers there are (they are among the
@@ -68,12 +62,9 @@ struct WeightStatistics {
 }
 
 extension ScannedWeights {
-    /// `[class, code − 1]`: how often each pair of gap class and code occurs.
-    fileprivate func pairHistogram(_ scheme: GapScheme, _ symbols: Int) -> [Int] {
-        var pairs = [Int](repeating: 0, count: scheme.classes(count) * symbols)
-        for (gap, code) in zip(gaps, codes) {
-            pairs[scheme.classIndex(Int(gap)) * symbols + Int(code) - 1] += 1
-        }
+    fileprivate func pairs(_ symbols: Int, _ scheme: GapScheme) -> PairHistogram {
+        var pairs = PairHistogram(symbols: symbols, count: count, scheme: scheme)
+        for (gap, code) in zip(gaps, codes) { pairs.add(Int(gap), code) }
         return pairs
     }
 }

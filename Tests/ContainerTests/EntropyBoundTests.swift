@@ -45,4 +45,26 @@ struct EntropyBoundTests {
         let model = linearModel(tensor(shape: [4, 4], levels: gridLevels(4), dense: dense))
         #expect(try Container.write(model).summary.tensors[0].entropyBoundBytes == 3)
     }
+
+    @Test(arguments: [4, 15])
+    func `classes of lines pay where some inputs matter more than others`(levels: Int) throws {
+        // 300 × 784, 8 %: the density of a column falls with the pixel's distance from the middle.
+        var generator = SeededGenerator(seed: 21)
+        let dense = (0..<300 * 784).map { index -> UInt8 in
+            let x = Double(index % 28) - 13.5
+            let y = Double(index / 28 % 28) - 13.5
+            let density = 0.29 * exp(-(x * x + y * y) / 72) + 0.001
+            guard Double.random(in: 0..<1, using: &generator) < density else { return 0 }
+            return UInt8.random(in: 1..<UInt8(levels), using: &generator)
+        }
+        let model = linearModel(
+            tensor(shape: [300, 784], levels: gridLevels(levels), dense: dense))
+        let (bytes, summary) = try Container.write(model)
+        let tensor = summary.tensors[0]
+        let others = tensor.candidates.filter { $0.mode != .lineClasses }.map(\.bytes).min()!
+        #expect(tensor.mode == .lineClasses)
+        #expect(tensor.scanOrder == .columnMajor)
+        #expect(Double(tensor.bytes) < 0.98 * Double(others), "\(tensor.bytes) of \(others)")
+        #expect(try Container.read(bytes) == model)
+    }
 }

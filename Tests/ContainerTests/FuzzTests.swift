@@ -116,4 +116,54 @@ struct FuzzTests {
             throws: ContainerError.zstd(section: .tensor("conv"), failure: .unknownSize)
         ) { try Container.read(file(payloads)) }
     }
+
+    /// A tensor section of `conv`, 54 weights, in mode 2 with index bits 1 and one level.
+    private func relative(_ write: (inout BitWriter) -> Void) throws -> [UInt8] {
+        let valid = try Container.write(smallModel()).bytes
+        var payloads = try sections(valid).map { Array(valid[$0.payload]) }
+        var writer = BitWriter()
+        writer.bits(1, 8)  // one nonzero level
+        writer.bits(0, 2)  // grid
+        writer.bits(1, 6)  // one nonzero
+        writer.bits(0, 3)  // index bits 1
+        write(&writer)
+        payloads[1] = [2] + writer.finished()
+        return file(payloads)
+    }
+
+    @Test func `fillers that break the rules are refused`() throws {
+        func table(_ writer: inout BitWriter, _ lengths: [Int]) {
+            writer.bits(1, 2)
+            writer.bits(lengths.count, 2)
+            for length in lengths { writer.bits(length, 4) }
+        }
+        let short = try relative { writer in
+            table(&writer, [1, 1])
+            table(&writer, [1, 1])
+            writer.bits(0b00, 2)  // gap 0, filler
+        }
+        #expect(
+            throws: ContainerError.outOfRange(
+                section: .tensor("conv"), field: "gap of a filler", found: 0, expected: 1...1)
+        ) { try Container.read(short) }
+        let endless = try relative { writer in
+            table(&writer, [1, 1])
+            table(&writer, [1, 1])
+            for _ in 0..<27 { writer.bits(0b10, 2) }  // gap 1, filler
+            writer.bits(0b01, 2)  // gap 0, code 1: position 54
+        }
+        #expect(
+            throws: ContainerError.outOfRange(
+                section: .tensor("conv"), field: "position", found: 54, expected: 0...53)
+        ) { try Container.read(endless) }
+        let only = try relative { writer in
+            table(&writer, [1, 1])
+            writer.bits(0, 2)  // a single symbol:
+            writer.bits(0, 1)  // the filler
+        }
+        #expect(
+            throws: ContainerError.outOfRange(
+                section: .tensor("conv"), field: "weight code symbol", found: 0, expected: 1...1)
+        ) { try Container.read(only) }
+    }
 }

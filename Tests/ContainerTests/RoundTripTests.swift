@@ -3,7 +3,8 @@ import PackedModel
 import Testing
 
 let allModes: [CodingMode] =
-    [.raw, .packed, .gapClasses, .joint, .rice] + (1...8).map { .deepCompression(indexBits: $0) }
+    [.raw, .packed, .gapClasses, .joint, .rice, .lineClasses]
+    + (1...8).map { .deepCompression(indexBits: $0) }
 
 /// Writes, reads, and compares; also that `inspect` finds what `write` said.
 func expectRoundTrip(

@@ -182,7 +182,8 @@ struct SlowDecoder {
         let levels = section.levels()
         let shape = layer.weights.shape
         let count = shape.reduce(1, *)
-        var positions = section.positions(form % 8, count, levels.count - 1)
+        var positions = section.positions(
+            form % 8, count, levels.count - 1, lines: form & 8 == 0 ? shape[0] : count / shape[0])
         precondition(section.bits.count < 8 && !section.bits.contains("1"))
         if form & 8 != 0 {
             let inner = count / shape[0]
@@ -222,7 +223,8 @@ struct SlowDecoder {
     }
 
     /// Position in the order of the file, and code, of each nonzero.
-    private mutating func positions(_ mode: Int, _ count: Int, _ s: Int) -> [(Int, Int)] {
+    private mutating func positions(_ mode: Int, _ count: Int, _ s: Int, lines: Int) -> [(Int, Int)]
+    {
         if mode == 0 {
             return (0..<count).map { ($0, number(width(s))) }.filter { $0.1 != 0 }
         }
@@ -262,6 +264,25 @@ struct SlowDecoder {
                 let gap = bounds.lowerBound + number(width(bounds.count - 1))
                 append(
                     gap, mode == 3 ? self.symbol(second) + 1 : symbol % s + 1, to: &result)
+            }
+        case 6:
+            let k = number(3) + 2
+            let steps = table(k, 0)
+            var classOfLine: [Int] = []
+            for _ in 0..<lines { classOfLine.append((classOfLine.last ?? 0) + symbol(steps)) }
+            let isJoint = number(1) == 1
+            let d = number(3)
+            let m = number(2)
+            let classes = classBounds(d, m, count)
+            let firsts = (0..<k).map { _ in
+                isJoint ? table(classes.count * s, s) : table(classes.count, 0)
+            }
+            let second = isJoint ? [:] : table(s, 0)
+            for _ in 0..<nonzeros {
+                let first = symbol(firsts[classOfLine[next / (count / lines)] % k])
+                let bounds = classes[isJoint ? first / s : first]
+                let gap = bounds.lowerBound + number(width(bounds.count - 1))
+                append(gap, isJoint ? first % s + 1 : symbol(second) + 1, to: &result)
             }
         default:
             let k = number(5)

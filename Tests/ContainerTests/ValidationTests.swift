@@ -19,8 +19,8 @@ private func withModel(_ change: (inout PackedModel) -> Void) -> PackedModel {
 
 struct ValidationTests {
     @Test func `sample models are valid`() throws {
-        try validate(smallModel())
-        try validate(leNet300())
+        try Container.validate(smallModel())
+        try Container.validate(leNet300())
     }
 
     static let invalid: [(String, PackedModel)] = [
@@ -96,7 +96,7 @@ struct ValidationTests {
 
     @Test(arguments: invalid)
     func `a model that can not be run is not written`(_ name: String, _ model: PackedModel) {
-        #expect(throws: ContainerError.self, "\(name)") { try validate(model) }
+        #expect(throws: ContainerError.self, "\(name)") { try Container.validate(model) }
         #expect(throws: ContainerError.self, "\(name)") { try Container.write(model) }
     }
 
@@ -105,6 +105,6 @@ struct ValidationTests {
         #expect(
             throws: ContainerError.outOfRange(
                 section: .tensor("fc1"), field: "code", found: 5, expected: 1...4)
-        ) { try validate(model) }
+        ) { try Container.validate(model) }
     }
 }
