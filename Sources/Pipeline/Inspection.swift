@@ -89,12 +89,11 @@ public struct Inspection: Codable, Sendable, Equatable {
 
     /// A text for people.
     public func text(usesColor: Bool) -> String {
-        var table = TextTable(
-            columns: [
-                .init("layer"), .init("coding"), .init("order"), .init("weights", .right),
-                .init("nonzero", .right), .init("bytes", .right), .init("bits/nonzero", .right),
-                .init("× bound", .right), .init("kernel"),
-            ])
+        var table = TextTable([
+            .words("layer"), .words("coding"), .words("order"), .numbers("weights"),
+            .numbers("nonzero"), .numbers("bytes"), .numbers("bits/nonzero"),
+            .numbers("× bound"), .words("kernel"),
+        ])
         for tensor in tensors {
             table.append([
                 tensor.name, tensor.mode + (tensor.usesZstd ? " + zstd" : ""), tensor.scanOrder,

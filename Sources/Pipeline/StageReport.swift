@@ -127,6 +127,11 @@ public struct PipelineReport: Codable, Sendable, Equatable {
     public init(contentsOf path: String) throws { self = try readJSON(path) }
 
     public func write(to path: String) throws { try writeJSON(self, to: path) }
+
+    /// Writes the report as a web page.
+    public func writePage(to path: String) throws {
+        try AtomicFile.write(Array(html().utf8), to: path)
+    }
 }
 
 func writeJSON(_ value: some Encodable, to path: String) throws {
