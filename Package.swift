@@ -69,7 +69,7 @@ let package = Package(
         tests("TensorsTests", ["Tensors", "CFloatKernels"]),
         tests("NetworksTests", ["Networks", "Tensors"]),
         tests("ImportingTests", ["Importing", "Networks", "Tensors"]),
-        tests("TrainingTests", ["Training", "Networks", "Tensors"]),
+        tests("TrainingTests", ["Training", "Importing", "Networks", "Tensors"]),
         tests("PruningTests", ["Pruning", "Networks", "Tensors"]),
         tests("WeightSharingTests", ["WeightSharing", "Networks", "Tensors"]),
         tests(

@@ -151,6 +151,8 @@ public struct ConvolutionKernels: Sendable {
     }
 
     /// Copies one image of output gradients to every `stride`-th position of wider rows of zeros.
+    /// Where the padding is wider than the kernel needs, windows at the edges hold padding alone:
+    /// their positions would lie outside of the rows, and no input depends on them.
     private static func spreadImage(
         _ dy: UnsafePointer<Float>, _ g: ConvolutionGeometry, width: Int, margin: Int,
         into target: UnsafeMutablePointer<Float>, count: Int
@@ -158,8 +160,9 @@ public struct ConvolutionKernels: Sendable {
         target.update(repeating: 0, count: count)
         for row in 0..<g.outputHeight {
             for column in 0..<g.outputWidth {
-                let position = row * g.stride[0] * width + margin + column * g.stride[1]
-                (target + position * g.outputs).update(
+                let place = margin + column * g.stride[1]
+                guard place >= 0 && place < width else { continue }
+                (target + (row * g.stride[0] * width + place) * g.outputs).update(
                     from: dy + (row * g.outputWidth + column) * g.outputs, count: g.outputs)
             }
         }
