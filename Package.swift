@@ -30,7 +30,8 @@ let package = Package(
         .target(name: "CFloatKernels", cSettings: c),
         .target(name: "CIntegerKernels", cSettings: c),
         .systemLibrary(
-            name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+            name: "CZstd", pkgConfig: "libzstd",
+            providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         module("PackedModel"),
@@ -69,7 +70,7 @@ let package = Package(
         tests("TensorsTests", ["Tensors", "CFloatKernels"]),
         tests("NetworksTests", ["Networks", "Tensors"]),
         tests("ImportingTests", ["Importing", "Networks", "Tensors"]),
-        tests("TrainingTests", ["Training", "Networks", "Tensors"]),
+        tests("TrainingTests", ["Training", "Importing", "Networks", "Tensors"]),
         tests("PruningTests", ["Pruning", "Networks", "Tensors"]),
         tests("WeightSharingTests", ["WeightSharing", "Networks", "Tensors"]),
         tests(

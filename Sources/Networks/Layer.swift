@@ -38,6 +38,14 @@ extension Layer {
     public func paddingValue(behind value: Float) -> Float { value }
     public mutating func visitParameters(_ visit: (String, inout Parameter) -> Void) {}
     public mutating func visitVariables(_ visit: (String, inout Variable) -> Void) {}
+
+    /// The shape of the input of a layer that takes one.
+    static func onlyShape(of inputs: [[Int]]) throws(ShapeError) -> [Int] {
+        guard inputs.count == 1 else {
+            throw .unfit(layer: kind, found: inputs, expected: "one input")
+        }
+        return inputs[0]
+    }
 }
 
 /// What a pass through the network is given besides values.

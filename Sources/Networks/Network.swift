@@ -35,10 +35,10 @@ public struct Network: Sendable {
         self.nodes = nodes
         shapes = []
         guard !nodes.isEmpty else { throw .empty }
+        try Self.requireUsable(inputShape, of: "input")
+        var names: Set<String> = []
         for (index, node) in nodes.enumerated() {
-            if nodes[..<index].contains(where: { $0.name == node.name }) {
-                throw .duplicate(node.name)
-            }
+            guard names.insert(node.name).inserted else { throw .duplicate(node.name) }
             guard node.inputs.allSatisfy({ (0...index).contains($0) }), !node.inputs.isEmpty else {
                 throw .inputOutOfOrder(node: node.name, inputs: node.inputs)
             }
@@ -48,7 +48,18 @@ public struct Network: Sendable {
             } catch {
                 throw .shape(node: node.name, error)
             }
+            try Self.requireUsable(shapes[index], of: node.name)
         }
+    }
+
+    /// The most values that one sample may have behind a node.
+    static let largestSample = 1 << 31
+
+    /// Products of the sizes fit wherever they are needed, and no size is 0.
+    private static func requireUsable(_ shape: [Int], of name: String) throws(NetworkError) {
+        guard !shape.isEmpty, let count = elementCount(of: shape), count > 0,
+            count <= largestSample
+        else { throw .unusableShape(shape, of: name) }
     }
 
     /// A chain of layers.
@@ -191,6 +202,7 @@ public enum NetworkError: Error, Equatable, CustomStringConvertible {
     case duplicate(String)
     case inputOutOfOrder(node: String, inputs: [Int])
     case shape(node: String, ShapeError)
+    case unusableShape([Int], of: String)
     case unknownArchitecture(String, known: [String])
 
     public var description: String {
@@ -200,6 +212,8 @@ public enum NetworkError: Error, Equatable, CustomStringConvertible {
         case .inputOutOfOrder(let node, let inputs):
             "layer '\(node)' takes inputs \(inputs), which do not all stand before it"
         case .shape(let node, let error): "layer '\(node)': \(error)"
+        case .unusableShape(let shape, let name):
+            "'\(name)' has shape \(shape), expected 1 to \(Network.largestSample) values"
         case .unknownArchitecture(let name, let known):
             "unknown network '\(name)' (known: \(known.joined(separator: ", ")))"
         }

@@ -12,6 +12,9 @@ public struct SavedState: Sendable {
 
     /// The largest size that a layer read from a file may have in one dimension.
     public static let largestSize = 1 << 24
+    /// How many elements a tensor made for this state may have, so that a small file can not ask for
+    /// much memory. A reader sets it; states that come from memory have no limit.
+    public var elementLimit = Int.max
 
     public init(kind: String) { self.kind = kind }
 
@@ -33,6 +36,13 @@ public struct SavedState: Sendable {
         return integer
     }
 
+    /// Throws unless a tensor of this shape may be made.
+    public func requireRoom(for shape: [Int]) throws(SavedStateError) {
+        guard let count = elementCount(of: shape), count <= elementLimit else {
+            throw .tooLarge(kind: kind, shape: shape, limit: elementLimit)
+        }
+    }
+
     public func tensor(_ name: String) throws(SavedStateError) -> Tensor {
         guard let tensor = tensors[name] else {
             throw .missing(kind: kind, field: name, found: tensors.keys.sorted())
@@ -48,11 +58,23 @@ public struct SavedState: Sendable {
     }
 }
 
+/// The product of sizes, or `nil` if one is negative or the product does not fit an `Int`.
+func elementCount(of shape: [Int]) -> Int? {
+    var count = 1
+    for size in shape {
+        let (product, overflow) = count.multipliedReportingOverflow(by: size)
+        if overflow || size < 0 { return nil }
+        count = product
+    }
+    return count
+}
+
 /// What a checkpoint can have wrong about a layer or a parametrization.
 public enum SavedStateError: Error, Equatable, CustomStringConvertible {
     case missing(kind: String, field: String, found: [String])
     case outOfRange(kind: String, field: String, found: Double, range: ClosedRange<Int>)
     case wrongShape(kind: String, field: String, found: [Int], expected: [Int])
+    case tooLarge(kind: String, shape: [Int], limit: Int)
     case unknownKind(String, known: [String])
 
     public var description: String {
@@ -63,6 +85,8 @@ public enum SavedStateError: Error, Equatable, CustomStringConvertible {
             "\(kind): \(field) is \(found), expected a whole number in \(range)"
         case .wrongShape(let kind, let field, let found, let expected):
             "\(kind): \(field) has shape \(found), expected \(expected)"
+        case .tooLarge(let kind, let shape, let limit):
+            "\(kind): a tensor of shape \(shape), expected at most \(limit) elements by the file's size"
         case .unknownKind(let kind, let known):
             "unknown kind '\(kind)' (known: \(known.joined(separator: ", ")))"
         }

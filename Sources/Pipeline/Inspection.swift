@@ -154,7 +154,8 @@ extension Inspection.Node {
         switch node.operation {
         case .linear(let layer): operation = "linear \(layer.weights.shape)"
         case .convolution(let layer, let window):
-            operation = "convolution \(layer.weights.shape), stride \(window.stride), padding \(window.padding)"
+            operation =
+                "convolution \(layer.weights.shape), stride \(window.stride), padding \(window.padding)"
         case .maxPooling(let window):
             operation = "max pooling \(window.kernel), stride \(window.stride)"
         case .flatten: operation = "flatten"

@@ -73,7 +73,8 @@ extension DataSetSource {
     /// A data set by its name (`mnist`) or by a folder with its files (`Data/mnist`).
     public init(nameOrFolder text: String) throws {
         var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: text, isDirectory: &isFolder), isFolder.boolValue {
+        if FileManager.default.fileExists(atPath: text, isDirectory: &isFolder), isFolder.boolValue
+        {
             self.init(folder: text, name: URL(fileURLWithPath: text).lastPathComponent)
         } else {
             try self.init(named: text)

@@ -91,7 +91,8 @@ public struct PipelineFile: Sendable {
                 throw PipelineFileError.wrongOrder(
                     place: value.place, stage: name,
                     reason: kind == .train
-                        ? "has to come first" : "needs a network: the first stage has to be 'train'")
+                        ? "has to come first" : "needs a network: the first stage has to be 'train'"
+                )
             }
             if let last = stages.last, last.kind == .encode {
                 throw PipelineFileError.wrongOrder(

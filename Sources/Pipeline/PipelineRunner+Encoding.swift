@@ -70,7 +70,8 @@ struct EngineRun {
         let evaluation = Evaluation(predictions: predictions, labels: images.labels)
         report = StageReport.Engine(
             top1: evaluation.top1, agreement: evaluation.agreement(with: expected),
-            isa: engine.plan.instructionSet, microsecondsPerSample: seconds / Double(images.count) * 1e6)
+            isa: engine.plan.instructionSet,
+            microsecondsPerSample: seconds / Double(images.count) * 1e6)
     }
 }
 

@@ -93,9 +93,10 @@ struct PruneSettings: Sendable {
         steps = try keys["steps"]?.integer(in: 1...1000) ?? 4
         ramp = try keys["ramp"]?.number(in: 0...1) ?? 0.5
         regrows = try keys["regrow"]?.boolean() ?? false
-        training = try keys["train"].map { s throws(PipelineFileError) in
-            try TrainingSettings(s)
-        } ?? TrainingSettings(epochs: 0, learningRate: 0)
+        training =
+            try keys["train"].map { s throws(PipelineFileError) in
+                try TrainingSettings(s)
+            } ?? TrainingSettings(epochs: 0, learningRate: 0)
     }
 }
 
@@ -115,9 +116,10 @@ struct ShareSettings: Sendable {
         self.bits = try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 1...8) }
         initialization = try keys["initialization"]?.choice(of: Initialization.self) ?? .linear
         iterations = try keys["iterations"]?.integer(in: 1...10_000) ?? 100
-        training = try keys["train"].map { s throws(PipelineFileError) in
-            try TrainingSettings(s)
-        } ?? TrainingSettings(epochs: 0, learningRate: 0)
+        training =
+            try keys["train"].map { s throws(PipelineFileError) in
+                try TrainingSettings(s)
+            } ?? TrainingSettings(epochs: 0, learningRate: 0)
     }
 }
 
@@ -162,9 +164,10 @@ struct QuantizeSettings: Sendable {
         learnsInput = try input["learned"]?.boolean() ?? false
         biasBits = try keys["bias-bits"]?.integer(in: 2...16) ?? 8
         calibrationCount = try keys["calibration"]?.integer(in: 1...100_000) ?? 1024
-        training = try keys["train"].map { s throws(PipelineFileError) in
-            try TrainingSettings(s)
-        } ?? TrainingSettings(epochs: 0, learningRate: 0)
+        training =
+            try keys["train"].map { s throws(PipelineFileError) in
+                try TrainingSettings(s)
+            } ?? TrainingSettings(epochs: 0, learningRate: 0)
     }
 
     private static func weights(_ setting: Setting) throws(PipelineFileError) -> Weights {
@@ -209,11 +212,12 @@ struct EncodeSettings: Sendable {
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: ["coding", "index-bits"])
         coding = try keys["coding"]?.choice(of: Coding.self) ?? .smallest
-        indexBits = try keys["index-bits"]?.perLayer { s throws(PipelineFileError) in
-            guard let bits = IndexBits(rawValue: try s.integer(in: 5...8)) else {
-                throw s.wrong("5 or 8")
-            }
-            return bits
-        } ?? PerLayer(fallback: .five, values: [:])
+        indexBits =
+            try keys["index-bits"]?.perLayer { s throws(PipelineFileError) in
+                guard let bits = IndexBits(rawValue: try s.integer(in: 5...8)) else {
+                    throw s.wrong("5 or 8")
+                }
+                return bits
+            } ?? PerLayer(fallback: .five, values: [:])
     }
 }

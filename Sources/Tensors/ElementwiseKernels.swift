@@ -60,7 +60,8 @@ public struct PoolingKernels: Sendable {
     public init(shape: [Int], kernel: [Int], stride: [Int]) {
         precondition(shape.count == 3 && shape[0] >= kernel[0] && shape[1] >= kernel[1])
         outputShape = [
-            (shape[0] - kernel[0]) / stride[0] + 1, (shape[1] - kernel[1]) / stride[1] + 1, shape[2],
+            (shape[0] - kernel[0]) / stride[0] + 1, (shape[1] - kernel[1]) / stride[1] + 1,
+            shape[2],
         ]
         pooling = cfk_pooling(
             height: Int64(shape[0]), width: Int64(shape[1]), channels: Int64(shape[2]),

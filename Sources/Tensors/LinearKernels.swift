@@ -26,8 +26,8 @@ public struct LinearKernels: Sendable {
         let batch = x.count / inputs
         precondition(weights.count == inputs * outputs && bias.count == outputs)
         precondition(y.count == batch * outputs, "output \(y.shape) for a batch of \(batch)")
-        pack(weights, inputs: inputs, outputs: outputs, into: &packed)
         let (inputs, outputs, isa) = (inputs, outputs, isa)
+        Self.pack(weights, inputs: inputs, outputs: outputs, isa: isa, into: &packed)
         withPointers(x, packed, bias, &y) { x, packed, bias, y in
             Self.product(
                 x, packed, bias, y, inputs: inputs, outputs: outputs, batch: batch, isa: isa,
@@ -44,7 +44,8 @@ public struct LinearKernels: Sendable {
         let (inputs, outputs, isa) = (inputs, outputs, isa)
         transposed.resize(to: [outputs, inputs])
         withPointers(weights, &transposed) { cfk_transpose($0, Int64(inputs), Int64(outputs), $1) }
-        pack(transposed, inputs: outputs, outputs: inputs, into: &packedTransposed)
+        Self.pack(
+            transposed, inputs: outputs, outputs: inputs, isa: isa, into: &packedTransposed)
         withPointers(dy, packedTransposed, &dx) { dy, packed, dx in
             Self.product(
                 dy, packed, nil, dx, inputs: outputs, outputs: inputs, batch: batch, isa: isa,
@@ -73,8 +74,10 @@ public struct LinearKernels: Sendable {
         withPointers(dy, &db) { cfk_column_sums(isa, $0, Int64(batch), Int64(outputs), $1) }
     }
 
-    private func pack(_ weights: Tensor, inputs: Int, outputs: Int, into packed: inout Tensor) {
-        var window = Self.window(inputs: inputs, outputs: outputs, batch: 1)
+    private static func pack(
+        _ weights: Tensor, inputs: Int, outputs: Int, isa: cfk_isa, into packed: inout Tensor
+    ) {
+        var window = window(inputs: inputs, outputs: outputs, batch: 1)
         packed.resize(to: [Int(cfk_packed_count(isa, &window))])
         withPointers(weights, &packed) { cfk_pack(isa, &window, $0, $1) }
     }

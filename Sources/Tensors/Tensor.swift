@@ -15,8 +15,9 @@ public struct Tensor: Sendable {
     public init(shape: [Int], elements: [Float]) {
         self.init(shape: shape)
         precondition(
-            count == elements.count, "shape \(shape) wants \(count) elements, not \(elements.count)")
-        elements.withUnsafeBufferPointer { storage.base.update(from: $0.baseAddress!, count: count) }
+            count == elements.count, "shape \(shape) wants \(count) elements, not \(elements.count)"
+        )
+        _ = withUnsafeMutableElements { $0.update(fromContentsOf: elements) }
     }
 
     /// One value everywhere.
@@ -64,6 +65,7 @@ public struct Tensor: Sendable {
     /// The elements are unspecified afterwards, unless the count is the same.
     public mutating func resize(to shape: [Int]) {
         if shape == self.shape { return }
+        precondition(shape.allSatisfy { $0 >= 0 }, "a shape has no negative size: \(shape)")
         let count = shape.reduce(1, *)
         if count > storage.capacity || !isKnownUniquelyReferenced(&storage) && count != self.count {
             storage = AlignedStorage(capacity: count)

@@ -2,16 +2,22 @@ import Dispatch
 import Tensors
 
 /// A batch of shuffled and shifted images.
-struct Batch: Sendable {
+package struct Batch: Sendable {
     /// `[batch, height, width, channels]`
-    var images: Tensor
-    var labels: [Int]
+    package var images: Tensor
+    package var labels: [Int]
+
+    /// No images, until a loader puts some here.
+    package init() {
+        images = .empty
+        labels = []
+    }
 }
 
 /// Makes the batches of one epoch, each on a background thread while the one before is trained on.
 ///
 /// Order and shifts depend on seed and epoch alone, so a resumed run sees what the first would have.
-final class BatchLoader: @unchecked Sendable {
+package final class BatchLoader: @unchecked Sendable {
     private let data: LabelledImages
     private let batchSize: Int
     private let maximalShift: Int
@@ -24,7 +30,7 @@ final class BatchLoader: @unchecked Sendable {
     private var made: Batch
     private let isBackground: Bool
 
-    init(
+    package init(
         _ data: LabelledImages, batchSize: Int, maximalShift: Int, seed: UInt64, epoch: Int,
         isBackground: Bool
     ) {
@@ -34,15 +40,15 @@ final class BatchLoader: @unchecked Sendable {
         self.isBackground = isBackground
         generator = SeededGenerator(seed: seed, stream: UInt64(epoch) &* 2 &+ 1)
         order = Array(0..<data.count).shuffled(using: &generator)
-        made = Batch(images: .empty, labels: [])
+        made = Batch()
         request()
     }
 
     /// Batches of an epoch, the last one smaller where the size does not divide the count.
-    static func batches(count: Int, size: Int) -> Int { (count + size - 1) / size }
+    package static func batches(count: Int, size: Int) -> Int { (count + size - 1) / size }
 
     /// Puts the next batch in the place of `batch`, whose memory serves the one after it.
-    func next(_ batch: inout Batch) {
+    package func next(_ batch: inout Batch) {
         if isBackground { ready.wait() } else { make() }
         swap(&batch, &made)
         request()

@@ -58,10 +58,11 @@ public struct Checkpoint: Sendable {
         file.metadata = notes
         file.metadata["network"] = try json(record)
         if let training {
-            file.metadata["training"] = try json(["epoch": training.epoch, "step": training.step])
+            file.metadata["training"] = try json(
+                TrainingRecord(epoch: training.epoch, step: training.step))
             for (name, tensors) in training.moments.sorted(by: { $0.key < $1.key }) {
                 for (index, tensor) in tensors.enumerated() {
-                    file.append(tensor, named: "optimizer/\(name)/\(index)")
+                    file.append(tensor, named: "\(StateReader.momentPrefix)\(name)/\(index)")
                 }
             }
         }
@@ -80,10 +81,8 @@ public struct Checkpoint: Sendable {
         try self.init(Safetensors(contentsOf: path), path: path, vocabulary: vocabulary)
     }
 
-    init(_ file: Safetensors, path: String, vocabulary: Vocabulary) throws {
-        let contents = Dictionary(
-            file.tensors.map { ($0.name, $0.content) }, uniquingKeysWith: { first, _ in first })
-        let reader = StateReader(path: path, contents: contents)
+    package init(_ file: Safetensors, path: String, vocabulary: Vocabulary) throws {
+        let reader = StateReader(file, path: path)
         guard let text = file.metadata["network"] else {
             throw CheckpointError.noNetwork(path: path)
         }
@@ -104,10 +103,10 @@ public struct Checkpoint: Sendable {
         }
         notes = file.metadata.filter { $0.key != "network" && $0.key != "training" }
         if let text = file.metadata["training"] {
-            let numbers: [String: Int] = try reader.decode(text, field: "training")
+            let record: TrainingRecord = try reader.decode(text, field: "training")
+            try record.requireUsable(path: path)
             training = TrainingState(
-                epoch: numbers["epoch"] ?? 0, step: numbers["step"] ?? 0,
-                moments: reader.moments())
+                epoch: record.epoch, step: record.step, moments: reader.moments())
         }
     }
 

@@ -22,6 +22,22 @@ struct ParameterRecord: Codable {
     var chain: [StateRecord]
 }
 
+struct TrainingRecord: Codable {
+    var epoch: Int
+    var step: Int
+
+    /// Numbers that no training reaches would overflow further on.
+    func requireUsable(path: String) throws(CheckpointError) {
+        for (name, number) in [("epoch", epoch), ("step", step)] {
+            guard (0...1 << 40).contains(number) else {
+                throw .badMetadata(
+                    path: path, field: "training",
+                    reason: "\(name) is \(number), expected 0...\(1 << 40)")
+            }
+        }
+    }
+}
+
 /// A `SavedState` whose tensors stand in the file under a path.
 struct StateRecord: Codable {
     var kind: String
@@ -53,7 +69,21 @@ extension Safetensors {
 /// Finds in a file what records name.
 struct StateReader {
     let path: String
-    let contents: [String: Safetensors.Content]
+    private let contents: [String: Safetensors.Content]
+    /// See `SavedState.elementLimit`.
+    private let elementLimit: Int
+
+    /// How many weights a layer may have for each number in the file. Codes take a byte a weight;
+    /// the rest is room for parametrizations that make many weights of few numbers.
+    private static let expansionLimit = 64
+
+    init(_ file: Safetensors, path: String) {
+        self.path = path
+        contents = Dictionary(
+            file.tensors.map { ($0.name, $0.content) }, uniquingKeysWith: { first, _ in first })
+        elementLimit =
+            contents.values.reduce(0) { $0 + $1.shape.reduce(1, *) } * Self.expansionLimit
+    }
 
     func decode<Value: Decodable>(_ text: String, field: String) throws(CheckpointError) -> Value {
         do {
@@ -65,6 +95,7 @@ struct StateReader {
 
     func state(_ record: StateRecord, under prefix: String) throws(CheckpointError) -> SavedState {
         var state = SavedState(kind: record.kind)
+        state.elementLimit = elementLimit
         state.numbers = record.numbers
         for name in record.tensors { state.tensors[name] = try tensor("\(prefix)/\(name)") }
         for name in record.bytes {
@@ -122,13 +153,17 @@ struct StateReader {
         parameter.setChain(chain, trained: Variable(value, decays: decays))
     }
 
+    static let momentPrefix = "optimizer/"
+
     func moments() -> [String: [Tensor]] {
         var moments: [String: [Tensor]] = [:]
         for (path, content) in contents.sorted(by: { $0.key < $1.key }) {
-            let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count == 3, parts[0] == "optimizer", case .float32(let tensor) = content
+            // The name of a variable may have slashes of its own.
+            guard path.hasPrefix(Self.momentPrefix), case .float32(let tensor) = content,
+                let end = path.lastIndex(of: "/")
             else { continue }
-            moments[String(parts[1]), default: []].append(tensor)
+            let name = path[..<end].dropFirst(Self.momentPrefix.count)
+            moments[String(name), default: []].append(tensor)
         }
         return moments
     }

@@ -12,7 +12,8 @@ public struct LabelledImages: Sendable {
     public let values: [[Float]]
 
     public init(shape: [Int], pixels: [UInt8], labels: [Int], values: [[Float]]) {
-        precondition(shape.count == 3 && values.count == shape[0], "\(shape), \(values.count) tables")
+        precondition(
+            shape.count == 3 && values.count == shape[0], "\(shape), \(values.count) tables")
         precondition(values.allSatisfy { $0.count == 256 })
         precondition(pixels.count == labels.count * shape.reduce(1, *), "\(pixels.count) pixels")
         self.shape = shape

@@ -32,6 +32,8 @@ public struct Loss: Sendable, Equatable {
         let batch = labels.count
         let classes = logits.count / batch
         precondition(logits.count == batch * classes, "\(logits.shape) for \(batch) labels")
+        precondition(
+            labels.allSatisfy { 0..<classes ~= $0 }, "a label is outside of 0..<\(classes)")
         precondition(distillationWeight == 0 || teacher?.count == logits.count, "no teacher")
         gradient.resize(to: [batch, classes])
         let scale = 1 / Float(batch)

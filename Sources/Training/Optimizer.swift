@@ -58,7 +58,8 @@ public struct Optimizer: Sendable {
     ) {
         var own: [Tensor] = []
         swap(&own, &moments[name, default: []])
-        if own.first?.shape != shape {
+        // A checkpoint may hold the moments of another method or of another shape: start again.
+        if own.count != count || own.contains(where: { $0.shape != shape }) {
             own = (0..<count).map { _ in Tensor(shape: shape) }
         }
         body(&own)

@@ -78,7 +78,7 @@ public struct Trainer: Sendable {
         var pass = Pass(
             isTraining: true, threads: threads,
             generator: SeededGenerator(seed: seed, stream: UInt64(epoch) &* 2))
-        var batch = Batch(images: .empty, labels: [])
+        var batch = Batch()
         var gradient = Tensor.empty
         var meter = ProgressMeter(epoch: epoch, settings: settings, batches: batches)
         for index in 0..<batches {

@@ -18,7 +18,8 @@ struct Eval: ParsableCommand {
     @Argument(help: "A checkpoint (.safetensors) or a .shrink file.")
     var model: String
 
-    @Option(help: "A folder with the data set's files, or a known name: digits, mnist, fashion-mnist.")
+    @Option(
+        help: "A folder with the data set's files, or a known name: digits, mnist, fashion-mnist.")
     var data: String
 
     @Option(help: "Which part: train, validation or test.")

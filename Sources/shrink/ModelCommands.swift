@@ -24,7 +24,8 @@ struct Inspect: ParsableCommand {
         let inspection = try Inspection(contentsOf: model)
         let usesColor =
             isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
-        print(json ? try jsonText(inspection) : inspection.text(usesColor: usesColor) + "\n",
+        print(
+            json ? try jsonText(inspection) : inspection.text(usesColor: usesColor) + "\n",
             terminator: "")
     }
 }
@@ -94,7 +95,9 @@ struct Run: ParsableCommand {
         let results = try model.classify(imagesOf: input, limit: limit, threads: threads)
         if json { return print(try jsonText(results), terminator: "") }
         for result in results {
-            print("\(result.index)\t\(result.name)\t\(String(format: "%.3f", result.logits[result.class]))")
+            print(
+                "\(result.index)\t\(result.name)\t\(String(format: "%.3f", result.logits[result.class]))"
+            )
         }
     }
 }

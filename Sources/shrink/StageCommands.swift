@@ -55,7 +55,8 @@ struct StageOptions: ParsableArguments {
         let names = file.stages.filter { $0.kind == kind }.map(\.name)
         if names.count > 1 {
             throw ValidationError(
-                "\(file.path) has several: name one with --stage (\(names.joined(separator: ", ")))")
+                "\(file.path) has several: name one with --stage (\(names.joined(separator: ", ")))"
+            )
         }
         return names.first ?? kind.rawValue
     }

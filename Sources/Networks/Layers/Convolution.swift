@@ -70,23 +70,26 @@ public struct Convolution: Layer {
     }
 
     public init(state: SavedState) throws {
-        let sizes = 1...SavedState.largestSize
-        func pair(_ name: String, in range: ClosedRange<Int>) throws -> [Int] {
-            try (0...1).map { try state.integer("\(name)\($0)", in: range) }
+        func size(_ name: String) throws -> Int {
+            try state.integer(name, in: 1...SavedState.largestSize)
         }
-        let (height, width) = (
-            try state.integer("height", in: sizes), try state.integer("width", in: sizes)
-        )
-        let kernel = try pair("kernel", in: 1...min(height, width, 64) + 128)
-        let padding = try pair("padding", in: 0...kernel.min()! - 1)
-        guard height + 2 * padding[0] >= kernel[0], width + 2 * padding[1] >= kernel[1] else {
+        func pair(_ name: String, from lowest: Int) throws -> [Int] {
+            try (0...1).map { try state.integer("\(name)\($0)", in: lowest...Self.largestKernel) }
+        }
+        let geometry = ConvolutionGeometry(
+            height: try size("height"), width: try size("width"), channels: try size("channels"),
+            outputs: try size("outputs"), kernel: try pair("kernel", from: 1),
+            stride: try pair("stride", from: 1), padding: try pair("padding", from: 0))
+        let g = geometry
+        guard g.height + 2 * g.padding[0] >= g.kernel[0], g.width + 2 * g.padding[1] >= g.kernel[1]
+        else {
             throw ShapeError.unfit(
-                layer: Self.kind, found: [[height, width]], expected: "at least \(kernel)")
+                layer: Self.kind, found: [[g.height, g.width]], expected: "at least \(g.kernel)")
         }
-        self.init(
-            ConvolutionGeometry(
-                height: height, width: width, channels: try state.integer("channels", in: sizes),
-                outputs: try state.integer("outputs", in: sizes), kernel: kernel,
-                stride: try pair("stride", in: 1...64), padding: padding))
+        try state.requireRoom(for: g.kernel + [g.channels, g.outputs])
+        self.init(geometry)
     }
+
+    /// The largest kernel, stride and padding that a layer read from a file may have.
+    private static let largestKernel = 256
 }

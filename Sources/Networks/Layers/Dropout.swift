@@ -15,7 +15,9 @@ public struct Dropout: Layer {
         self.rate = rate
     }
 
-    public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] { shapes[0] }
+    public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
+        try Self.onlyShape(of: shapes)
+    }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
         guard pass.isTraining, rate > 0 else {
@@ -55,8 +57,9 @@ public struct Dropout: Layer {
 
     public init(state: SavedState) throws {
         let rate = try state.number("rate")
-        guard rate >= 0 && rate < 1 else {
-            throw SavedStateError.outOfRange(kind: Self.kind, field: "rate", found: rate, range: 0...1)
+        guard rate >= 0 && Float(rate) < 1 else {
+            throw SavedStateError.outOfRange(
+                kind: Self.kind, field: "rate", found: rate, range: 0...1)
         }
         self.init(rate: Float(rate))
     }

@@ -8,7 +8,7 @@ public struct Flatten: Layer {
     public init() {}
 
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
-        [shapes[0].reduce(1, *)]
+        [try Self.onlyShape(of: shapes).reduce(1, *)]
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {

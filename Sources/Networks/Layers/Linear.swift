@@ -60,8 +60,10 @@ public struct Linear: Layer {
     }
 
     public init(state: SavedState) throws {
-        self.init(
-            inputs: try state.integer("inputs", in: 1...SavedState.largestSize),
-            outputs: try state.integer("outputs", in: 1...SavedState.largestSize))
+        let sizes = 1...SavedState.largestSize
+        let inputs = try state.integer("inputs", in: sizes)
+        let outputs = try state.integer("outputs", in: sizes)
+        try state.requireRoom(for: [inputs, outputs])
+        self.init(inputs: inputs, outputs: outputs)
     }
 }

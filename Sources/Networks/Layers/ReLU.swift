@@ -6,7 +6,9 @@ public struct ReLU: Layer {
 
     public init() {}
 
-    public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] { shapes[0] }
+    public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
+        try Self.onlyShape(of: shapes)
+    }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
         y.assignReLU(of: x[0])
