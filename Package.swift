@@ -84,6 +84,7 @@ let package = Package(
             [
                 "Pipeline", "Conversion", "Importing", "Training", "Pruning", "WeightSharing",
                 "Quantization", "Container", "Inference", "PackedModel", "Networks", "Tensors",
+                "shrink",
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -23,17 +23,18 @@ public struct PipelineRunner {
     let display: ProgressDisplay
     let source: DataSetSource
 
-    /// Seconds between two writes of a training in the middle.
-    private static let saveInterval = Duration.seconds(10)
+    /// Between two writes of a training in the middle, which happen at ends of epochs.
+    let saveInterval: Duration
 
     public init(
         _ file: PipelineFile, folder: PipelineFolder, source: DataSetSource? = nil,
         threads: Int = ProcessInfo.processInfo.activeProcessorCount,
-        display: ProgressDisplay = ProgressDisplay()
+        saveInterval: Duration = .seconds(10), display: ProgressDisplay = ProgressDisplay()
     ) throws {
         self.file = file
         self.folder = folder
         self.threads = threads
+        self.saveInterval = saveInterval
         self.display = display
         self.source = try source ?? DataSetSource(named: file.data.set)
     }
@@ -75,7 +76,7 @@ public struct PipelineRunner {
             let now = clock.now
             work.seconds += (now - begin) / .seconds(1)
             begin = now
-            if now - lastSave > Self.saveInterval && !work.trainer.isDone {
+            if now - lastSave >= saveInterval && !work.trainer.isDone {
                 try save(work, index)
                 lastSave = now
             }
@@ -178,7 +179,12 @@ public struct PipelineRunner {
             throw PipelineError.missingInput(
                 stage: file.stages[index].name, path: path, previous: previous)
         }
-        return try Checkpoint(contentsOf: path, vocabulary: .pipeline).network
+        let checkpoint = try Checkpoint(contentsOf: path, vocabulary: .pipeline)
+        guard checkpoint.notes["key"] == file.key(ofStage: index - 1) else {
+            throw PipelineError.outdatedInput(
+                stage: file.stages[index].name, path: path, previous: previous)
+        }
+        return checkpoint.network
     }
 
     /// The float network of the first stage, for distillation.

@@ -5,12 +5,14 @@ import Training
 /// plain line now and then.
 public final class ProgressDisplay {
     private let isTerminal: Bool
+    private let isSilent: Bool
     private let interval: Duration
     private var lastLine: ContinuousClock.Instant?
     private var width = 0
 
-    public init(isTerminal: Bool = isatty(STDERR_FILENO) == 1) {
+    public init(isTerminal: Bool = isatty(STDERR_FILENO) == 1, isSilent: Bool = false) {
         self.isTerminal = isTerminal
+        self.isSilent = isSilent
         interval = isTerminal ? .milliseconds(200) : .seconds(15)
     }
 
@@ -48,6 +50,7 @@ public final class ProgressDisplay {
     }
 
     private func write(_ text: String) {
+        if isSilent { return }
         FileHandle.standardError.write(Data(text.utf8))
     }
 }

@@ -78,6 +78,7 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case unknownLayer(file: String, stage: String, key: String, found: String, known: [String])
     case layerWithoutValue(file: String, stage: String, key: String, layer: String)
     case missingInput(stage: String, path: String, previous: String)
+    case outdatedInput(stage: String, path: String, previous: String)
     case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
     case missingReport(path: String)
     case notEncoded(path: String)
@@ -92,6 +93,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
             "\(file): stages.\(stage).\(key) has no value for layer '\(layer)' and no default"
         case .missingInput(let stage, let path, let previous):
             "stage '\(stage)' reads \(path), which is not there; run stage '\(previous)' first"
+        case .outdatedInput(let stage, let path, let previous):
+            "stage '\(stage)' reads \(path), which was made with other settings than the pipeline "
+                + "file has now; run stage '\(previous)' again"
         case .dataDoNotFit(let dataSet, let found, let expected):
             "\(dataSet) has images of shape \(found), the network reads \(expected) "
                 + "([channels, height, width])"

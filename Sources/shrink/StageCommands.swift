@@ -30,7 +30,11 @@ struct StageOptions: ParsableArguments {
     @Option(help: "Threads to work on. Results do not depend on it. (default: all cores)")
     var threads: Int?
 
+    @Option(help: "Save a training in the middle when this many seconds have passed.")
+    var saveInterval = 10.0
+
     func validate() throws {
+        if !(saveInterval >= 0) { throw ValidationError("--save-interval wants 0 or more") }
         if let threads, threads < 1 {
             throw ValidationError("--threads wants at least 1, not \(threads)")
         }
@@ -47,7 +51,8 @@ struct StageOptions: ParsableArguments {
         }
         let runner = try PipelineRunner(
             file, folder: pipeline.folder(file),
-            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
+            saveInterval: .seconds(saveInterval))
         try runner.run(stage: name)
     }
 

@@ -1,0 +1,182 @@
+import Container
+import Foundation
+import PackedModel
+import Pipeline
+import Tensors
+import Testing
+
+@Suite struct `The command` {
+    @Test(arguments: [
+        "train", "prune", "share", "quantize", "encode", "eval", "run", "inspect", "decode",
+        "report", "plan", "results",
+    ])
+    func `has help with an example for each subcommand`(name: String) throws {
+        let result = try run(shrinkCommand, [name, "--help"])
+        #expect(result.code == 0)
+        #expect(result.output.contains("EXAMPLE\n"), "\(result.output)")
+        #expect(result.output.contains("shrink \(name) "))
+    }
+
+    @Test func `runs a pipeline, then evaluates, runs, inspects, decodes and reports it`() throws {
+        let folder = try TemporaryFolder()
+        let yaml = try folder.file("quick.yaml", quickPipeline)
+        let build = folder.path + "/build"
+        for stage in ["train", "prune", "share", "quantize", "encode"] {
+            let result = try run(shrinkCommand, [stage, yaml, "--build", build, "--threads", "1"])
+            #expect(result.code == 0, "\(result.errors)")
+        }
+        let model = build + "/quick/model.shrink"
+
+        let evaluation = try json(run(shrinkCommand, ["eval", model, "--data", "digits", "--json"]))
+        #expect(evaluation["count"] as? Int == 500)
+        let report = try json(
+            run(shrinkCommand, ["report", yaml, "--build", build, "--json"]))
+        let engine = try #require(report["engine"] as? [String: Any])
+        #expect(engine["top1"] as? Double == evaluation["top1"] as? Double)
+
+        let checkpoint = build + "/quick/quantize/checkpoint.safetensors"
+        let floats = try json(
+            run(shrinkCommand, ["eval", checkpoint, "--data", "Fixtures/digits", "--json"]))
+        #expect(abs((floats["top1"] as! Double) - (evaluation["top1"] as! Double)) <= 0.0021)
+
+        let images = packageFolder + "/Fixtures/digits/digits-images-idx3-ubyte.gz"
+        let classes = try run(shrinkCommand, ["run", model, "--input", images, "--limit", "7"])
+        #expect(classes.output.split(separator: "\n").count == 7)
+
+        let inspection = try json(run(shrinkCommand, ["inspect", "--json", model]))
+        let tensors = try #require(inspection["tensors"] as? [[String: Any]])
+        #expect(tensors.map { $0["name"] as? String } == ["conv1", "conv2", "fc1", "fc2"])
+        for key in ["mode", "bytes", "bitsPerNonzero", "entropyBoundBytes", "kernel"] {
+            #expect(tensors.allSatisfy { $0[key] != nil }, "\(key)")
+        }
+
+        let decoded = folder.path + "/decoded.safetensors"
+        #expect(try run(shrinkCommand, ["decode", model, "--output", decoded]).code == 0)
+        #expect(try Safetensors(contentsOf: decoded)["conv2.weight"]?.shape == [32, 16, 3, 3])
+
+        let tables = try run(shrinkCommand, ["report", yaml, "--build", build]).output
+        for word in ["stage", "density %", "weight bits", "index bits", "rate %", "encode", "fc1"] {
+            #expect(tables.contains(word), "\(word)")
+        }
+        let page = try String(contentsOfFile: build + "/quick/report.html", encoding: .utf8)
+        #expect(page.contains("<svg"))
+    }
+
+    @Test func `goes on where a killed training stopped, and ends in the same bytes`() throws {
+        let folder = try TemporaryFolder()
+        let long = quickPipeline.replacingOccurrences(of: "{epochs: 4,", with: "{epochs: 60,")
+        let yaml = try folder.file("quick.yaml", long)
+        func train(_ build: String) -> [String] {
+            [
+                "train", yaml, "--build", folder.path + "/" + build, "--save-interval", "0",
+                "--threads", "1",
+            ]
+        }
+        let killed = Process()
+        killed.executableURL = URL(fileURLWithPath: shrinkCommand)
+        killed.arguments = train("killed")
+        killed.currentDirectoryURL = URL(fileURLWithPath: packageFolder)
+        killed.standardError = FileHandle.nullDevice
+        try killed.run()
+        let partial = folder.path + "/killed/quick/train/partial.safetensors"
+        while killed.isRunning && !FileManager.default.fileExists(atPath: partial) {
+            usleep(1000)
+        }
+        kill(killed.processIdentifier, SIGKILL)
+        killed.waitUntilExit()
+        #expect(killed.terminationReason == .uncaughtSignal, "it was over before it was killed")
+
+        let resumed = try run(shrinkCommand, train("killed"))
+        #expect(resumed.errors.contains("goes on behind epoch"), "\(resumed.errors)")
+        _ = try run(shrinkCommand, train("whole"))
+        let file = "quick/train/checkpoint.safetensors"
+        #expect(try folder.bytes("killed/" + file) == folder.bytes("whole/" + file))
+        #expect(!FileManager.default.fileExists(atPath: partial))
+    }
+
+    @Test func `tells what is wrong with a model file, and exits with 1`() throws {
+        let folder = try TemporaryFolder()
+        let text = try folder.file("text.shrink", "this is no model")
+        for (path, words) in [
+            (folder.path + "/none.shrink", "no such file"), (text, "text.shrink"),
+        ] {
+            for command in [["eval", path, "--data", "digits"], ["inspect", path]] {
+                let result = try run(shrinkCommand, command)
+                #expect(result.code == 1, "\(command)")
+                #expect(result.errors.hasPrefix("Error: ") && result.errors.contains(words))
+                #expect(!result.errors.contains("Fatal"))
+            }
+        }
+        let wrongUse = try run(shrinkCommand, ["eval"])
+        #expect(wrongUse.code == 64)
+        let noData = try run(shrinkCommand, ["eval", text, "--data", "imagenet"])
+        #expect(noData.code == 1)
+    }
+
+    @Test func `inspects a 4096×4096 layer at 4 % and 4 bits within 1.012 of the entropy bound`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        let model = layerModel(inputs: 4096, outputs: 4096, density: 0.04, bits: 4, seed: 5)
+        let path = folder.path + "/layer.shrink"
+        try Data(Container.write(model).bytes).write(to: URL(fileURLWithPath: path))
+        let inspection = try json(run(shrinkCommand, ["inspect", "--json", path]))
+        let tensor = try #require((inspection["tensors"] as? [[String: Any]])?.first)
+        let bytes = try #require(tensor["bytes"] as? Double)
+        // The bound, counted here: nnz · H(code) + n · h(density).
+        guard case .linear(let layer) = model.nodes[0].operation else { return }
+        var counts: [UInt8: Double] = [:]
+        for code in layer.weights.codes { counts[code, default: 0] += 1 }
+        let nonzeros = Double(layer.weights.codes.count)
+        let density = nonzeros / (4096 * 4096)
+        let codeBits = counts.values.reduce(0) { $0 - $1 * log2($1 / nonzeros) }
+        let positionBits =
+            -4096 * 4096 * (density * log2(density) + (1 - density) * log2(1 - density))
+        let bound = (codeBits + positionBits) / 8
+        #expect(abs((tensor["entropyBoundBytes"] as! Double) - bound) <= 1)
+        #expect(bytes <= 1.012 * bound, "\(bytes / bound)")
+    }
+
+    private func json(
+        _ result: (output: String, errors: String, code: Int32)
+    ) throws -> [String: Any] {
+        #expect(result.code == 0, "\(result.errors)")
+        return try #require(
+            JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    }
+}
+
+/// One fully connected layer of random weights: iid positions, Laplacian levels on a uniform grid.
+func layerModel(
+    inputs: Int, outputs: Int, density: Float, bits: Int, seed: UInt64
+) -> PackedModel {
+    var generator = SeededGenerator(seed: seed)
+    let top = 1 << (bits - 1) - 1
+    let levels: [Int8] = [0] + (1...top).flatMap { [Int8($0), Int8(-$0)] }
+    var (gaps, codes): ([UInt32], [UInt8]) = ([], [])
+    var gap: UInt32 = 0
+    for _ in 0..<inputs * outputs {
+        guard generator.uniform() < density else {
+            gap += 1
+            continue
+        }
+        let magnitude = 1 + Int(-log(1 - Double(generator.uniform())) * Double(top) / 3)
+        let level = min(magnitude, top)
+        codes.append(UInt8(2 * level - (generator.uniform() < 0.5 ? 1 : 0)))
+        gaps.append(gap)
+        gap = 0
+    }
+    let weights = PackedTensor(
+        shape: [outputs, inputs], levels: levels, gaps: gaps, codes: codes, scales: [0.01])
+    let layer = PackedLayer(
+        weights: weights,
+        bias: PackedBias(
+            bits: 8, scale: 0.01, codes: (0..<outputs).map { Int16($0 % 255) - 127 }),
+        activation: .identity, output: nil)
+    return PackedModel(
+        name: "layer",
+        input: PackedInput(
+            shape: [inputs], pixelScale: 1 / 255, mean: [0], deviation: [1],
+            quantizer: PackedQuantizer(bits: 4, isSigned: false, scale: 1 / 15, offset: 0)),
+        nodes: [PackedNode(name: "fc", inputs: [0], operation: .linear(layer))])
+}

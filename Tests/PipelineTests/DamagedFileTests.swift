@@ -1,0 +1,68 @@
+import Container
+import Foundation
+import PackedModel
+import Testing
+
+/// The file of a LeNet-300-100 at 3 % density and 3 bits.
+private let lenetFile: [UInt8] = {
+    let sizes = [784, 300, 100, 10]
+    var nodes: [PackedNode] = []
+    for index in 1..<sizes.count {
+        let part = layerModel(
+            inputs: sizes[index - 1], outputs: sizes[index], density: index == 3 ? 0.2 : 0.03,
+            bits: 3, seed: UInt64(index))
+        guard case .linear(var layer) = part.nodes[0].operation else { preconditionFailure() }
+        if index < 3 {
+            layer.activation = .relu
+            layer.output = PackedQuantizer(bits: 4, isSigned: false, scale: 0.2, offset: 0)
+        }
+        nodes.append(
+            PackedNode(name: "fc\(index)", inputs: [index - 1], operation: .linear(layer)))
+    }
+    var model = layerModel(inputs: 784, outputs: 1, density: 1, bits: 2, seed: 0)
+    model.name = "lenet-300-100"
+    model.nodes = nodes
+    return try! Container.write(model).bytes
+}()
+
+@Suite struct `The file of a LeNet` {
+    @Test func `that is cut at any length is refused by an error that names a section`() throws {
+        for length in 0..<lenetFile.count {
+            try expectRefusal(Array(lenetFile[..<length]), "cut to \(length)")
+        }
+    }
+
+    @Test func `with any one bit flipped is refused by an error that names a section`() throws {
+        let before = residentBytes()
+        var bytes = lenetFile
+        for position in bytes.indices {
+            for bit in 0..<8 {
+                bytes[position] ^= 1 << bit
+                try expectRefusal(bytes, "bit \(bit) of byte \(position)")
+                bytes[position] ^= 1 << bit
+            }
+        }
+        #expect(try Container.read(bytes).name == "lenet-300-100")
+        #expect(residentBytes() - before < 64 << 20, "the most memory ever, so no peak was higher")
+    }
+
+    private func expectRefusal(_ bytes: [UInt8], _ what: String) throws {
+        do {
+            _ = try Container.read(bytes)
+            Issue.record("\(what): read as if nothing were wrong")
+        } catch {
+            let text = "\(error)"
+            let sections = ["header", "metadata", "weights", "tensor", "end", "magic", "version"]
+            if !sections.contains(where: { text.lowercased().contains($0) }) {
+                Issue.record("\(what): no section in '\(text)'")
+            }
+        }
+    }
+
+    /// The most memory that this process has had.
+    private func residentBytes() -> Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Int(usage.ru_maxrss) * 1024
+    }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import Pipeline
+import Testing
+
+@Suite struct `Stages as make targets` {
+    /// A stand-in for the command, which notes the stage and leaves its report.
+    private static let standIn = """
+        #!/bin/sh
+        echo "$4" >> "$(dirname "$0")/ran"
+        touch "$(dirname "$0")/build/quick/$4/report.json"
+        """
+
+    private func plan(_ folder: TemporaryFolder, _ yaml: String) throws {
+        let file = try PipelineFile(path: folder.file("quick.yaml", yaml))
+        try MakePlan(file, build: folder.path + "/build", seed: nil).write()
+    }
+
+    /// The stages that make runs.
+    private func make(_ folder: TemporaryFolder) throws -> [String] {
+        try? FileManager.default.removeItem(atPath: folder.path + "/ran")
+        let command = try folder.file("stand-in", Self.standIn)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: command)
+        let result = try run(
+            "/usr/bin/make", ["-f", folder.path + "/build/quick/stages.mk", "SHRINK=\(command)"])
+        #expect(result.code == 0, "\(result.errors)")
+        let ran = (try? String(contentsOfFile: folder.path + "/ran", encoding: .utf8)) ?? ""
+        return ran.split(separator: "\n").map(String.init)
+    }
+
+    @Test func `run again only behind a change of settings`() throws {
+        let folder = try TemporaryFolder()
+        try plan(folder, quickPipeline)
+        #expect(try make(folder) == ["train", "prune", "share", "quantize", "encode"])
+        try plan(folder, quickPipeline)
+        #expect(try make(folder) == [])
+
+        let commented = "# a comment\n" + quickPipeline
+        try plan(folder, commented)
+        #expect(try make(folder) == [])
+
+        let fewerBits = quickPipeline.replacingOccurrences(
+            of: "bits: {conv1: 6, default: 4}", with: "bits: {conv1: 6, default: 3}")
+        try plan(folder, fewerBits)
+        #expect(try make(folder) == ["share", "quantize", "encode"])
+
+        let seeded = fewerBits.replacingOccurrences(of: "seed: 7", with: "seed: 8")
+        try plan(folder, seeded)
+        #expect(try make(folder) == ["train", "prune", "share", "quantize", "encode"])
+
+        let withoutShare = seeded.split(separator: "\n", omittingEmptySubsequences: false)
+            .filter { !$0.contains("share:") && !$0.contains("bits: {conv1: 6") }
+            .filter { !$0.contains("train: {epochs: 2, learning-rate: 0.001}") }
+            .joined(separator: "\n")
+        try plan(folder, withoutShare)
+        #expect(try make(folder) == ["quantize", "encode"])
+    }
+}

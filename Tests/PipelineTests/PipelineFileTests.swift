@@ -1,0 +1,98 @@
+import Foundation
+import Pipeline
+import Testing
+
+@Suite struct `A pipeline file` {
+    private func error(_ yaml: String) throws -> String? {
+        let folder = try TemporaryFolder()
+        let path = try folder.file("x.yaml", yaml)
+        do {
+            _ = try PipelineFile(path: path)
+            return nil
+        } catch {
+            return "\(error)".replacingOccurrences(of: folder.path + "/", with: "")
+        }
+    }
+
+    /// `quickPipeline` with one thing changed.
+    private func changed(_ old: String, _ new: String) -> String {
+        precondition(quickPipeline.contains(old))
+        return quickPipeline.replacingOccurrences(of: old, with: new)
+    }
+
+    @Test func `that is right has its stages in order`() throws {
+        let folder = try TemporaryFolder()
+        let file = try PipelineFile(path: folder.file("x.yaml", quickPipeline))
+        #expect(file.name == "x" && file.seed == 7)
+        #expect(file.stages.map(\.name) == ["train", "prune", "share", "quantize", "encode"])
+        #expect(try PipelineFile(path: folder.path + "/x.yaml", seed: 9).seed == 9)
+    }
+
+    @Test func `with a key that is not known gets a list of those that are, with file and line`()
+        throws
+    {
+        #expect(
+            try error(changed("schedule: cubic", "scedule: cubic"))
+                == "x.yaml:9: unknown key 'scedule' in stages.prune; known: density, "
+                + "global-density, floor, quality, schedule, interval, steps, ramp, regrow, train")
+        #expect(
+            try error(changed("shift: 1", "shfit: 1"))?.hasPrefix(
+                "x.yaml:6: unknown key 'shfit' in stages.train; known: epochs,") == true)
+        #expect(
+            try error(changed("seed: 7", "seed: 7\nsead: 8"))
+                == "x.yaml:3: unknown key 'sead'; known: method, seed, data, network, stages")
+        #expect(
+            try error(changed("  encode:", "  encrypt:"))
+                == "x.yaml:19: unknown key 'encrypt' in stages; known: train, prune, share, "
+                + "quantize, encode")
+    }
+
+    @Test(arguments: [
+        ("epochs: 4, batch-size: 32, learning-rate: 0.03", "batch-size: 32, learning-rate: 0.03",
+            "x.yaml:6: key 'epochs' is missing in stages.train"),
+        ("epochs: 4, batch-size: 32, learning-rate: 0.03", "epochs: four",
+            "x.yaml:6: stages.train.epochs is 'four', expected a whole number in 0...100000"),
+        ("activations: {bits: 6}", "activations: {bits: 9}",
+            "x.yaml:17: stages.quantize.activations.bits is '9', expected a whole number in 2...8"),
+        ("schedule: cubic", "schedule: square",
+            "x.yaml:9: stages.prune.schedule is 'square', expected one of one-shot, iterative, cubic"),
+        ("architecture: digits-cnn", "architecture: digits",
+            "x.yaml:4: network.architecture is 'digits', expected one of lenet-300-100, lenet-5, "
+                + "digits-cnn"),
+        ("seed: 7", "seed: 7\nseed: 8", "x.yaml:3: key 'seed' stands twice"),
+        ("density: {conv1: 0.5, default: 0.1}", "floor: 0.1",
+            "x.yaml:8: stages.prune is a mapping, expected a mapping with one of density, "
+                + "global-density and quality"),
+    ])
+    func `with a wrong value says where, what and what was expected`(
+        old: String, new: String, message: String
+    ) throws {
+        let found = try error(changed(old, new))
+        // YAML itself refuses a key that stands twice.
+        if message.hasSuffix("twice") {
+            #expect(found?.contains("seed") == true)
+        } else {
+            #expect(found == message)
+        }
+    }
+
+    @Test func `whose stages are in the wrong order is refused`() throws {
+        let encodeFirst = changed("      encode: {coding: smallest}", "").replacingOccurrences(
+            of: "  share:", with: "  encode: {}\n  share:")
+        #expect(
+            try error(encodeFirst)?.contains("the stage before it has to be 'quantize'") == true)
+        let untrained = quickPipeline.replacingOccurrences(
+            of: #"  train: {epochs: 4, batch-size: 32, learning-rate: 0.03, shift: 1}"# + "\n",
+            with: "")
+        #expect(try error(untrained)?.contains("the first stage has to be 'train'") == true)
+    }
+
+    @Test(arguments: ["", "- 1\n- 2", "a: [1, 2", "\u{0}\u{1}", "seed: 1", "stages: 3"])
+    func `that is no pipeline is refused`(yaml: String) throws {
+        #expect(try error(yaml)?.hasPrefix("x.yaml") == true)
+    }
+
+    @Test func `that is not there is named`() {
+        #expect(throws: PipelineFileError.self) { try PipelineFile(path: "/no/such.yaml") }
+    }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import Importing
+import Pipeline
+import Testing
+
+/// The package's folder.
+let packageFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().path
+
+/// A folder for one test, removed when the test is over.
+final class TemporaryFolder {
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "shrink-" + UUID().uuidString
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    /// Writes a file and returns its path.
+    func file(_ name: String, _ text: String) throws -> String {
+        try text.write(toFile: path + "/" + name, atomically: true, encoding: .utf8)
+        return path + "/" + name
+    }
+
+    func bytes(_ name: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
+    }
+}
+
+/// A pipeline with all stages on the digits that takes about a second.
+let quickPipeline = """
+    method: a test
+    seed: 7
+    data: {set: digits, validation: 100}
+    network: {architecture: digits-cnn, dropout: 0.1}
+    stages:
+      train: {epochs: 4, batch-size: 32, learning-rate: 0.03, shift: 1}
+      prune:
+        density: {conv1: 0.5, default: 0.1}
+        schedule: cubic
+        interval: 10
+        train: {epochs: 4, batch-size: 32, learning-rate: 0.02, distillation: 1}
+      share:
+        bits: {conv1: 6, default: 4}
+        train: {epochs: 2, learning-rate: 0.001}
+      quantize:
+        weights: {bits: {conv1: 8, default: 5}}
+        activations: {bits: 6}
+        train: {epochs: 2, learning-rate: 0.001}
+      encode: {coding: smallest}
+    """
+
+/// Runs all stages of a pipeline text below a folder; data sets are those of the package.
+@discardableResult
+func runPipeline(
+    _ yaml: String, in folder: TemporaryFolder, build: String = "build", threads: Int = 1
+) throws -> PipelineReport {
+    let file = try PipelineFile(path: folder.file("quick.yaml", yaml))
+    let results = PipelineFolder(build: folder.path + "/" + build, pipeline: "quick")
+    let runner = try PipelineRunner(
+        file, folder: results, source: source(yaml), threads: threads,
+        display: ProgressDisplay(isSilent: true))
+    for stage in file.stages { try runner.run(stage: stage.name) }
+    return try PipelineReport(contentsOf: results.report)
+}
+
+private func source(_ yaml: String) throws -> DataSetSource {
+    try DataSetSource(
+        named: yaml.contains("set: digits") ? "digits" : "mnist", root: dataRoot,
+        fixtures: packageFolder + "/Fixtures")
+}
+
+/// Where MNIST is, if it is anywhere: `SHRINK_DATA`, else `Data` in the package.
+let dataRoot = ProcessInfo.processInfo.environment["SHRINK_DATA"] ?? packageFolder + "/Data"
+let hasMNIST = (try? DataSetSource(named: "mnist", root: dataRoot).load(.test)) != nil
+
+/// Runs a program and returns what it printed and its exit code.
+func run(
+    _ program: String, _ arguments: [String], in folder: String = packageFolder
+) throws -> (output: String, errors: String, code: Int32) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(fileURLWithPath: folder)
+    let outputFile = NSTemporaryDirectory() + UUID().uuidString
+    let errorFile = NSTemporaryDirectory() + UUID().uuidString
+    for path in [outputFile, errorFile] {
+        FileManager.default.createFile(atPath: path, contents: nil)
+    }
+    defer { for path in [outputFile, errorFile] { try? FileManager.default.removeItem(atPath: path) } }
+    process.standardOutput = FileHandle(forWritingAtPath: outputFile)
+    process.standardError = FileHandle(forWritingAtPath: errorFile)
+    try process.run()
+    process.waitUntilExit()
+    return (
+        try String(contentsOfFile: outputFile, encoding: .utf8),
+        try String(contentsOfFile: errorFile, encoding: .utf8), process.terminationStatus
+    )
+}
+
+/// The command that was built beside the tests.
+let shrinkCommand = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    .appendingPathComponent("shrink").path

@@ -1,0 +1,181 @@
+import Container
+import Foundation
+import Importing
+import Networks
+import PackedModel
+import Pipeline
+import Tensors
+import Testing
+import Training
+
+@Suite struct `A pipeline on the digits` {
+    @Test func `reports the bytes that are on disk, layer by layer`() throws {
+        let folder = try TemporaryFolder()
+        let report = try runPipeline(quickPipeline, in: folder)
+        #expect(report.stages.map(\.stage) == ["train", "prune", "share", "quantize", "encode"])
+        let bytes = try folder.bytes("build/quick/model.shrink")
+        let last = try #require(report.stages.last)
+        #expect(last.bytes.stored == bytes.count)
+        let summary = try Container.inspect([UInt8](bytes))
+        #expect(last.layers.map(\.bytes) == summary.tensors.map(\.bytes))
+        #expect(
+            bytes.count
+                == summary.headerBytes + summary.metadataBytes
+                + last.layers.map(\.bytes).reduce(0, +))
+        #expect(last.bytes.float32 == 4 * 71_754)
+        #expect(last.compressionRatio == Double(4 * 71_754) / Double(bytes.count))
+        // Sizes fall from stage to stage; the estimate before encoding is close to the file.
+        let stored = report.stages.map(\.bytes.stored)
+        #expect(stored[0] == 4 * 71_754)
+        #expect(stored[1] < stored[0] && stored[2] < stored[1])
+        #expect(abs(stored[3] - stored[4]) < 400)
+    }
+
+    @Test func `keeps pruned weights at zero through every later stage`() throws {
+        let folder = try TemporaryFolder()
+        try runPipeline(quickPipeline, in: folder)
+        let pruned = try weights(folder, "prune")
+        for stage in ["share", "quantize"] {
+            for (name, weight) in try weights(folder, stage) {
+                let before = try #require(pruned[name])
+                #expect(zip(before, weight).allSatisfy { $0 != 0 || $1 == 0 }, "\(stage) \(name)")
+                #expect(weight.contains { $0 != 0 })
+            }
+        }
+        // In the file, the layout is [outputs, inputs]: compare counts and the rows of fc1.
+        let model = try Container.read([UInt8](folder.bytes("build/quick/model.shrink")))
+        let decoded = try model.decoded()
+        guard case .float32(let fc1)? = decoded["fc1.weight"] else {
+            Issue.record("no fc1.weight")
+            return
+        }
+        let before = try #require(pruned["fc1.weight"])
+        let (inputs, outputs) = (512, 128)
+        #expect(fc1.shape == [outputs, inputs])
+        for output in 0..<outputs {
+            for input in 0..<inputs where before[input * outputs + output] == 0 {
+                #expect(fc1[output * inputs + input] == 0)
+            }
+        }
+    }
+
+    private func weights(_ folder: TemporaryFolder, _ stage: String) throws -> [String: [Float]] {
+        var network = try Checkpoint(
+            contentsOf: folder.path + "/build/quick/\(stage)/checkpoint.safetensors",
+            vocabulary: .pipeline
+        ).network
+        network.updateEffective()
+        var result: [String: [Float]] = [:]
+        network.visitParameters { name, parameter in
+            if name.hasSuffix("weight") { result[name] = parameter.effective.elements }
+        }
+        return result
+    }
+
+    @Test func `gives the same file for any number of threads`() throws {
+        let folder = try TemporaryFolder()
+        try runPipeline(quickPipeline, in: folder, build: "one", threads: 1)
+        try runPipeline(quickPipeline, in: folder, build: "two", threads: 2)
+        for file in ["model.shrink", "share/checkpoint.safetensors"] {
+            #expect(try folder.bytes("one/quick/\(file)") == folder.bytes("two/quick/\(file)"))
+        }
+    }
+
+    @Test func `gives another file for another seed`() throws {
+        let folder = try TemporaryFolder()
+        let other = quickPipeline.replacingOccurrences(of: "seed: 7", with: "seed: 8")
+        try runPipeline(quickPipeline, in: folder, build: "one")
+        try runPipeline(other, in: folder, build: "two")
+        #expect(
+            try folder.bytes("one/quick/model.shrink") != folder.bytes("two/quick/model.shrink"))
+    }
+
+    @Test func `learns, and the engine agrees with the fake-quantized network`() throws {
+        let folder = try TemporaryFolder()
+        let report = try runPipeline(quickPipeline, in: folder)
+        #expect(report.stages[0].accuracy.top1 > 0.9)
+        let quantized = try #require(report.stages.first { $0.stage == "quantize" })
+        let engine = try #require(report.engine)
+        #expect(engine.top1 > 0.85)
+        #expect(engine.agreement >= 0.995)
+        #expect(abs(engine.top1 - quantized.accuracy.top1) <= 0.0021, "one image of 500")
+    }
+
+    @Test(arguments: ["global-density: 0.08\n        floor: 0.02", "quality: 1.1"])
+    func `prunes by one threshold, or by deviations`(criterion: String) throws {
+        let folder = try TemporaryFolder()
+        let yaml = quickPipeline.replacingOccurrences(
+            of: "density: {conv1: 0.5, default: 0.1}", with: criterion
+        ).replacingOccurrences(of: "schedule: cubic", with: "schedule: iterative\n        steps: 3")
+        let report = try runPipeline(yaml, in: folder)
+        let layers = report.stages[1].layers
+        let density =
+            Double(layers.map(\.nonzero).reduce(0, +)) / Double(layers.map(\.weights).reduce(0, +))
+        if criterion.hasPrefix("global") {
+            #expect(abs(density - 0.08) < 0.001)
+            #expect(layers.allSatisfy { $0.density >= 0.0199 })
+        } else {
+            #expect(density > 0.02 && density < 0.6)
+        }
+    }
+
+    @Test func `tells that an earlier stage has to run first, or again`() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.file("quick.yaml", quickPipeline)
+        let results = PipelineFolder(build: folder.path, pipeline: "quick")
+        func runner(_ path: String) throws -> PipelineRunner {
+            try PipelineRunner(
+                PipelineFile(path: path), folder: results,
+                source: DataSetSource(named: "digits", fixtures: packageFolder + "/Fixtures"),
+                display: ProgressDisplay(isSilent: true))
+        }
+        #expect(
+            throws: PipelineError.missingInput(
+                stage: "prune", path: results.checkpoint("train"), previous: "train")
+        ) { try runner(path).run(stage: "prune") }
+        try runner(path).run(stage: "train")
+        let changed = try folder.file(
+            "changed.yaml", quickPipeline.replacingOccurrences(of: "shift: 1", with: "shift: 2"))
+        #expect(
+            throws: PipelineError.outdatedInput(
+                stage: "prune", path: results.checkpoint("train"), previous: "train")
+        ) { try runner(changed).run(stage: "prune") }
+    }
+}
+
+@Suite struct `A pipeline on MNIST` {
+    /// Runs where MNIST is in `Data/` or `$SHRINK_DATA`.
+    @Test(
+        .enabled(if: hasMNIST, "MNIST is neither in Data/ nor in $SHRINK_DATA"),
+        arguments: ["lenet-300-100", "lenet-5"])
+    func `ends in an engine that agrees with the fake-quantized network`(
+        architecture: String
+    ) throws {
+        let folder = try TemporaryFolder()
+        let yaml = """
+            method: a test
+            seed: 3
+            data: {set: mnist, validation: 50000}
+            network: {architecture: \(architecture)}
+            stages:
+              train: {epochs: 2, learning-rate: 0.05}
+              prune:
+                density: {conv1: 0.5, default: 0.1}
+                train: {epochs: 1, learning-rate: 0.02}
+              quantize:
+                weights: {bits: 4}
+                activations: {bits: 4, configuration: 4}
+                input: {bits: 4}
+                train: {epochs: 1, learning-rate: 0.005}
+              encode: {coding: deep-compression}
+            """.replacingOccurrences(
+                of: "conv1: 0.5, ", with: architecture == "lenet-5" ? "conv1: 0.5, " : "")
+        let report = try runPipeline(yaml, in: folder, threads: 2)
+        let quantized = report.stages[2].accuracy.top1
+        let engine = try #require(report.engine)
+        #expect(quantized > 0.85)
+        #expect(engine.agreement >= 0.995)
+        #expect(abs(engine.top1 - quantized) <= 0.0005)
+        #expect(report.stages[3].layers.allSatisfy { $0.coding == "deep-compression-5" })
+    }
+}
