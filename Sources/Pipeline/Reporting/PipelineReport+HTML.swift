@@ -72,7 +72,7 @@ extension PipelineReport {
             Self.section(
                 "Layers after \(last.stage)",
                 "Where the \(NumberText.grouped(last.bytes.stored)) bytes are. Bits are averages "
-                    + "for a stored weight; × bound compares bytes with the order-0 entropy.",
+                    + "for a stored weight; × bound is bytes / order-0 entropy.",
                 [LayerChart(last).svg, .raw(last.layerTable.html)]),
         ]
         if let engine {
