@@ -47,7 +47,8 @@ import Testing
         var report = try sampleReport()
         report.stages = [report.stages[0]]
         report.stages[0].layers = []
-        report.stages[0].bytes = .init(float32: 0, stored: 0)
+        report.stages[0].bytes.float32 = 0
+        report.stages[0].bytes.stored = 0
         report.engine = nil
         let page = report.html()
         #expect(!page.contains("nan") && !page.contains("\"inf") && !page.contains("\"-inf"))

@@ -66,8 +66,8 @@ extension PipelineReport {
         var sections = [
             Self.section(
                 "Stage by stage",
-                "Stored size counts everything a file holds: positions, codes, tables, scales, "
-                    + "biases, headers.",
+                "The size after encode is the file's, with all it holds; before, it is what the "
+                    + "network would take if it were encoded now.",
                 [SizeChart(stages).svg, .raw(stageTable.html)]),
             Self.section(
                 "Layers after \(last.stage)",
