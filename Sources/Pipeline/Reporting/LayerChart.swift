@@ -1,6 +1,7 @@
 /// A drawing with a row for each layer: where the bytes are, and how full the layer is.
 ///
-/// A layer's bar is dark up to its entropy bound and light for what the coding takes beyond it.
+/// A mark on a layer's bar is its entropy bound. A coding that uses where the nonzeros are can end
+/// before the mark; tables, headers and whole bits take a bar beyond it.
 struct LayerChart {
     private let stage: StageReport
     private let largest: Double
@@ -13,7 +14,8 @@ struct LayerChart {
     init(_ stage: StageReport) {
         self.stage = stage
         largest = Double(
-            max(stage.layers.map(\.bytes).max() ?? 1, stage.bytesOutsideLayers, 1))
+            stage.layers.map { max($0.bytes, $0.entropyBoundBytes ?? 0) }
+                .reduce(max(stage.bytesOutsideLayers, 1), max))
     }
 
     var svg: Markup {
@@ -31,10 +33,8 @@ struct LayerChart {
         var headings = [Markup.label("bytes", "axis", x: bars.left, y: 20)]
         if stage.layers.contains(where: { $0.entropyBoundBytes != nil }) {
             headings += [
-                .rect("bar last", x: bars.left + 54, y: 10, width: 12, height: 12),
-                .label("entropy bound", "axis", x: bars.left + 72, y: 20),
-                .rect("bar", x: bars.left + 172, y: 10, width: 12, height: 12),
-                .label("above it: tables, headers, whole bits", "axis", x: bars.left + 190, y: 20),
+                .line("mark", x1: bars.left + 58, y1: 7, x2: bars.left + 58, y2: 25),
+                .label("order-0 entropy of the layer", "axis", x: bars.left + 66, y: 20),
             ]
         }
         return headings + [.label("weights kept", "axis", x: density.left, y: 20)]
@@ -42,9 +42,8 @@ struct LayerChart {
 
     private func layer(_ layer: StageReport.Layer, _ index: Int) -> [Markup] {
         let y = top + step * (Double(index) + 0.5)
-        let bound = min(layer.entropyBoundBytes ?? layer.bytes, layer.bytes)
         let kept = (density.right - density.left) * layer.density
-        return bar(layer.name, bytes: layer.bytes, dark: bound, y: y) + [
+        return bar(layer.name, bytes: layer.bytes, bound: layer.entropyBoundBytes, y: y) + [
             .rect("track", x: density.left, y: y - 5, width: 100, height: 10),
             .rect("kept", x: density.left, y: y - 5, width: max(kept, 1.5), height: 10, radius: 2),
             .label(
@@ -54,23 +53,27 @@ struct LayerChart {
 
     private var rest: [Markup] {
         let y = top + step * (Double(stage.layers.count) + 0.5)
-        return bar("graph, scales, biases", bytes: stage.bytesOutsideLayers, dark: 0, y: y)
+        return bar("graph, scales, biases", bytes: stage.bytesOutsideLayers, bound: nil, y: y)
     }
 
-    private func bar(_ name: String, bytes: Int, dark: Int, y: Double) -> [Markup] {
+    private func bar(_ name: String, bytes: Int, bound: Int?, y: Double) -> [Markup] {
         let scale = (bars.right - bars.left) / largest
         let share = NumberText.decimals(100 * Double(bytes) / Double(max(stage.bytes.stored, 1)), 1)
-        let end = bars.left + scale * Double(bytes)
-        return [
-            .label(name, "name", x: bars.left - 14, y: y + 5, anchor: "end"),
-            .rect("bar", x: bars.left, y: y - 9, width: scale * Double(bytes), height: 18),
-            .rect("bar last", x: bars.left, y: y - 9, width: scale * Double(dark), height: 18),
+        let mark = bars.left + scale * Double(bound ?? 0)
+        let end = max(bars.left + scale * Double(bytes), mark)
+        let size = Markup("tspan", ["class": "strong"], [.text(NumberText.size(bytes))])
+        var bar = [
+            Markup.label(name, "name", x: bars.left - 14, y: y + 5, anchor: "end"),
+            .rect(
+                bound == nil ? "bar" : "bar last", x: bars.left, y: y - 9,
+                width: scale * Double(bytes), height: 18, radius: 2),
             Markup(
                 "text", ["class": "value", "x": Markup.place(end + 10), "y": Markup.place(y + 5)],
-                [
-                    Markup("tspan", ["class": "strong"], [.text(NumberText.size(bytes))]),
-                    .text("  \(share) %"),
-                ]),
+                [size, .text("  \(share) %")]),
         ]
+        if bound != nil {
+            bar.append(.line("mark", x1: mark, y1: y - 13, x2: mark, y2: y + 13))
+        }
+        return bar
     }
 }

@@ -1,31 +1,31 @@
 import Foundation
 
 /// How numbers are written in all reports.
-enum NumberText {
+package enum NumberText {
     /// Where there is no value.
-    static let none = "–"
+    package static let none = "–"
 
     /// `43.2×`
-    static func ratio(_ value: Double) -> String { decimals(value, 1) + "×" }
+    package static func ratio(_ value: Double) -> String { decimals(value, 1) + "×" }
 
     /// A share in percent without its sign: `98.42` for 0.9842.
-    static func percent(_ share: Double) -> String { decimals(100 * share, 2) }
+    package static func percent(_ share: Double) -> String { decimals(100 * share, 2) }
 
     /// As `percent`, but only what is complete is 100.
-    static func agreement(_ share: Double) -> String {
+    package static func agreement(_ share: Double) -> String {
         let text = percent(share)
         return share < 1 && text == "100.00" ? "> 99.99" : text
     }
 
     /// A difference of shares in points, with its sign: `−0.06`, `+0.12`, `0.00`.
-    static func points(_ difference: Double) -> String {
+    package static func points(_ difference: Double) -> String {
         let text = percent(abs(difference))
         if text == "0.00" { return text }
         return (difference < 0 ? "−" : "+") + text
     }
 
     /// `1,066,440`
-    static func grouped(_ value: Int) -> String {
+    package static func grouped(_ value: Int) -> String {
         var text = ""
         for (place, digit) in String(value.magnitude).reversed().enumerated() {
             if place > 0, place.isMultiple(of: 3) { text.append(",") }
@@ -35,7 +35,7 @@ enum NumberText {
     }
 
     /// Three digits of a size, with 1 KB = 1000 bytes: `812 B`, `26.1 KB`, `1.07 MB`.
-    static func size(_ bytes: Int) -> String {
+    package static func size(_ bytes: Int) -> String {
         var value = Double(bytes)
         for unit in ["B", "KB", "MB", "GB"] {
             // What would be rounded to 1000 belongs to the next unit.
@@ -49,11 +49,11 @@ enum NumberText {
     }
 
     /// A whole number as such, else one decimal: `6`, `5.3`.
-    static func bits(_ value: Double) -> String {
+    package static func bits(_ value: Double) -> String {
         value == value.rounded() ? String(Int(value)) : decimals(value, 1)
     }
 
-    static func decimals(_ value: Double, _ places: Int) -> String {
+    package static func decimals(_ value: Double, _ places: Int) -> String {
         String(format: "%.\(places)f", value)
     }
 }

@@ -17,12 +17,12 @@ enum PageStyle {
           margin: 0; background: var(--page); color: var(--ink);
           font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif;
         }
-        main { max-width: 1060px; margin: 0 auto; padding: 48px 24px 64px; }
+        main { max-width: 1140px; margin: 0 auto; padding: 48px 24px 64px; }
         header { display: flex; gap: 40px; align-items: flex-end; justify-content: space-between; }
         h1 { font-size: 36px; line-height: 1.15; letter-spacing: -0.02em; margin: 0 0 8px;
           overflow-wrap: anywhere; }
         h2 { font-size: 19px; margin: 0 0 4px; }
-        p { margin: 0; color: var(--soft); max-width: 68ch; }
+        p { margin: 0; color: var(--soft); max-width: 90ch; }
         .scale { width: 150px; flex: none; }
         .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(210px, 1fr));
           gap: 1px; margin: 32px 0; background: var(--rule); border: 1px solid var(--rule);
@@ -35,21 +35,24 @@ enum PageStyle {
           padding: 22px 24px; margin: 0 0 24px; }
         .wide { overflow-x: auto; margin-top: 14px; }
         .wide svg { display: block; width: 100%; min-width: 720px; }
-        table { border-collapse: collapse; width: 100%; font-size: 14px; margin-top: 8px; }
+        table { border-collapse: collapse; width: 100%; font-size: 13.5px; margin-top: 8px; }
         th { font-weight: 600; color: var(--soft); text-align: left; }
-        th, td { padding: 7px 9px; border-bottom: 1px solid var(--rule); white-space: nowrap; }
+        th, td { padding: 7px 7px; border-bottom: 1px solid var(--rule); white-space: nowrap; }
         th:first-child, td:first-child { padding-left: 0; }
         th:last-child, td:last-child { padding-right: 0; }
         tbody tr:last-child td { border-bottom: 0; }
         tfoot td { font-weight: 650; border-top: 2px solid var(--rule); border-bottom: 0; }
         .number { text-align: right; font-variant-numeric: tabular-nums; }
         text { font-size: 14px; fill: var(--ink); font-variant-numeric: tabular-nums;
-          white-space: pre; }
+          white-space: pre; paint-order: stroke; stroke: var(--card); stroke-width: 4px;
+          stroke-linejoin: round; }
         .axis { font-size: 12px; fill: var(--soft); }
         .strong { font-weight: 650; }
         .grid { stroke: var(--rule); stroke-width: 1; }
         .bar { fill: var(--bar); }
         .last { fill: var(--last); }
+        .mark { stroke: var(--dot); stroke-width: 2; }
+        .scale text { stroke: none; }
         .whole { fill: var(--track); stroke: var(--rule); }
         .track { fill: var(--track); }
         .kept { fill: var(--kept); }

@@ -66,13 +66,13 @@ extension PipelineReport {
         var sections = [
             Self.section(
                 "Stage by stage",
-                "Stored size counts everything a file holds: positions, codes, tables, scales, "
-                    + "biases, headers.",
+                "The size after encode is the file's, with all it holds; before, it is what the "
+                    + "network would take if it were encoded now.",
                 [SizeChart(stages).svg, .raw(stageTable.html)]),
             Self.section(
                 "Layers after \(last.stage)",
                 "Where the \(NumberText.grouped(last.bytes.stored)) bytes are. Bits are averages "
-                    + "for a stored weight; × bound compares bytes with the order-0 entropy.",
+                    + "for a stored weight; × bound is bytes / order-0 entropy.",
                 [LayerChart(last).svg, .raw(last.layerTable.html)]),
         ]
         if let engine {

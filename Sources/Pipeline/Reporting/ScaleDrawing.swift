@@ -9,7 +9,7 @@ struct ScaleDrawing {
         return Markup(
             "svg",
             [
-                "class": "scale", "viewBox": "0 0 150 150", "role": "img",
+                "class": "scale", "viewBox": "0 0 150 172", "role": "img",
                 "aria-label": "Areas of the sizes before and after",
             ],
             [
@@ -17,6 +17,7 @@ struct ScaleDrawing {
                 .rect(
                     "bar last", x: 1, y: 1 + max(side - inner, 0), width: inner, height: inner,
                     radius: 2),
+                .label("areas to scale", "axis", x: 1, y: 168),
             ])
     }
 }

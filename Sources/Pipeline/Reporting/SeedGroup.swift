@@ -26,7 +26,7 @@ struct SeedGroup: Sendable {
     static var columns: [TextTable.Column] {
         [
             .words("pipeline"), .words("seeds"), .numbers("test error, float %"),
-            .numbers("test error, final %"), .numbers("bytes"), .numbers("ratio"),
+            .numbers("test error, final %"), .numbers("bytes"), .numbers("ratio ×"),
             .numbers("weight bits"), .numbers("engine agreement %"), .numbers("minutes"),
         ]
     }
@@ -37,7 +37,7 @@ struct SeedGroup: Sendable {
             sample { 1 - $0.stages[0].accuracy.top1 }.text(NumberText.percent),
             sample { 1 - $0.end.accuracy.top1 }.text(NumberText.percent),
             sample { Double($0.end.bytes.stored) }.text { NumberText.grouped(Int($0.rounded())) },
-            sample { $0.end.compressionRatio }.text(NumberText.ratio),
+            sample { $0.end.compressionRatio }.text { NumberText.decimals($0, 1) },
             weightBits, agreement,
             sample { $0.stages.reduce(0) { $0 + $1.seconds } / 60 }
                 .text { NumberText.decimals($0, 1) },

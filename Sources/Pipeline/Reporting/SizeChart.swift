@@ -51,7 +51,7 @@ struct SizeChart {
         return headings
     }
 
-    /// Powers of ten.
+    /// Powers of ten, and the least and the best accuracy.
     private var grid: [Markup] {
         var lines: [Markup] = []
         var power = smallest
@@ -62,6 +62,11 @@ struct SizeChart {
                 .label(Self.tick(power), "axis", x: x, y: bottom + 20, anchor: "middle"),
             ]
             power *= 10
+        }
+        for share in Set([accuracies.lowerBound, accuracies.upperBound]).sorted() {
+            let text = NumberText.percent(share)
+            lines.append(
+                .label(text, "axis", x: dotPlace(share), y: bottom + 20, anchor: "middle"))
         }
         return lines
     }

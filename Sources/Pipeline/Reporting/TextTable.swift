@@ -1,15 +1,17 @@
 /// A table of text, which a terminal, a Markdown file and a web page show alike.
-struct TextTable: Sendable, Equatable {
-    enum Alignment: Sendable { case leading, trailing }
+package struct TextTable: Sendable, Equatable {
+    package enum Alignment: Sendable { case leading, trailing }
 
-    struct Column: Sendable, Equatable {
+    package struct Column: Sendable, Equatable {
         var title: String
         var alignment: Alignment
 
         /// A column of words.
-        static func words(_ title: String) -> Column { Column(title: title, alignment: .leading) }
+        package static func words(_ title: String) -> Column {
+            Column(title: title, alignment: .leading)
+        }
         /// A column of numbers, which end in one line.
-        static func numbers(_ title: String) -> Column {
+        package static func numbers(_ title: String) -> Column {
             Column(title: title, alignment: .trailing)
         }
     }
@@ -18,15 +20,15 @@ struct TextTable: Sendable, Equatable {
     private(set) var rows: [[String]] = []
     private(set) var total: [String]?
 
-    init(_ columns: [Column]) { self.columns = columns }
+    package init(_ columns: [Column]) { self.columns = columns }
 
-    mutating func append(_ cells: [String]) {
+    package mutating func append(_ cells: [String]) {
         check(cells)
         rows.append(cells)
     }
 
     /// A last row below a rule.
-    mutating func close(withTotal cells: [String]) {
+    package mutating func close(withTotal cells: [String]) {
         check(cells)
         total = cells
     }
@@ -39,7 +41,7 @@ struct TextTable: Sendable, Equatable {
     /// Columns that line up, two spaces apart; no space ends a line.
     ///
     /// - Parameter usesColor: whether the header is bold.
-    func text(usesColor: Bool) -> String {
+    package func text(usesColor: Bool) -> String {
         let header = columns.map(\.title)
         let lines = [header] + rows + (total.map { [$0] } ?? [])
         let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
@@ -63,7 +65,7 @@ struct TextTable: Sendable, Equatable {
     }
 
     /// The total is bold.
-    var markdown: String {
+    package var markdown: String {
         let rules = columns.map { $0.alignment == .leading ? ":--" : "--:" }
         var lines = [columns.map { Self.escaped($0.title) }, rules]
         lines += rows.map { $0.map(Self.escaped) }
@@ -72,7 +74,7 @@ struct TextTable: Sendable, Equatable {
     }
 
     /// Text that Markdown shows as it is inside a table's cell; a line break becomes `<br>`.
-    static func escaped(_ text: String) -> String {
+    package static func escaped(_ text: String) -> String {
         var escaped = ""
         for character in text {
             switch character {
@@ -87,7 +89,7 @@ struct TextTable: Sendable, Equatable {
     }
 
     /// A `table` element; cells of numbers have the class `number`.
-    var html: String {
+    package var html: String {
         let head = Markup("tr", row(columns.map(\.title), "th"))
         let body = rows.map { Markup("tr", row($0, "td")) }
         var parts = [Markup("thead", [head]), Markup("tbody", body)]
