@@ -6,10 +6,11 @@ import Quantization
 import Tensors
 import WeightSharing
 
-/// What a network would take on disk if it were encoded now, before it has all its quantizers.
+/// What a network would take on disk if it were encoded now.
 ///
-/// Positions and codes are coded as the container would; where weights or centroids are still floats,
-/// each counts 4 bytes, and so does each bias. Names and shapes count as in the file.
+/// A network with all its quantizers is encoded. Before that, positions and codes are coded as the
+/// container would; where weights or centroids are still floats, each counts 4 bytes, and so does each
+/// bias; the graph counts with its names and 8 bytes a layer.
 struct NetworkSizes {
     private(set) var parameters = StageReport.Parameters(total: 0, nonzero: 0)
     private(set) var bytes = StageReport.Bytes(float32: 0, stored: 0)
@@ -36,6 +37,28 @@ struct NetworkSizes {
             bytes.stored += layer.bytes
         }
         bytes.float32 = 4 * parameters.total
+        let isDense = parameters.nonzero == parameters.total
+        if let encoded = try Self.encodedBytes(of: network) {
+            bytes.stored = encoded
+        } else if !isDense {
+            bytes.stored += network.nodes.reduce(8) { $0 + $1.name.utf8.count + 8 }
+        }
+        for index in layers.indices {
+            layers[index].activationBits = network.inputBits(ofLayer: layers[index].name)
+        }
+    }
+
+    /// The size of the file of a network that has all its quantizers, or `nil`.
+    private static func encodedBytes(of network: Network) throws -> Int? {
+        let channels = network.inputShape.last ?? 1
+        let normalization = InputNormalization(
+            pixelScale: 1, mean: Array(repeating: 0, count: channels),
+            deviation: Array(repeating: 1, count: channels))
+        guard
+            let model = try? PackedModel(
+                converting: network, normalization: normalization, classNames: [])
+        else { return nil }
+        return try Container.encodedSize(model)
     }
 
     private static func measure(_ name: String, _ weight: Parameter) throws -> StageReport.Layer {
@@ -62,6 +85,22 @@ struct NetworkSizes {
     /// The width of codes for a number of centroids and zero.
     private static func bits(of centroids: Int) -> Int {
         Int.bitWidth - centroids.leadingZeroBitCount
+    }
+}
+
+extension Network {
+    /// The bits of the activations that a layer reads, or `nil` if they are floats.
+    fileprivate func inputBits(ofLayer name: String) -> Int? {
+        guard let node = nodes.first(where: { $0.name == name }) else { return nil }
+        var source = node.inputs[0]
+        while source > 0 {
+            let before = nodes[source - 1]
+            if let quantizer = before.layer as? ActivationQuantizer { return quantizer.bits }
+            guard before.layer is Flatten || before.layer is MaxPooling || before.layer is Dropout
+            else { return nil }
+            source = before.inputs[0]
+        }
+        return nil
     }
 }
 

@@ -33,6 +33,8 @@ public struct StageReport: Codable, Sendable, Equatable {
         public var nonzero: Int
         /// Bits of a weight's code, 32 where it is a float.
         public var weightBits: Int
+        /// Bits of the activations that the layer reads; none where they are floats.
+        public var activationBits: Int?
         /// After entropy coding, a nonzero weight on average.
         public var weightBitsCoded: Double?
         /// Bits of a relative index, where the coding has a fixed one.
@@ -43,7 +45,8 @@ public struct StageReport: Codable, Sendable, Equatable {
         /// The coding that was the smallest, after `encode`.
         public var coding: String?
         public var bytes: Int
-        /// `(nnz · H(code) + n · h(density)) / 8`: what order-0 coding can not go below.
+        /// `(nnz · H(code) + n · h(density)) / 8`: what no coding can beat that takes weights for
+        /// independent; one that uses how nonzeros cluster can.
         public var entropyBoundBytes: Int?
 
         public var density: Double { Double(nonzero) / Double(max(weights, 1)) }

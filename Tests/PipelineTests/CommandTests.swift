@@ -27,7 +27,8 @@ import Testing
         }
         let model = build + "/quick/model.shrink"
 
-        let evaluation = try json(run(shrinkCommand, ["eval", model, "--data", "digits", "--json"]))
+        let evaluation = try json(
+            run(shrinkCommand, ["eval", model, "--data", "digits", "--json"]))
         #expect(evaluation["count"] as? Int == 500)
         let report = try json(
             run(shrinkCommand, ["report", yaml, "--build", build, "--json"]))

@@ -48,21 +48,33 @@ import Testing
     }
 
     @Test(arguments: [
-        ("epochs: 4, batch-size: 32, learning-rate: 0.03", "batch-size: 32, learning-rate: 0.03",
-            "x.yaml:6: key 'epochs' is missing in stages.train"),
-        ("epochs: 4, batch-size: 32, learning-rate: 0.03", "epochs: four",
-            "x.yaml:6: stages.train.epochs is 'four', expected a whole number in 0...100000"),
-        ("activations: {bits: 6}", "activations: {bits: 9}",
-            "x.yaml:17: stages.quantize.activations.bits is '9', expected a whole number in 2...8"),
-        ("schedule: cubic", "schedule: square",
-            "x.yaml:9: stages.prune.schedule is 'square', expected one of one-shot, iterative, cubic"),
-        ("architecture: digits-cnn", "architecture: digits",
+        (
+            "epochs: 4, batch-size: 32, learning-rate: 0.03", "batch-size: 32, learning-rate: 0.03",
+            "x.yaml:6: key 'epochs' is missing in stages.train"
+        ),
+        (
+            "epochs: 4, batch-size: 32, learning-rate: 0.03", "epochs: four",
+            "x.yaml:6: stages.train.epochs is 'four', expected a whole number in 0...100000"
+        ),
+        (
+            "activations: {bits: 6}", "activations: {bits: 9}",
+            "x.yaml:17: stages.quantize.activations.bits is '9', expected a whole number in 2...8"
+        ),
+        (
+            "schedule: cubic", "schedule: square",
+            "x.yaml:9: stages.prune.schedule is 'square', expected one of one-shot, iterative, cubic"
+        ),
+        (
+            "architecture: digits-cnn", "architecture: digits",
             "x.yaml:4: network.architecture is 'digits', expected one of lenet-300-100, lenet-5, "
-                + "digits-cnn"),
+                + "digits-cnn"
+        ),
         ("seed: 7", "seed: 7\nseed: 8", "x.yaml:3: key 'seed' stands twice"),
-        ("density: {conv1: 0.5, default: 0.1}", "floor: 0.1",
+        (
+            "density: {conv1: 0.5, default: 0.1}", "floor: 0.1",
             "x.yaml:8: stages.prune is a mapping, expected a mapping with one of density, "
-                + "global-density and quality"),
+                + "global-density and quality"
+        ),
     ])
     func `with a wrong value says where, what and what was expected`(
         old: String, new: String, message: String

@@ -90,7 +90,9 @@ func run(
     for path in [outputFile, errorFile] {
         FileManager.default.createFile(atPath: path, contents: nil)
     }
-    defer { for path in [outputFile, errorFile] { try? FileManager.default.removeItem(atPath: path) } }
+    defer {
+        for path in [outputFile, errorFile] { try? FileManager.default.removeItem(atPath: path) }
+    }
     process.standardOutput = FileHandle(forWritingAtPath: outputFile)
     process.standardError = FileHandle(forWritingAtPath: errorFile)
     try process.run()

@@ -27,7 +27,8 @@ struct SeedGroup: Sendable {
         [
             .words("pipeline"), .words("seeds"), .numbers("test error, float %"),
             .numbers("test error, final %"), .numbers("bytes"), .numbers("ratio ×"),
-            .numbers("weight bits"), .numbers("engine agreement %"), .numbers("minutes"),
+            .numbers("weight bits"), .numbers("activation bits"), .numbers("engine agreement %"),
+            .numbers("minutes"),
         ]
     }
 
@@ -38,7 +39,7 @@ struct SeedGroup: Sendable {
             sample { 1 - $0.end.accuracy.top1 }.text(NumberText.percent),
             sample { Double($0.end.bytes.stored) }.text { NumberText.grouped(Int($0.rounded())) },
             sample { $0.end.compressionRatio }.text { NumberText.decimals($0, 1) },
-            weightBits, agreement,
+            bits { $0.weightBits }, bits { $0.activationBits }, agreement,
             sample { $0.stages.reduce(0) { $0 + $1.seconds } / 60 }
                 .text { NumberText.decimals($0, 1) },
         ]
@@ -57,8 +58,8 @@ struct SeedGroup: Sendable {
     }
 
     /// `3`, or where layers differ `3–8`.
-    private var weightBits: String {
-        let bits = reports.flatMap { $0.end.layers.map(\.weightBits) }
+    private func bits(_ value: (StageReport.Layer) -> Int?) -> String {
+        let bits = reports.flatMap { $0.end.layers.compactMap(value) }
         guard let least = bits.min(), let most = bits.max() else { return NumberText.none }
         return least == most ? "\(least)" : "\(least)–\(most)"
     }
