@@ -64,6 +64,13 @@ struct Sieve: Parametrization {
     static let kind = "sieve"
     let kept: [UInt8]
 
+    func requireFit(to shape: [Int]) throws(SavedStateError) {
+        guard kept.count == shape.reduce(1, *) else {
+            throw .wrongShape(
+                kind: Self.kind, field: "kept", found: [kept.count], expected: shape)
+        }
+    }
+
     func apply(to value: Tensor, into effective: inout Tensor) {
         for index in 0..<value.count { effective[index] = kept[index] != 0 ? value[index] : 0 }
     }
