@@ -18,21 +18,21 @@ public enum Architecture: String, CaseIterable, Sendable {
         var builder = ChainBuilder(shape: inputShape, dropout: dropout)
         switch self {
         case .lenet300x100:
-            builder.flatten()
-            builder.linear(300)
-            builder.linear(100)
+            try builder.flatten()
+            try builder.linear(300)
+            try builder.linear(100)
         case .lenet5:
-            builder.convolution(20, kernel: 5, pools: true)
-            builder.convolution(50, kernel: 5, pools: true)
-            builder.flatten()
-            builder.linear(500)
+            try builder.convolution(20, kernel: 5, pools: true)
+            try builder.convolution(50, kernel: 5, pools: true)
+            try builder.flatten()
+            try builder.linear(500)
         case .digitsCNN:
-            builder.convolution(16, kernel: 3, padding: 1)
-            builder.convolution(32, kernel: 3, padding: 1, pools: true)
-            builder.flatten()
-            builder.linear(128)
+            try builder.convolution(16, kernel: 3, padding: 1)
+            try builder.convolution(32, kernel: 3, padding: 1, pools: true)
+            try builder.flatten()
+            try builder.linear(128)
         }
-        builder.linear(classes, isLast: true)
+        try builder.linear(classes, isLast: true)
         var network = try Network(name: rawValue, inputShape: inputShape, chain: builder.layers)
         network.initialize(using: &generator)
         return network
@@ -58,31 +58,42 @@ private struct ChainBuilder {
         self.dropout = dropout
     }
 
-    mutating func convolution(_ outputs: Int, kernel: Int, padding: Int = 0, pools: Bool = false) {
-        append(
+    mutating func convolution(
+        _ outputs: Int, kernel: Int, padding: Int = 0, pools: Bool = false
+    ) throws(NetworkError) {
+        guard shape.count == 3 else {
+            throw .shape(
+                node: "input",
+                .unfit(layer: Convolution.kind, found: [shape], expected: "an image"))
+        }
+        try append(
             "conv",
             Convolution(
                 ConvolutionGeometry(
                     height: shape[0], width: shape[1], channels: shape[2], outputs: outputs,
                     kernel: [kernel, kernel], stride: [1, 1], padding: [padding, padding])))
-        if pools { append("pool", MaxPooling(kernel: [2, 2], stride: [2, 2])) }
-        append("relu", ReLU())
+        if pools { try append("pool", MaxPooling(kernel: [2, 2], stride: [2, 2])) }
+        try append("relu", ReLU())
     }
 
-    mutating func flatten() { append("flatten", Flatten()) }
+    mutating func flatten() throws(NetworkError) { try append("flatten", Flatten()) }
 
-    mutating func linear(_ outputs: Int, isLast: Bool = false) {
-        append("fc", Linear(inputs: shape[0], outputs: outputs))
+    mutating func linear(_ outputs: Int, isLast: Bool = false) throws(NetworkError) {
+        try append("fc", Linear(inputs: shape[0], outputs: outputs))
         if isLast { return }
-        append("relu", ReLU())
-        if dropout > 0 { append("dropout", Dropout(rate: dropout)) }
+        try append("relu", ReLU())
+        if dropout > 0 { try append("dropout", Dropout(rate: dropout)) }
     }
 
-    private mutating func append(_ kind: String, _ layer: any Layer) {
+    private mutating func append(_ kind: String, _ layer: any Layer) throws(NetworkError) {
         counts[kind, default: 0] += 1
-        // A shape that does not fit is reported by `Network.init`, which checks the whole chain.
-        shape = (try? layer.outputShape(of: [shape])) ?? shape
-        layers.append((kind + (kind == "flatten" ? "" : "\(counts[kind]!)"), layer))
+        let name = kind + (kind == "flatten" ? "" : "\(counts[kind]!)")
+        do {
+            shape = try layer.outputShape(of: [shape])
+        } catch {
+            throw .shape(node: name, error)
+        }
+        layers.append((name, layer))
     }
 }
 

@@ -11,6 +11,10 @@ public protocol Parametrization: Sendable {
     /// The shape of the effective tensor.
     func effectiveShape(of shape: [Int]) -> [Int]
 
+    /// Throws unless it can be applied to tensors of this shape. A reader of files asks before it
+    /// applies what a file holds: a mask of another size, or codes without a centroid.
+    func requireFit(to shape: [Int]) throws(SavedStateError)
+
     /// Writes the effective tensor, which already has its shape.
     func apply(to value: Tensor, into effective: inout Tensor)
 
@@ -32,5 +36,6 @@ public protocol Parametrization: Sendable {
 
 extension Parametrization {
     public func effectiveShape(of shape: [Int]) -> [Int] { shape }
+    public func requireFit(to shape: [Int]) throws(SavedStateError) {}
     public mutating func visitVariables(_ visit: (String, inout Variable) -> Void) {}
 }

@@ -144,10 +144,15 @@ struct StateReader {
                 try state(record, under: "\(path)/\(record.kind)"))
         }
         let expected = parameter.trained.value.shape
-        let found = chain.reduce(value.shape) { $1.effectiveShape(of: $0) }
-        guard found == expected else {
+        let shapes = chain.reduce(into: [value.shape]) { shapes, parametrization in
+            shapes.append(parametrization.effectiveShape(of: shapes.last!))
+        }
+        guard shapes.last! == expected else {
             throw CheckpointError.wrongShape(
-                path: self.path, name: path, found: found, expected: expected)
+                path: self.path, name: path, found: shapes.last!, expected: expected)
+        }
+        for (parametrization, shape) in zip(chain, shapes) {
+            try parametrization.requireFit(to: shape)
         }
         let decays = parameter.trained.decays
         parameter.setChain(chain, trained: Variable(value, decays: decays))

@@ -28,12 +28,19 @@ func `built-in networks have the published number of parameters`(
     ) { try Architecture.named("lenet") }
 }
 
-@Test func `an image too small for a network is an error`() {
+@Test(arguments: [
+    ([4, 4, 1], "conv1"), ([1, 1, 1], "conv1"), ([5, 5, 1], "pool1"), ([12, 12, 1], "conv2"),
+    ([12], "input"), ([2, 2], "input"), ([], "input"),
+])
+func `an image too small for a network is an error that names the layer`(
+    shape: [Int], layer: String
+) {
     var generator = SeededGenerator(seed: 1)
-    for shape in [[4, 4, 1], [1, 1, 1], [12]] {
-        #expect(throws: NetworkError.self, "\(shape)") {
-            try Architecture.lenet5.network(inputShape: shape, classes: 10, using: &generator)
-        }
+    #expect {
+        try Architecture.lenet5.network(inputShape: shape, classes: 10, using: &generator)
+    } throws: { error in
+        guard case NetworkError.shape(node: layer, _) = error else { return false }
+        return true
     }
 }
 

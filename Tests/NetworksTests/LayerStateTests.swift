@@ -61,7 +61,8 @@ func `a convolution of size zero is an error`(name: String) throws {
     state.numbers["kernel0"] = 8
     #expect(
         throws: ShapeError.unfit(
-            layer: "convolution", found: [[7, 8]], expected: "at least [8, 5]")
+            layer: "convolution", found: [[7, 8, 2]],
+            expected: "an image of at least [8, 5], padding included")
     ) { try Convolution(state: state) }
 }
 

@@ -25,7 +25,18 @@ public struct Convolution: Layer {
         guard shapes.count == 1, shapes[0] == expected else {
             throw .unfit(layer: Self.kind, found: shapes, expected: "\(expected)")
         }
+        try Self.requireWindow(in: geometry)
         return [geometry.outputHeight, geometry.outputWidth, geometry.outputs]
+    }
+
+    /// Throws unless the padded image holds the kernel.
+    private static func requireWindow(in g: ConvolutionGeometry) throws(ShapeError) {
+        let padded = [g.height + 2 * g.padding[0], g.width + 2 * g.padding[1]]
+        guard padded[0] >= g.kernel[0], padded[1] >= g.kernel[1] else {
+            throw .unfit(
+                layer: kind, found: [[g.height, g.width, g.channels]],
+                expected: "an image of at least \(g.kernel), padding included")
+        }
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
@@ -80,13 +91,8 @@ public struct Convolution: Layer {
             height: try size("height"), width: try size("width"), channels: try size("channels"),
             outputs: try size("outputs"), kernel: try pair("kernel", from: 1),
             stride: try pair("stride", from: 1), padding: try pair("padding", from: 0))
-        let g = geometry
-        guard g.height + 2 * g.padding[0] >= g.kernel[0], g.width + 2 * g.padding[1] >= g.kernel[1]
-        else {
-            throw ShapeError.unfit(
-                layer: Self.kind, found: [[g.height, g.width]], expected: "at least \(g.kernel)")
-        }
-        try state.requireRoom(for: g.kernel + [g.channels, g.outputs])
+        try Self.requireWindow(in: geometry)
+        try state.requireRoom(for: geometry.kernel + [geometry.channels, geometry.outputs])
         self.init(geometry)
     }
 

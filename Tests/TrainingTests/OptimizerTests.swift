@@ -1,0 +1,73 @@
+import Networks
+import Tensors
+import Testing
+import Training
+
+/// One weight of 2 and one bias of 3, both with a gradient of 1.
+private func network(weightScale: Float = 1) throws -> Network {
+    var network = try Network(
+        name: "n", inputShape: [1], chain: [("fc", Linear(inputs: 1, outputs: 1))])
+    network.visitVariables { name, variable in
+        variable.value[0] = name == "fc.weight" ? 2 : 3
+        variable.gradient[0] = 1
+        if name == "fc.weight" { variable.learningRateScale = weightScale }
+    }
+    return network
+}
+
+private func values(_ network: Network) -> [String: Float] {
+    var (copy, values) = (network, [String: Float]())
+    copy.visitVariables { values[$0] = $1.value[0] }
+    return values
+}
+
+private func expect(
+    _ network: Network, weight: Float, bias: Float, _ location: SourceLocation = #_sourceLocation
+) {
+    let found = values(network)
+    #expect(abs(found["fc.weight"]! - weight) < 1e-6, sourceLocation: location)
+    #expect(abs(found["fc.bias"]! - bias) < 1e-6, sourceLocation: location)
+}
+
+@Test func `weight decay shrinks weights and leaves biases`() throws {
+    var sgd = Optimizer(.sgd(momentum: 0, nesterov: false), weightDecay: 0.5)
+    var (plain, adaptive) = (try network(), try network())
+    sgd.update(&plain, learningRate: 0.1)
+    expect(plain, weight: 2 - 0.1 * (1 + 0.5 * 2), bias: 3 - 0.1)
+    var adam = Optimizer(.adam(beta1: 0.9, beta2: 0.999, epsilon: 0), weightDecay: 0.5)
+    adam.update(&adaptive, learningRate: 0.1)
+    // The first step of Adam is the sign of the gradient.
+    expect(adaptive, weight: 2 - 0.1 * (1 + 0.5 * 2), bias: 3 - 0.1)
+}
+
+@Test func `momentum adds up over steps, and Nesterov looks ahead`() throws {
+    var (plain, ahead) = (try network(), try network())
+    var sgd = Optimizer(.sgd(momentum: 0.5, nesterov: false), weightDecay: 0)
+    var nesterov = Optimizer(.sgd(momentum: 0.5, nesterov: true), weightDecay: 0)
+    for _ in 0..<3 {
+        sgd.update(&plain, learningRate: 0.1)
+        nesterov.update(&ahead, learningRate: 0.1)
+    }
+    // Velocities 1, 1.5, 1.75; ahead of them 1.5, 1.75, 1.875.
+    expect(plain, weight: 2 - 0.425, bias: 3 - 0.425)
+    expect(ahead, weight: 2 - 0.5125, bias: 3 - 0.5125)
+    #expect(sgd.step == 3)
+}
+
+@Test(arguments: [0, 0.5, 10] as [Float])
+func `a variable's own factor scales its rate alone`(factor: Float) throws {
+    var scaled = try network(weightScale: factor)
+    var sgd = Optimizer(.sgd(momentum: 0.9, nesterov: false), weightDecay: 0)
+    sgd.update(&scaled, learningRate: 0.1)
+    expect(scaled, weight: 2 - 0.1 * factor, bias: 3 - 0.1)
+}
+
+@Test func `moments of another shape start again`() throws {
+    var optimizer = Optimizer(.sgd(momentum: 0.9, nesterov: false), weightDecay: 0)
+    var small = try network()
+    optimizer.update(&small, learningRate: 0.1)
+    var wide = try Network(
+        name: "n", inputShape: [2], chain: [("fc", Linear(inputs: 2, outputs: 3))])
+    optimizer.update(&wide, learningRate: 0.1)
+    #expect(optimizer.moments["fc.weight"]?.map(\.shape) == [[2, 3]])
+}
