@@ -37,7 +37,7 @@ struct NetworkSizes {
             bytes.stored += layer.bytes
         }
         bytes.float32 = 4 * parameters.total
-        let isDense = parameters.nonzero == parameters.total
+        let isDense = layers.allSatisfy { $0.bytes == 4 * $0.weights }
         if let encoded = try Self.encodedBytes(of: network) {
             bytes.stored = encoded
         } else if !isDense {

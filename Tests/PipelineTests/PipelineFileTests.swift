@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func `whose stages are in the wrong order is refused`() throws {
-        let encodeFirst = changed("      encode: {coding: smallest}", "").replacingOccurrences(
+        let encodeFirst = changed("  encode: {coding: smallest}", "").replacingOccurrences(
             of: "  share:", with: "  encode: {}\n  share:")
         #expect(
             try error(encodeFirst)?.contains("the stage before it has to be 'quantize'") == true)

@@ -88,7 +88,7 @@ func run(
     let outputFile = NSTemporaryDirectory() + UUID().uuidString
     let errorFile = NSTemporaryDirectory() + UUID().uuidString
     for path in [outputFile, errorFile] {
-        FileManager.default.createFile(atPath: path, contents: nil)
+        _ = FileManager.default.createFile(atPath: path, contents: nil)
     }
     defer {
         for path in [outputFile, errorFile] { try? FileManager.default.removeItem(atPath: path) }

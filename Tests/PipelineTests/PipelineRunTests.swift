@@ -101,12 +101,12 @@ import Training
         #expect(abs(engine.top1 - quantized.accuracy.top1) <= 0.0021, "one image of 500")
     }
 
-    @Test(arguments: ["global-density: 0.08\n        floor: 0.02", "quality: 1.1"])
+    @Test(arguments: ["global-density: 0.08\n    floor: 0.02", "quality: 1.1"])
     func `prunes by one threshold, or by deviations`(criterion: String) throws {
         let folder = try TemporaryFolder()
         let yaml = quickPipeline.replacingOccurrences(
             of: "density: {conv1: 0.5, default: 0.1}", with: criterion
-        ).replacingOccurrences(of: "schedule: cubic", with: "schedule: iterative\n        steps: 3")
+        ).replacingOccurrences(of: "schedule: cubic", with: "schedule: iterative\n    steps: 3")
         let report = try runPipeline(yaml, in: folder)
         let layers = report.stages[1].layers
         let density =

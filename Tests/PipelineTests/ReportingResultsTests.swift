@@ -20,13 +20,16 @@ import Testing
         // 128 and 160 bytes: 144 ± √(2 · 16²) = 144 ± 22.6; 40 and 32: 36 ± 5.7.
         other.stages[1].bytes.stored = 160
         other.stages[1].compressionRatio = 32
+        for index in other.stages[1].layers.indices {
+            other.stages[1].layers[index].activationBits = index == 0 ? 8 : 4
+        }
         let alone = try sampleReport(pipeline: "b_c")
         let rows = overview(of: [other, alone, try sampleReport()])
         #expect(
             rows == [
-                "| b\\_c | 1 | 1.64 | 1.70 | 128 | 40.0 | 3–6 | 99.99 | 3.4 |",
+                "| b\\_c | 1 | 1.64 | 1.70 | 128 | 40.0 | 3–6 | – | 99.99 | 3.4 |",
                 "| tiny | 1, 2 | 1.64 ± 0.00<br>1.64, 1.64 | 1.80 ± 0.14<br>1.70, 1.90 "
-                    + "| 144 ± 23<br>128, 160 | 36.0 ± 5.7<br>40.0, 32.0 | 3–6 "
+                    + "| 144 ± 23<br>128, 160 | 36.0 ± 5.7<br>40.0, 32.0 | 3–6 | 4–8 "
                     + "| 99.99 ± 0.00<br>99.99, 99.99 | 3.4 ± 0.0<br>3.4, 3.4 |",
             ])
     }
@@ -43,7 +46,8 @@ import Testing
         let rows = overview(of: [begun, try sampleReport()])
         #expect(rows.count == 2)
         #expect(
-            rows[1].hasPrefix("| tiny (up to train) | 2 | 1.64 | 1.64 | 5,120 | 1.0 | 32 | – |"))
+            rows[1].hasPrefix("| tiny (up to train) | 2 | 1.64 | 1.64 | 5,120 | 1.0 | 32 | – | – |")
+        )
     }
 
     @Test func `the page says where it comes from and cites what it compares with`() throws {
