@@ -132,6 +132,15 @@ func `an input without a usable size is an error`(shape: [Int]) {
     #expect(zip(last, try output([("conv", plain)], wide)).allSatisfy { abs($0 - $1) < 1e-5 })
 }
 
+@Test func `real zero behind a layer is what the layer makes of it`() {
+    #expect(ReLU().paddingValue(behind: -0.5) == 0)
+    #expect(ReLU().paddingValue(behind: 0.5) == 0.5)
+    #expect(MaxPooling(kernel: [2, 2], stride: [2, 2]).paddingValue(behind: -0.5) == -0.5)
+    #expect(Flatten().paddingValue(behind: -0.5) == -0.5)
+    #expect(Dropout(rate: 0.5).paddingValue(behind: -0.5) == -0.5)
+    #expect(Linear(inputs: 1, outputs: 1).paddingValue(behind: -0.5) == 0)
+}
+
 @Test func `changed weights are seen by the next evaluation`() throws {
     var linear = Linear(inputs: 1, outputs: 1)
     linear.weight.setChain([Scaling(factor: 3)])
