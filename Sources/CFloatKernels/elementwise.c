@@ -1,7 +1,5 @@
 #include "elementwise.h"
 
-#include <math.h>
-
 #define KERNELS "elementwise.inc"
 #include "variants.h"
 

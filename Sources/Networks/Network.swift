@@ -111,8 +111,10 @@ public struct Network: Sendable {
         gradients[nodes.count] = outputGradient
         var isWritten = [Bool](repeating: false, count: nodes.count + 1)
         isWritten[nodes.count] = true
+        let depends = dependsOnVariables()
         for index in nodes.indices.reversed() where isWritten[index + 1] {
-            backward(node: index, isWritten: &isWritten, pass: &pass)
+            let wants = nodes[index].inputs.map { depends[$0] }
+            backward(node: index, wants: wants, isWritten: &isWritten, pass: &pass)
         }
         for index in nodes.indices {
             nodes[index].layer.visitParameters { $1.backpropagate() }
@@ -120,10 +122,25 @@ public struct Network: Sendable {
         effectiveIsCurrent = false
     }
 
-    private mutating func backward(node index: Int, isWritten: inout [Bool], pass: inout Pass) {
+    /// Whether anything that is trained changes the input, and then each node's output. The gradients
+    /// of the others are not computed: a first layer behind a flattening would spend a third of its
+    /// time on them.
+    private mutating func dependsOnVariables() -> [Bool] {
+        var depends = [false]
+        for index in nodes.indices {
+            var result = nodes[index].inputs.contains { depends[$0] }
+            nodes[index].layer.visitParameters { _, _ in result = true }
+            nodes[index].layer.visitVariables { _, _ in result = true }
+            depends.append(result)
+        }
+        return depends
+    }
+
+    private mutating func backward(
+        node index: Int, wants: [Bool], isWritten: inout [Bool], pass: inout Pass
+    ) {
         let inputs = nodes[index].inputs
         let values = inputs.map { activations[$0] }
-        let wants = inputs.map { $0 > 0 }
         var inputGradients = inputs.map { _ in Tensor.empty }
         for (slot, source) in inputs.enumerated() where wants[slot] {
             if !isWritten[source] { swap(&inputGradients[slot], &gradients[source]) }

@@ -132,6 +132,15 @@ func `an input without a usable size is an error`(shape: [Int]) {
     #expect(zip(last, try output([("conv", plain)], wide)).allSatisfy { abs($0 - $1) < 1e-5 })
 }
 
+@Test func `real zero behind a layer is what the layer makes of it`() {
+    #expect(ReLU().paddingValue(behind: -0.5) == 0)
+    #expect(ReLU().paddingValue(behind: 0.5) == 0.5)
+    #expect(MaxPooling(kernel: [2, 2], stride: [2, 2]).paddingValue(behind: -0.5) == -0.5)
+    #expect(Flatten().paddingValue(behind: -0.5) == -0.5)
+    #expect(Dropout(rate: 0.5).paddingValue(behind: -0.5) == -0.5)
+    #expect(Linear(inputs: 1, outputs: 1).paddingValue(behind: -0.5) == 0)
+}
+
 @Test func `changed weights are seen by the next evaluation`() throws {
     var linear = Linear(inputs: 1, outputs: 1)
     linear.weight.setChain([Scaling(factor: 3)])
@@ -160,6 +169,44 @@ func `an input without a usable size is an error`(shape: [Int]) {
         #expect(first.elements == [1.5, 0])
         #expect(middle.elements == [1.5, -2.5])
     }
+}
+
+/// Records which gradients of inputs it is asked for.
+private struct Spy: Layer {
+    static let kind = "spy"
+    var asked: [[Bool]] = []
+
+    init() {}
+    func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] { shapes[0] }
+    func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) { y = x[0] }
+
+    mutating func backward(
+        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
+    ) {
+        asked.append(wants)
+        for (slot, isWanted) in wants.enumerated() where isWanted { inputGradients[slot] = dy }
+    }
+
+    var state: SavedState { SavedState(kind: Self.kind) }
+    init(state: SavedState) {}
+}
+
+@Test func `gradients go back as far as something is trained, and no further`() throws {
+    var network = try Network(
+        name: "n", inputShape: [2],
+        nodes: [
+            .init(name: "untrained", inputs: [0], layer: Spy()),
+            .init(name: "trained", inputs: [1], layer: Offset(shape: [1, 2])),
+            .init(name: "both", inputs: [2, 1], layer: Spy()),
+            .init(name: "last", inputs: [3, 0], layer: Spy()),
+        ])
+    var pass = Pass(isTraining: true)
+    _ = network.forward(Tensor(shape: [1, 2], elements: [1, 2]), pass: &pass)
+    network.backward(Tensor(shape: [1, 2], elements: [3, 4]), pass: &pass)
+    let asked = network.nodes.map { ($0.layer as? Spy)?.asked }
+    #expect(asked == [[], nil, [[true, false]], [[true, false]]])
+    network.visitVariables { #expect($1.gradient.elements == [3, 4]) }
 }
 
 @Test func `names of variables tell node, parameter and variable`() throws {

@@ -21,6 +21,8 @@ public struct ReLU: Layer {
         if wants[0] { inputGradients[0].assignReLUGradient(dy, where: output) }
     }
 
+    public func paddingValue(behind value: Float) -> Float { max(value, 0) }
+
     public var state: SavedState { SavedState(kind: Self.kind) }
     public init(state: SavedState) {}
 }
