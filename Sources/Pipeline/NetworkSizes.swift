@@ -74,7 +74,8 @@ struct NetworkSizes {
         let isDense = quantized == nil && codebook == nil && nonzero == tensor.count
         var layer = StageReport.Layer(
             name: name, shape: tensor.shape, weights: tensor.count, nonzero: nonzero,
-            weightBits: quantized?.bits ?? codebook.map { _ in bits(of: floats) } ?? 32,
+            weightBits: codebook.map { _ in bits(of: weight.trained.value.count) }
+                ?? quantized?.bits ?? 32,
             bytes: isDense ? 4 * tensor.count : summary.bytes + 4 * floats)
         if quantized != nil || codebook != nil {
             layer.entropyBoundBytes = summary.entropyBoundBytes

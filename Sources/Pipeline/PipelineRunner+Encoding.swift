@@ -52,9 +52,8 @@ extension PipelineRunner {
             stage: file.stages[index].name)
         let bits = try settings.indexBits.resolved(
             for: network.weightedLayers, key: "index-bits", context)
-        return EncodingOptions(
-            modes: bits.mapValues { .deepCompression(indexBits: $0.rawValue) },
-            scanOrder: .rowMajor)
+        // By rows or by columns, as the paper's §2 has it: whichever is smaller.
+        return EncodingOptions(modes: bits.mapValues { .deepCompression(indexBits: $0.rawValue) })
     }
 }
 

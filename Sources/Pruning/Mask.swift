@@ -26,6 +26,13 @@ public struct Mask: Parametrization, Equatable {
         bytes.isEmpty ? 0 : Double(bytes.count - keptCount) / Double(bytes.count)
     }
 
+    public func requireFit(to shape: [Int]) throws(SavedStateError) {
+        guard bytes.count == shape.reduce(1, *) else {
+            throw .wrongShape(
+                kind: Self.kind, field: "mask", found: [bytes.count], expected: shape)
+        }
+    }
+
     public func apply(to value: Tensor, into effective: inout Tensor) {
         effective.assign(value, where: bytes)
     }

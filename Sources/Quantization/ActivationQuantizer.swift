@@ -62,6 +62,13 @@ public struct ActivationQuantizer: Layer {
         return inputs[0]
     }
 
+    /// The value of the code that stands for `value`: padding is quantized like everything else.
+    public func paddingValue(behind value: Float) -> Float {
+        var result = Tensor(shape: [1])
+        grid.fakeQuantize(Tensor(shape: [1], repeating: value), into: &result)
+        return result[0]
+    }
+
     public func forward(_ inputs: [Tensor], into output: inout Tensor, pass: inout Pass) {
         grid.fakeQuantize(inputs[0], into: &output, threads: pass.threads)
     }

@@ -39,6 +39,20 @@ public struct Codebook: Parametrization, Equatable {
 
     public func effectiveShape(of shape: [Int]) -> [Int] { self.shape }
 
+    /// - Parameter shape: `[K]`, of the table of centroids.
+    public func requireFit(to shape: [Int]) throws(SavedStateError) {
+        let count = shape.reduce(1, *)
+        guard shape.count == 1, count <= Self.maximumCentroids else {
+            throw .wrongShape(
+                kind: Self.kind, field: "centroids", found: shape,
+                expected: [Self.maximumCentroids])
+        }
+        if let code = codes.first(where: { $0 > count }) {
+            throw .outOfRange(
+                kind: Self.kind, field: "code", found: Double(code), range: 0...count)
+        }
+    }
+
     public func apply(to centroids: Tensor, into weights: inout Tensor) {
         precondition(
             centroids.count >= highestCode && centroids.count <= Self.maximumCentroids,

@@ -101,6 +101,17 @@ import Training
         #expect(abs(engine.top1 - quantized.accuracy.top1) <= 0.0021, "one image of 500")
     }
 
+    /// The second convolution pads what the quantizer before it gives, which has no exact zero here.
+    @Test(arguments: [3, 4])
+    func `runs the same in the engine where padding is no exact zero`(configuration: Int) throws {
+        let folder = try TemporaryFolder()
+        let yaml = quickPipeline.replacingOccurrences(
+            of: "activations: {bits: 6}",
+            with: "activations: {bits: 3, configuration: \(configuration)}")
+        let report = try runPipeline(yaml, in: folder)
+        #expect(try #require(report.engine).agreement >= 0.995)
+    }
+
     @Test(arguments: ["global-density: 0.08\n    floor: 0.02", "quality: 1.1"])
     func `prunes by one threshold, or by deviations`(criterion: String) throws {
         let folder = try TemporaryFolder()

@@ -85,4 +85,13 @@ struct MaskTests {
             throws: SavedStateError.outOfRange(kind: "mask", field: "mask", found: 7, range: 0...1)
         ) { try Mask(state: state) }
     }
+
+    @Test func `a mask of another size than the weights is refused`() throws {
+        let mask = Mask(bytes: [1, 0, 1])
+        try mask.requireFit(to: [3, 1])
+        #expect(
+            throws: SavedStateError.wrongShape(
+                kind: "mask", field: "mask", found: [3], expected: [2, 2])
+        ) { try mask.requireFit(to: [2, 2]) }
+    }
 }

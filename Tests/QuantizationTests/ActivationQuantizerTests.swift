@@ -141,4 +141,13 @@ struct ActivationQuantizerTests {
                 layer: "activation-quantizer", found: [[1], [1]], expected: "one input")
         ) { try quantizer.outputShape(of: [[1], [1]]) }
     }
+
+    @Test func `padding behind it is what it makes of zero`() {
+        let exact = ActivationQuantizer(bits: 4, scheme: .unsignedSymmetric, step: 0.3)
+        #expect(exact.paddingValue(behind: 0) == 0)
+        // u = (0 + 0.5) / 0.3 = 1.67, code 2: 0.6 − 0.5.
+        let shifted = ActivationQuantizer(
+            bits: 4, scheme: .unsignedAsymmetric, step: 0.3, offset: -0.5)
+        #expect(abs(shifted.paddingValue(behind: 0) - 0.1) < 1e-6)
+    }
 }

@@ -65,4 +65,13 @@ struct CodebookTests {
                 kind: "codebook", field: "codes", found: [7], expected: [2, 4])
         ) { try Codebook(state: state) }
     }
+
+    @Test func `codes without a centroid are refused`() throws {
+        let codebook = Codebook(shape: [3], codes: [0, 4, 2])
+        try codebook.requireFit(to: [4])
+        #expect(
+            throws: SavedStateError.outOfRange(
+                kind: "codebook", field: "code", found: 4, range: 0...3)
+        ) { try codebook.requireFit(to: [3]) }
+    }
 }
