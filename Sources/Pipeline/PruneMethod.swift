@@ -50,10 +50,12 @@ struct PruneMethod: StageMethod {
 
     private func prune(_ network: inout Network, share: Double, isLast: Bool) {
         let regrows = settings.regrows && !isLast
+        let layers = network.weightedLayers
         switch settings.criterion {
         case .density(let densities):
             network.visitWeights { layer, weight in
-                let density = density(Double(densities[layer]!), share: share)
+                let density = density(
+                    Double(densities.value(for: layer, among: layers)!), share: share)
                 weight.prune(
                     with: Mask(
                         pruning: score(weight), toSparsity: 1 - density, regrows: regrows))
@@ -63,7 +65,8 @@ struct PruneMethod: StageMethod {
                 weight.prune(
                     with: Mask(
                         pruning: score(weight),
-                        belowDeviations: share * Double(qualities[layer]!), skipsZeros: true,
+                        belowDeviations: share
+                            * Double(qualities.value(for: layer, among: layers)!), skipsZeros: true,
                         regrows: regrows))
             }
         case .globalDensity(let final, let floor):

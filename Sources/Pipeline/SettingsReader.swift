@@ -134,16 +134,6 @@ struct PerLayer<Value> {
     /// For layers that are not named.
     var fallback: Value?
     var values: [String: Value]
-
-    subscript(layer: String) -> Value? { values[layer] ?? fallback }
-
-    /// Names that are no layer of the network are a mistake of the file.
-    func check(_ setting: Setting, layers: [String]) throws(PipelineFileError) {
-        for name in values.keys.sorted() where !layers.contains(name) {
-            throw .unknownKey(
-                place: setting.place, path: setting.path, key: name, known: layers + ["default"])
-        }
-    }
 }
 
 extension PerLayer: Sendable where Value: Sendable {}

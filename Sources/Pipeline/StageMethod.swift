@@ -52,18 +52,25 @@ extension Network {
 }
 
 extension PerLayer {
+    /// The value of one layer; `first` and `last` stand for those layers.
+    func value(for layer: String, among layers: [String]) -> Value? {
+        let end = layer == layers.first ? "first" : layer == layers.last ? "last" : ""
+        return values[layer] ?? values[end] ?? fallback
+    }
+
     /// The value of every layer of a network.
     /// - Throws: `PipelineError` for a name that is no layer and for a layer without a value.
     func resolved(
         for layers: [String], key: String, _ context: StageContext
     ) throws(PipelineError) -> [String: Value] {
-        for name in values.keys.sorted() where !layers.contains(name) {
+        let known = layers + ["first", "last", "default"]
+        for name in values.keys.sorted() where !known.contains(name) {
             throw .unknownLayer(
-                file: context.place, stage: context.stage, key: key, found: name, known: layers)
+                file: context.place, stage: context.stage, key: key, found: name, known: known)
         }
         var result: [String: Value] = [:]
         for layer in layers {
-            guard let value = self[layer] else {
+            guard let value = value(for: layer, among: layers) else {
                 throw .layerWithoutValue(
                     file: context.place, stage: context.stage, key: key, layer: layer)
             }
@@ -88,7 +95,7 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .unknownLayer(let file, let stage, let key, let found, let known):
             "\(file): stages.\(stage).\(key) names '\(found)', which is no layer with weights; "
-                + "layers: \(known.joined(separator: ", ")) (and default)"
+                + "known: \(known.joined(separator: ", "))"
         case .layerWithoutValue(let file, let stage, let key, let layer):
             "\(file): stages.\(stage).\(key) has no value for layer '\(layer)' and no default"
         case .missingInput(let stage, let path, let previous):

@@ -130,6 +130,27 @@ import Training
         }
     }
 
+    @Test func `sets first and last layer apart, and names a layer that is not there`() throws {
+        let folder = try TemporaryFolder()
+        let old = "weights: {bits: {conv1: 8, default: 5}}"
+        let ends = quickPipeline.replacingOccurrences(
+            of: old, with: "weights: {bits: {first: 8, last: 7, default: 3}}"
+        ).replacingOccurrences(
+            of: "share:\n    bits: {conv1: 6, default: 4}\n    train:",
+            with: "prune-2:\n    density: {first: 0.5, default: 0.1}\n    train:")
+        let layers = try runPipeline(ends, in: folder).stages.last!.layers
+        #expect(layers.map(\.weightBits) == [8, 3, 3, 7])
+        #expect(layers.map(\.activationBits) == [8, 6, 6, 6])
+        let wrong = quickPipeline.replacingOccurrences(
+            of: old, with: "weights: {bits: {conv9: 8, default: 5}}")
+        #expect(
+            throws: PipelineError.unknownLayer(
+                file: folder.path + "/quick.yaml", stage: "quantize", key: "weights.bits",
+                found: "conv9",
+                known: ["conv1", "conv2", "fc1", "fc2", "first", "last", "default"])
+        ) { try runPipeline(wrong, in: folder, build: "wrong") }
+    }
+
     @Test func `tells that an earlier stage has to run first, or again`() throws {
         let folder = try TemporaryFolder()
         let path = try folder.file("quick.yaml", quickPipeline)
