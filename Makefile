@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build test check format pipeline report results eval clean
+.PHONY: all help deps build test check format pipeline report results everything clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -62,8 +62,15 @@ pipeline: build ## Run the stages of PIPELINE that have to run, then show its ta
 report: build ## Show the tables of PIPELINE again
 	@$(BIN) report $(FILE) $(OPTIONS)
 
+everything: ## Run every pipeline, those at few bits with three seeds, then RESULTS.md
+	@for name in $(basename $(notdir $(wildcard Pipelines/*.yaml))); do \
+	  $(MAKE) --no-print-directory pipeline PIPELINE=$$name; done
+	@for name in lenet-300-100-lowbit lenet-5-lowbit; do for seed in 2 3; do \
+	  $(MAKE) --no-print-directory pipeline PIPELINE=$$name SEED=$$seed; done; done
+	@$(MAKE) --no-print-directory results
+
 results: build ## Collect the reports of all pipelines that have run in RESULTS.md
 	@$(BIN) results $(BUILD)/*/report.json --output RESULTS.md
 
 clean: ## Remove what was built and all results
-	rm -rf .build $(BUILD)
+	rm -rf .build $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))

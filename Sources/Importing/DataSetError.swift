@@ -38,7 +38,8 @@ extension DataSetError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .missingFile(let lookedFor):
-            "no such file, looked for: \(lookedFor.joined(separator: ", "))"
+            "no such file, looked for: \(lookedFor.joined(separator: ", ")); put the data set's IDX "
+                + "files there, or set SHRINK_DATA to the folder that has them"
         case .unreadable(let file, let reason):
             "\(file): can not be read: \(reason)"
         case .truncatedGzip(let file, let inflated):

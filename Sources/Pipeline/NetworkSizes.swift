@@ -16,7 +16,7 @@ struct NetworkSizes {
     private(set) var bytes = StageReport.Bytes(float32: 0, stored: 0)
     private(set) var layers: [StageReport.Layer] = []
 
-    init(of network: Network) throws {
+    init(of network: Network, _ encoding: Encoding) throws {
         var network = network
         network.updateEffective()
         var tensors: [(name: String, weight: Parameter)] = []
@@ -32,13 +32,13 @@ struct NetworkSizes {
             }
         }
         for (name, weight) in tensors {
-            let layer = try Self.measure(name, weight)
+            let layer = try Self.measure(name, weight, encoding.options)
             layers.append(layer)
             bytes.stored += layer.bytes
         }
         bytes.float32 = 4 * parameters.total
         let isDense = layers.allSatisfy { $0.bytes == 4 * $0.weights }
-        if let encoded = try Self.encodedBytes(of: network) {
+        if let encoded = try Self.encodedBytes(of: network, encoding) {
             bytes.stored = encoded
         } else if !isDense {
             bytes.stored += network.nodes.reduce(8) { $0 + $1.name.utf8.count + 8 }
@@ -49,26 +49,25 @@ struct NetworkSizes {
     }
 
     /// The size of the file of a network that has all its quantizers, or `nil`.
-    private static func encodedBytes(of network: Network) throws -> Int? {
-        let channels = network.inputShape.last ?? 1
-        let normalization = InputNormalization(
-            pixelScale: 1, mean: Array(repeating: 0, count: channels),
-            deviation: Array(repeating: 1, count: channels))
+    private static func encodedBytes(of network: Network, _ encoding: Encoding) throws -> Int? {
         guard
             let model = try? PackedModel(
-                converting: network, normalization: normalization, classNames: [])
+                converting: network, normalization: encoding.normalization,
+                classNames: encoding.classNames)
         else { return nil }
-        return try Container.encodedSize(model)
+        return try Container.encodedSize(model, options: encoding.options)
     }
 
-    private static func measure(_ name: String, _ weight: Parameter) throws -> StageReport.Layer {
+    private static func measure(
+        _ name: String, _ weight: Parameter, _ options: EncodingOptions
+    ) throws -> StageReport.Layer {
         let quantized = weight.parametrization(WeightQuantizer.self)
         let codebook = weight.parametrization(Codebook.self)
         let tensor =
             try quantized == nil
             ? PackedTensor(measuring: weight) : PackedTensor(weight, layer: name)
         let nonzero = tensor.gaps.count
-        let summary = try Container.measure(tensor, named: name)
+        let summary = try Container.measure(tensor, named: name, options)
         // Floats that the codes stand for.
         let floats = quantized != nil ? 0 : codebook != nil ? weight.trained.value.count : nonzero
         let isDense = quantized == nil && codebook == nil && nonzero == tensor.count
@@ -107,7 +106,9 @@ extension Network {
 
 extension Container {
     /// The section of one tensor alone.
-    static func measure(_ tensor: PackedTensor, named name: String) throws -> TensorSummary {
+    static func measure(
+        _ tensor: PackedTensor, named name: String, _ options: EncodingOptions
+    ) throws -> TensorSummary {
         let inputs = tensor.count / tensor.shape[0]
         var flat = tensor
         flat.shape = [tensor.shape[0], inputs]
@@ -122,6 +123,8 @@ extension Container {
                 shape: [inputs], pixelScale: 1, mean: [0], deviation: [1],
                 quantizer: PackedQuantizer(bits: 8, isSigned: false, scale: 1, offset: 0)),
             nodes: [PackedNode(name: name, inputs: [0], operation: .linear(layer))])
-        return try Container.write(model).summary.tensors[0]
+        return try Container.write(
+            model, options: EncodingOptions(modes: options.modes.filter { $0.key == name })
+        ).summary.tensors[0]
     }
 }

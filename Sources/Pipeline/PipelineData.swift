@@ -16,6 +16,11 @@ struct PipelineData: Sendable {
         let train = try source.load(.train, validationCount: validationCount)
         let validation = try source.load(.validation, validationCount: validationCount)
         let test = try source.load(.test)
+        try test.require(imageShape: train.imageShape, classCount: train.classCount)
+        guard train.count > 0 else {
+            throw PipelineError.noTrainingData(
+                dataSet: train.name, validationCount: validationCount)
+        }
         normalization = PixelNormalization(
             pixelScale: train.pixelScale,
             mean: Array(repeating: 0, count: train.channels),

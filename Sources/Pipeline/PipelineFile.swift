@@ -103,9 +103,22 @@ public struct PipelineFile: Sendable {
                     place: value.place, stage: name,
                     reason: "needs integers: the stage before it has to be 'quantize'")
             }
+            if kind == .quantize || kind == .share,
+                let earlier = stages.first(where: { $0.kind == .quantize })
+            {
+                throw PipelineFileError.wrongOrder(
+                    place: value.place, stage: name,
+                    reason: "comes behind '\(earlier.name)', whose grids it would not keep")
+            }
+            let settings = try kind.settings(value)
+            if kind == .train, settings.training!.loss.distillationWeight > 0 {
+                throw PipelineFileError.wrongOrder(
+                    place: value.place, stage: name,
+                    reason: "makes the float network, which is the teacher: no distillation here")
+            }
             stages.append(
                 Stage(
-                    name: name, kind: kind, settings: try kind.settings(value),
+                    name: name, kind: kind, settings: settings,
                     canonical: canonicalText(value)))
         }
         guard !stages.isEmpty else { throw setting.wrong("at least one stage") }

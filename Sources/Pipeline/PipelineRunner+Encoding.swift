@@ -11,7 +11,7 @@ import Training
 extension PipelineRunner {
     /// Converts the network to integers, writes the file, reads it back and runs it on the test set.
     func encode(
-        _ index: Int, _ settings: EncodeSettings, _ data: PipelineData
+        _ index: Int, _ data: PipelineData
     ) throws -> StageReport {
         let begin = ContinuousClock.now
         var network = try input(index, data)
@@ -19,18 +19,23 @@ extension PipelineRunner {
         let validation =
             data.validation.count > 0
             ? network.evaluate(on: data.validation, threads: threads) : nil
+        let encoding = try encoding(of: network, data)
         let model = try PackedModel(
-            converting: network, normalization: InputNormalization(data.normalization),
-            classNames: data.classNames)
-        let options = try encodingOptions(settings, network, index, data)
-        let (bytes, summary) = try Container.write(model, options: options)
+            converting: network, normalization: encoding.normalization,
+            classNames: encoding.classNames)
+        let (bytes, summary) = try Container.write(model, options: encoding.options)
         guard try Container.read(bytes) == model else {
             throw PipelineError.noModel(
                 path: folder.model, reason: "what was written reads back as another model")
         }
         try AtomicFile.write(bytes, to: folder.model)
         let engine = try EngineRun(model, on: data.test, expected: expected)
-        let sizes = try NetworkSizes(of: network)
+        let sizes = try NetworkSizes(of: network, encoding)
+        if engine.report.agreement < 0.995 {
+            display.say(
+                "warning: the engine predicts another class than the network on "
+                    + "\(((1 - engine.report.agreement) * 100).formatted()) % of the test set")
+        }
         return StageReport(
             stage: file.stages[index].name, seconds: (ContinuousClock.now - begin) / .seconds(1),
             accuracy: .init(split: "test", count: data.test.count, top1: engine.report.top1),
@@ -43,18 +48,29 @@ extension PipelineRunner {
             engine: engine.report)
     }
 
-    private func encodingOptions(
-        _ settings: EncodeSettings, _ network: Network, _ index: Int, _ data: PipelineData
-    ) throws -> EncodingOptions {
-        guard settings.coding == .deepCompression else { return EncodingOptions() }
+    /// How the pipeline's `encode` stage writes a network.
+    func encoding(of network: Network, _ data: PipelineData) throws -> Encoding {
+        var encoding = Encoding(
+            options: EncodingOptions(),
+            normalization: InputNormalization(data.normalization), classNames: data.classNames)
+        guard let stage = file.stages.last, case .encode(let settings) = stage.settings,
+            settings.coding == .deepCompression
+        else { return encoding }
         let context = StageContext(
-            data: data, seed: 0, threads: threads, steps: 0, stepsPerEpoch: 0, place: file.path,
-            stage: file.stages[index].name)
+            data: data, seed: 0, threads: threads, steps: 0, place: file.path, stage: stage.name)
         let bits = try settings.indexBits.resolved(
             for: network.weightedLayers, key: "index-bits", context)
         // By rows or by columns, as the paper's §2 has it: whichever is smaller.
-        return EncodingOptions(modes: bits.mapValues { .deepCompression(indexBits: $0.rawValue) })
+        encoding.options.modes = bits.mapValues { .deepCompression(indexBits: $0.rawValue) }
+        return encoding
     }
+}
+
+/// What a file holds besides the network, and how it is coded.
+struct Encoding {
+    var options: EncodingOptions
+    var normalization: InputNormalization
+    var classNames: [String]
 }
 
 /// The engine on a set of images, beside what the fake-quantized network says of them.

@@ -36,7 +36,7 @@ public struct PipelineRunner {
         self.threads = threads
         self.saveInterval = saveInterval
         self.display = display
-        self.source = try source ?? DataSetSource(named: file.data.set)
+        self.source = try source ?? DataSetSource(nameOrFolder: file.data.set)
     }
 
     /// Runs one stage, whether or not its results are there already.
@@ -45,16 +45,28 @@ public struct PipelineRunner {
         let index = try file.stageIndex(named: name)
         let stage = file.stages[index]
         try folder.create(name)
+        try removeReports(from: index)
         let data = try PipelineData(source, validationCount: file.data.validationCount)
         let report =
             switch stage.settings {
-            case .encode(let settings): try encode(index, settings, data)
+            case .encode: try encode(index, data)
             default: try train(index, data)
             }
         try report.write(to: folder.report(name))
         try PipelineReport(file, folder: folder).write(to: folder.report)
+        try? FileManager.default.removeItem(atPath: folder.partial(name))
         display.say(report.summary(total: file.stages.count, number: index + 1))
         return report
+    }
+
+    /// Takes away the results of this stage and of later ones, which are out of date from now on, so
+    /// that no report can mix old and new.
+    private func removeReports(from index: Int) throws {
+        var paths = [folder.report, folder.page, folder.model]
+        paths += file.stages[index...].map { folder.report($0.name) }
+        for path in paths where FileManager.default.fileExists(atPath: path) {
+            try FileManager.default.removeItem(atPath: path)
+        }
     }
 
     // MARK: Stages that train
@@ -75,13 +87,15 @@ public struct PipelineRunner {
                 progress: { display.show(stage.name, $0) })
             let now = clock.now
             work.seconds += (now - begin) / .seconds(1)
+            guard work.trainer.lastLoss.isFinite else {
+                throw PipelineError.diverged(stage: stage.name, epoch: work.trainer.epoch)
+            }
             begin = now
             if now - lastSave >= saveInterval && !work.trainer.isDone {
                 try save(work, index)
                 lastSave = now
             }
         }
-        method.finish(&work.trainer.network, context)
         return try finish(work, index, data, since: begin)
     }
 
@@ -106,7 +120,7 @@ public struct PipelineRunner {
         let perEpoch = (data.train.count + settings.batchSize - 1) / settings.batchSize
         return StageContext(
             data: data, seed: seed(index), threads: threads, steps: perEpoch * settings.epochs,
-            stepsPerEpoch: perEpoch, place: file.path, stage: file.stages[index].name)
+            place: file.path, stage: file.stages[index].name)
     }
 
     /// Each stage draws its own random numbers.
@@ -152,10 +166,9 @@ public struct PipelineRunner {
         let validation =
             data.validation.count > 0
             ? network.evaluate(on: data.validation, threads: threads) : nil
-        let sizes = try NetworkSizes(of: network)
+        let sizes = try NetworkSizes(of: network, encoding(of: network, data))
         try Checkpoint(network, notes: ["key": file.key(ofStage: index)])
             .write(to: folder.checkpoint(stage.name))
-        try? FileManager.default.removeItem(atPath: folder.partial(stage.name))
         return StageReport(
             stage: stage.name, seconds: work.seconds + (ContinuousClock.now - begin) / .seconds(1),
             accuracy: .init(split: "test", count: test.count, top1: test.top1),
@@ -173,16 +186,24 @@ public struct PipelineRunner {
                 inputShape: data.train.inputShape, classes: data.classCount, dropout: file.dropout,
                 using: &generator)
         }
-        let previous = file.stages[index - 1].name
+        let network = try result(ofStage: index - 1, for: index)
+        guard network.inputShape == data.train.inputShape else {
+            throw PipelineError.dataDoNotFit(
+                dataSet: file.data.set, found: data.train.shape, expected: network.inputShape)
+        }
+        return network
+    }
+
+    /// What an earlier stage has left for stage `index`.
+    private func result(ofStage earlier: Int, for index: Int) throws -> Network {
+        let (stage, previous) = (file.stages[index].name, file.stages[earlier].name)
         let path = folder.checkpoint(previous)
         guard FileManager.default.fileExists(atPath: path) else {
-            throw PipelineError.missingInput(
-                stage: file.stages[index].name, path: path, previous: previous)
+            throw PipelineError.missingInput(stage: stage, path: path, previous: previous)
         }
         let checkpoint = try Checkpoint(contentsOf: path, vocabulary: .pipeline)
-        guard checkpoint.notes["key"] == file.key(ofStage: index - 1) else {
-            throw PipelineError.outdatedInput(
-                stage: file.stages[index].name, path: path, previous: previous)
+        guard checkpoint.notes["key"] == file.key(ofStage: earlier) else {
+            throw PipelineError.outdatedInput(stage: stage, path: path, previous: previous)
         }
         return checkpoint.network
     }
@@ -190,8 +211,6 @@ public struct PipelineRunner {
     /// The float network of the first stage, for distillation.
     private func teacher(_ settings: TrainingSettings, _ index: Int) throws -> Network? {
         guard settings.loss.distillationWeight > 0, index > 0 else { return nil }
-        return try Checkpoint(
-            contentsOf: folder.checkpoint(file.stages[0].name), vocabulary: .pipeline
-        ).network
+        return try result(ofStage: 0, for: index)
     }
 }

@@ -56,14 +56,12 @@ struct QuantizeMethod: StageMethod {
     ) throws -> Network {
         var result = network
         var quantized: Set<Int> = []
-        var number = 0
         // From the end, so that the indices of what is still to come do not move.
         for index in network.nodes.indices.reversed() where network.nodes[index].hasWeights {
             let source = Self.quantizedSource(of: network.nodes[index].inputs[0], in: network)
             guard quantized.insert(source).inserted else { continue }
             let quantizer = quantizer(
                 behind: source, sample: samples[source], bits: bits[network.nodes[index].name]!)
-            number += 1
             let name = source == 0 ? "quantize-input" : "quantize-\(network.nodes[source - 1].name)"
             result = try result.inserting(quantizer, named: name, behind: source)
         }
@@ -80,17 +78,19 @@ struct QuantizeMethod: StageMethod {
         }
         let isNegative = sample.elements.contains { $0 < 0 }
         var quantizer = ActivationQuantizer(
-            bits: settings.inputBits,
+            bits: settings.inputBits ?? bits,
             scheme: isNegative ? .unsignedAsymmetric : .unsignedSymmetric,
             isLearned: settings.learnsInput)
         quantizer.calibrate(on: [sample], initialization: .minMax)
         return quantizer
     }
 
-    /// The node whose output is quantized for a layer that reads `source`: flattening and pooling move
-    /// and choose values but make none, so the quantizer stands before them.
+    /// The node whose output is quantized for a layer that reads `source`: flattening only moves
+    /// values, and dropout does nothing once training is over, so the quantizer stands before them.
     private static func quantizedSource(of source: Int, in network: Network) -> Int {
-        guard source > 0, network.nodes[source - 1].layer is Flatten else { return source }
+        guard source > 0 else { return source }
+        let layer = network.nodes[source - 1].layer
+        guard layer is Flatten || layer is Dropout else { return source }
         return quantizedSource(of: network.nodes[source - 1].inputs[0], in: network)
     }
 }

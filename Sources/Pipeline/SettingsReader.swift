@@ -6,6 +6,8 @@ struct Setting {
     let file: String
     /// The keys that lead here, such as `stages.prune.density`.
     let path: String
+    /// Of its key, or of itself where it has none.
+    private let line: Int
 
     /// The root of a YAML text.
     init(yaml: String, file: String) throws {
@@ -19,14 +21,15 @@ struct Setting {
         }
     }
 
-    private init(node: Yams.Node, file: String, path: String) {
+    private init(node: Yams.Node, file: String, path: String, line: Int? = nil) {
         self.node = node
         self.file = file
         self.path = path
+        self.line = line ?? node.mark?.line ?? 1
     }
 
     /// `file:line`
-    var place: String { "\(file):\(node.mark?.line ?? 1)" }
+    var place: String { "\(file):\(line)" }
 
     func wrong(_ expected: String) -> PipelineFileError {
         .wrongValue(place: place, path: path, found: text, expected: expected)
@@ -56,7 +59,8 @@ struct Setting {
         for (key, value) in mapping {
             let name = key.scalar?.string ?? "?"
             let setting = Setting(
-                node: value, file: file, path: path.isEmpty ? name : "\(path).\(name)")
+                node: value, file: file, path: path.isEmpty ? name : "\(path).\(name)",
+                line: key.mark?.line)
             guard seen.insert(name).inserted else {
                 throw .duplicateKey(place: setting.place, path: path, key: name)
             }

@@ -7,13 +7,10 @@ protocol StageMethod {
     func prepare(_ network: Network, _ context: StageContext) throws -> Network
     /// Called before each training step.
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext)
-    /// Called when training is over.
-    func finish(_ network: inout Network, _ context: StageContext)
 }
 
 extension StageMethod {
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {}
-    func finish(_ network: inout Network, _ context: StageContext) {}
 }
 
 /// What stages are given besides the network.
@@ -21,10 +18,9 @@ struct StageContext {
     var data: PipelineData
     var seed: UInt64
     var threads: Int
-    /// Training steps of the stage, and of one epoch.
+    /// Training steps of the stage.
     var steps: Int
-    var stepsPerEpoch: Int
-    /// Where in the pipeline file the stage's settings stand, for errors about layer names.
+    /// The pipeline file, for errors about layer names.
     var place: String
     var stage: String
 }
@@ -86,6 +82,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case layerWithoutValue(file: String, stage: String, key: String, layer: String)
     case missingInput(stage: String, path: String, previous: String)
     case outdatedInput(stage: String, path: String, previous: String)
+    case noTrainingData(dataSet: String, validationCount: Int)
+    case diverged(stage: String, epoch: Int)
     case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
     case missingReport(path: String)
     case notEncoded(path: String)
@@ -103,6 +101,11 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         case .outdatedInput(let stage, let path, let previous):
             "stage '\(stage)' reads \(path), which was made with other settings than the pipeline "
                 + "file has now; run stage '\(previous)' again"
+        case .noTrainingData(let dataSet, let count):
+            "\(dataSet) has no training images left besides the \(count) of data.validation"
+        case .diverged(let stage, let epoch):
+            "stage '\(stage)' diverged in epoch \(epoch): its loss is no number any more; "
+                + "try a smaller learning-rate"
         case .dataDoNotFit(let dataSet, let found, let expected):
             "\(dataSet) has images of shape \(found), the network reads \(expected) "
                 + "([channels, height, width])"

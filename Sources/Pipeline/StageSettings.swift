@@ -139,8 +139,8 @@ struct QuantizeSettings: Sendable {
     var weights: Weights
     /// Of what each layer with weights reads; the first layer's input is `input`.
     var activations: Activations
-    /// Bits of the network's input.
-    var inputBits: Int
+    /// Bits of the network's input, if not those of the first layer's activations.
+    var inputBits: Int?
     /// Whether the input's grid is learned, or the one that spans the pixels.
     var learnsInput: Bool
     var biasBits: Int
@@ -160,7 +160,7 @@ struct QuantizeSettings: Sendable {
         self.weights = try Self.weights(weights)
         self.activations = try Self.activations(activations)
         let input = try keys["input"]?.mapping(known: ["bits", "learned"]) ?? [:]
-        inputBits = try input["bits"]?.integer(in: 2...8) ?? 8
+        inputBits = try input["bits"]?.integer(in: 2...8)
         learnsInput = try input["learned"]?.boolean() ?? false
         biasBits = try keys["bias-bits"]?.integer(in: 2...16) ?? 8
         calibrationCount = try keys["calibration"]?.integer(in: 1...100_000) ?? 1024

@@ -50,10 +50,15 @@ extension TrainingSettings {
         _ setting: Setting
     ) throws(PipelineFileError) -> LearningRateSchedule {
         guard setting.node.mapping != nil else {
-            return try setting.choice(of: ScheduleName.self) == .cosine
-                ? .cosine(end: 0) : .constant
+            guard let name = ScheduleName(rawValue: try setting.string()) else {
+                throw setting.wrong("constant, cosine, or {at: [0.5, 0.75], factor: 0.1}")
+            }
+            return name == .cosine ? .cosine(end: 0) : .constant
         }
         let keys = try setting.mapping(known: ["at", "factor"])
+        guard keys["at"] != nil else {
+            throw .missingKey(place: setting.place, path: setting.path, key: "at")
+        }
         var shares: [Float] = []
         for share in try keys["at"]?.list() ?? [] { shares.append(try share.number(in: 0...1)) }
         return .step(at: shares, factor: try keys["factor"]?.number(in: 0...1) ?? 0.1)

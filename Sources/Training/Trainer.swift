@@ -41,6 +41,8 @@ public struct Trainer: Sendable {
     public internal(set) var optimizer: Optimizer
     /// Epochs done.
     public internal(set) var epoch = 0
+    /// Mean over the last epoch; not finite once a training has diverged.
+    public private(set) var lastLoss: Float = 0
     public let settings: TrainingSettings
     public let seed: UInt64
     /// Results do not depend on it.
@@ -96,6 +98,7 @@ public struct Trainer: Sendable {
             meter.add(loss: loss, images: batch.labels.count, report: progress)
         }
         epoch += 1
+        lastLoss = meter.meanLoss
     }
 
     private func teacherLogits(_ images: Tensor, _ teacher: inout Network?) -> Tensor? {
@@ -119,6 +122,8 @@ private struct ProgressMeter {
             imagesPerSecond: 0, secondsLeft: 0)
     }
 
+    var meanLoss: Float { Float(lossSum / Double(max(progress.batch, 1))) }
+
     mutating func add(loss: Float, images count: Int, report: (TrainingProgress) -> Void) {
         progress.batch += 1
         lossSum += Double(loss)
@@ -131,7 +136,7 @@ private struct ProgressMeter {
         let seconds = max((now - start) / .seconds(1), 1e-9)
         let batchesLeft =
             (progress.epochs - progress.epoch) * progress.batches - progress.batch
-        progress.loss = Float(lossSum / Double(progress.batch))
+        progress.loss = meanLoss
         progress.imagesPerSecond = Double(images) / seconds
         progress.secondsLeft = seconds / Double(progress.batch) * Double(batchesLeft)
         report(progress)

@@ -34,7 +34,7 @@ public struct Codebook: Parametrization, Equatable {
     public func memberCounts(centroids count: Int) -> [Int] {
         var counts = [Int](repeating: 0, count: 256)
         for code in codes { counts[Int(code)] += 1 }
-        return Array(counts[1...count])
+        return Array(counts[1..<count + 1])
     }
 
     public func effectiveShape(of shape: [Int]) -> [Int] { self.shape }

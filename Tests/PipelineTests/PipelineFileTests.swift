@@ -93,6 +93,13 @@ import Testing
             of: "  share:", with: "  encode: {}\n  share:")
         #expect(
             try error(encodeFirst)?.contains("the stage before it has to be 'quantize'") == true)
+        let twice = quickPipeline.replacingOccurrences(
+            of: "  encode:",
+            with: "  quantize-2: {weights: {bits: 4}, activations: {bits: 4}}\n  encode:")
+        #expect(try error(twice)?.contains("comes behind 'quantize'") == true)
+        let ownTeacher = quickPipeline.replacingOccurrences(
+            of: "learning-rate: 0.03, shift: 1", with: "learning-rate: 0.03, distillation: 1")
+        #expect(try error(ownTeacher)?.contains("no distillation here") == true)
         let untrained = quickPipeline.replacingOccurrences(
             of: #"  train: {epochs: 4, batch-size: 32, learning-rate: 0.03, shift: 1}"# + "\n",
             with: "")
@@ -102,6 +109,23 @@ import Testing
     @Test(arguments: ["", "- 1\n- 2", "a: [1, 2", "\u{0}\u{1}", "seed: 1", "stages: 3"])
     func `that is no pipeline is refused`(yaml: String) throws {
         #expect(try error(yaml)?.hasPrefix("x.yaml") == true)
+    }
+
+    @Test func `with a block below an unknown key gets the line of the key`() throws {
+        #expect(
+            try error(changed("  prune:", "  pruen:"))?.hasPrefix("x.yaml:7: unknown key 'pruen'")
+                == true)
+    }
+
+    /// All that come with the project.
+    static let shipped = try! FileManager.default.contentsOfDirectory(
+        atPath: packageFolder + "/Pipelines"
+    ).filter { $0.hasSuffix(".yaml") }.sorted()
+
+    @Test(arguments: shipped) func `that comes with the project is right`(name: String) throws {
+        let file = try PipelineFile(path: packageFolder + "/Pipelines/" + name)
+        #expect(file.stages.first?.kind == .train && file.stages.last?.kind == .encode)
+        #expect(file.method.count > 40)
     }
 
     @Test func `that is not there is named`() {
