@@ -72,7 +72,7 @@ import Testing
         ("seed: 7", "seed: 7\nseed: 8", "x.yaml:3: key 'seed' stands twice"),
         (
             "density: {conv1: 0.5, default: 0.1}", "floor: 0.1",
-            "x.yaml:8: stages.prune is a mapping, expected a mapping with one of density, "
+            "x.yaml:7: stages.prune is a mapping, expected a mapping with one of density, "
                 + "global-density and quality"
         ),
     ])

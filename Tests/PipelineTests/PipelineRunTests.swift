@@ -173,6 +173,8 @@ import Training
         let ends = quickPipeline.replacingOccurrences(
             of: old, with: "weights: {bits: {first: 8, last: 7, default: 3}}"
         ).replacingOccurrences(
+            of: "activations: {bits: 6}", with: "activations: {bits: {first: 8, default: 6}}"
+        ).replacingOccurrences(
             of: "share:\n    bits: {conv1: 6, default: 4}\n    train:",
             with: "prune-2:\n    density: {first: 0.5, default: 0.1}\n    train:")
         let layers = try runPipeline(ends, in: folder).stages.last!.layers
