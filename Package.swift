@@ -80,6 +80,12 @@ let package = Package(
                 "CFloatKernels",
             ]),
         tests(
+            "ConversionTests",
+            [
+                "Conversion", "PackedModel", "Networks", "Tensors", "Pruning", "WeightSharing",
+                "Quantization",
+            ]),
+        tests(
             "PipelineTests",
             [
                 "Pipeline", "Conversion", "Importing", "Training", "Pruning", "WeightSharing",
