@@ -33,6 +33,9 @@ extension PackedModel {
         guard let quantizer = converter.inputQuantizer else {
             throw .notQuantized(layer: "input", what: "values")
         }
+        if let layer = converter.unquantizedLayer {
+            throw .notQuantized(layer: layer, what: "results")
+        }
         let shape = network.inputShape
         self.init(
             name: network.name,
@@ -52,6 +55,9 @@ private struct Converter {
     private var packed: [Int] = [0]
     /// For each packed value, the value whose quantizer its codes have: behind pooling, the layer's.
     private var owner: [Int] = [0]
+    /// For each value of the network, whether exactly one node reads it, and so on back to the layer
+    /// that owns it: only then may that layer change.
+    private var isExclusive: [Bool] = [true]
     private let uses: [Int]
 
     init(_ network: Network) {
@@ -60,9 +66,24 @@ private struct Converter {
         self.uses = uses
     }
 
+    /// A layer before the last whose results are still real numbers.
+    var unquantizedLayer: String? {
+        let last = owner[owner.count - 1]
+        return nodes.indices.first { index in
+            switch nodes[index].operation {
+            case .linear(let layer), .convolution(let layer, _):
+                index + 1 != last && layer.output == nil
+            case .maxPooling, .flatten: false
+            }
+        }.map { nodes[$0].name }
+    }
+
     mutating func convert(_ node: Network.Node) throws(ConversionError) {
         guard node.inputs.count == 1 else { throw .unsupported(layer: node.name, "several inputs") }
         let source = packed[node.inputs[0]]
+        let startsAnew = node.layer is Linear || node.layer is Convolution
+        isExclusive.append(
+            startsAnew || isExclusive[node.inputs[0]] && uses[node.inputs[0]] == 1)
         switch node.layer {
         case let layer as Linear:
             let own = try PackedLayer(weight: layer.weight, bias: layer.bias, name: node.name)
@@ -84,6 +105,10 @@ private struct Converter {
         case let quantizer as ActivationQuantizer:
             let quantizer = PackedQuantizer(quantizer)
             if owner[source] == 0 {
+                guard inputQuantizer == nil else {
+                    throw .unsupported(
+                        layer: node.name, "\(ActivationQuantizer.kind) behind a quantizer")
+                }
                 inputQuantizer = quantizer
                 packed.append(source)
             } else {
@@ -106,7 +131,10 @@ private struct Converter {
     private mutating func change(
         _ node: Network.Node, _ source: Int, _ change: (inout PackedLayer) -> Void
     ) throws(ConversionError) {
-        guard uses[node.inputs[0]] == 1, owner[source] > 0 else {
+        guard owner[source] > 0 else {
+            throw .unsupported(layer: node.name, "\(type(of: node.layer).kind) on the input")
+        }
+        guard isExclusive[isExclusive.count - 1] else {
             throw .unsupported(layer: node.name, "\(type(of: node.layer).kind) on a shared value")
         }
         let index = owner[source] - 1
@@ -158,7 +186,7 @@ public enum ConversionError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notQuantized(let layer, let what):
-            "the \(what) of '\(layer)' have no quantizer; the stage 'quantize' gives it one"
+            "no quantizer for the \(what) of '\(layer)'; the stage 'quantize' gives it one"
         case .unsupported(let layer, let what):
             "layer '\(layer)' can not be converted to integers: \(what)"
         }

@@ -39,7 +39,8 @@ extension PackedTensor {
             let centroids = weight.trained.value.count
             let levels = [0] + (-128...127).filter { $0 != 0 }.prefix(centroids).map { Int8($0) }
             self.init(shape: layout.shape, levels: levels, gaps: [], codes: [], scales: [1])
-            append(layout.array(codebook.codes))
+            let effective = weight.effective.elements
+            append(layout.array(zip(codebook.codes, effective).map { $1 == 0 ? 0 : $0 }))
         } else {
             self.init(shape: layout.shape, levels: [0, 1], gaps: [], codes: [], scales: [1])
             append(layout.array(weight.effective.elements.map { $0 == 0 ? 0 : 1 }))

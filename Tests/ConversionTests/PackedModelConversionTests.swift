@@ -253,7 +253,7 @@ struct PackedModelConversionTests {
             [("relu", ReLU()), ("quantize", inputQuantizer), ("fc", linear(3, 2))],
             [("quantize", inputQuantizer), ("relu", ReLU()), ("fc", linear(3, 2))],
         ] {
-            expect(.unsupported(layer: "relu", "relu on a shared value"), chain)
+            expect(.unsupported(layer: "relu", "relu on the input"), chain)
         }
     }
 
@@ -273,27 +273,33 @@ struct PackedModelConversionTests {
 
     /// The activation function would become the first layer's, and change what `fc2` reads.
     @Test func `what changes a value that is used in front of dropout is an error`() {
-        withKnownIssue("Only the uses of the value itself are counted") {
-            #expect(throws: ConversionError.self) {
-                try convert([
-                    .init(name: "quantize", inputs: [0], layer: inputQuantizer),
-                    .init(name: "fc1", inputs: [1], layer: linear(3, 3)),
-                    .init(name: "dropout", inputs: [2], layer: Dropout(rate: 0.5)),
-                    .init(name: "relu", inputs: [3], layer: ReLU()),
-                    .init(name: "fc2", inputs: [2], layer: linear(3, 2)),
-                ])
-            }
+        #expect(throws: ConversionError.self) {
+            try convert([
+                .init(name: "quantize", inputs: [0], layer: inputQuantizer),
+                .init(name: "fc1", inputs: [1], layer: linear(3, 3)),
+                .init(name: "dropout", inputs: [2], layer: Dropout(rate: 0.5)),
+                .init(name: "relu", inputs: [3], layer: ReLU()),
+                .init(name: "fc2", inputs: [2], layer: linear(3, 2)),
+            ])
+        }
+    }
+
+    @Test func `a layer whose results are not quantized is an error, the last one apart`() {
+        #expect(throws: ConversionError.notQuantized(layer: "fc1", what: "results")) {
+            try convert(
+                [
+                    ("quantize", inputQuantizer), ("fc1", linear(3, 3)), ("relu", ReLU()),
+                    ("fc2", linear(3, 2)),
+                ], inputShape: [3])
         }
     }
 
     /// One of the two would be lost.
     @Test func `a second quantizer of the input is an error`() {
-        withKnownIssue("The last one replaces the one before") {
-            #expect(throws: ConversionError.self) {
-                try convert(
-                    [("quantize", inputQuantizer), ("again", quantizer), ("fc", linear(3, 2))],
-                    inputShape: [3])
-            }
+        #expect(throws: ConversionError.self) {
+            try convert(
+                [("quantize", inputQuantizer), ("again", quantizer), ("fc", linear(3, 2))],
+                inputShape: [3])
         }
     }
 
