@@ -65,7 +65,7 @@ extension DataSetError: CustomStringConvertible {
         case .labelOutOfRange(let file, let index, let found, let classCount):
             "\(file): label \(index) is \(found), expected 0...\(classCount - 1)"
         case .unknownDataSet(let name, let known):
-            "unknown data set '\(name)' (known: \(known.joined(separator: ", ")))"
+            "no such folder, and no known data set: '\(name)' (known: \(known.joined(separator: ", ")))"
         case .tooFewSamples(let dataSet, let found, let needed):
             "\(dataSet): \(found) samples, expected at least \(needed)"
         case .invalidValidationCount(let dataSet, let found, let sampleCount):

@@ -109,7 +109,6 @@ public struct Inspection: Codable, Sendable, Equatable {
             float32
 
             \(table.text(usesColor: usesColor))
-
             \(nodes.map { "\($0.name): \($0.operation)" + ($0.quantizer.map { " → \($0)" } ?? "") }
                 .joined(separator: "\n"))
 

@@ -22,7 +22,11 @@ public struct PipelineFolder: Sendable, Equatable {
     public func report(_ stage: String) -> String { "\(root)/\(stage)/report.json" }
 
     func create(_ stage: String) throws {
-        try FileManager.default.createDirectory(
-            atPath: self.stage(stage), withIntermediateDirectories: true)
+        do {
+            try FileManager.default.createDirectory(
+                atPath: self.stage(stage), withIntermediateDirectories: true)
+        } catch {
+            throw PipelineError.noFolder(path: self.stage(stage))
+        }
     }
 }

@@ -85,6 +85,7 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case noTrainingData(dataSet: String, validationCount: Int)
     case diverged(stage: String, epoch: Int)
     case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
+    case noFolder(path: String)
     case missingReport(path: String)
     case notEncoded(path: String)
     case noModel(path: String, reason: String)
@@ -109,6 +110,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         case .dataDoNotFit(let dataSet, let found, let expected):
             "\(dataSet) has images of shape \(found), the network reads \(expected) "
                 + "([channels, height, width])"
+        case .noFolder(let path):
+            "can not create the folder \(path) for results; --build names another place"
         case .missingReport(let path):
             "no report at \(path); run the pipeline first"
         case .notEncoded(let path):

@@ -43,7 +43,7 @@ struct Report: ParsableCommand {
         let folder = options.folder(file)
         let report = try PipelineReport(file, folder: folder)
         if json { return print(try jsonText(report), terminator: "") }
-        print(report.tables(usesColor: usesColor))
+        print(report.tables(usesColor: usesColor), terminator: "")
         try report.writePage(to: folder.page)
         print("\nThe same with pictures: \(folder.page)")
     }
