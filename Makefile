@@ -13,9 +13,10 @@ THREADS ?=
 
 BIN := .build/release/shrink
 FILE := Pipelines/$(PIPELINE).yaml
-FOLDER := $(BUILD)/$(PIPELINE)$(SEED:%=-seed%)
 OPTIONS := --build $(BUILD)$(SEED:%= --seed %)
 SWIFT_FLAGS := -c release
+# Warnings are errors in a build of its own, so that the everyday one is not made anew.
+STRICT := $(if $(CI),,--scratch-path .build/strict)
 
 all: pipeline ## Everything: dependencies, build, default pipeline, tables
 
@@ -49,14 +50,14 @@ test: deps ## Run all tests in release mode
 
 check: deps ## Format lint, target dependencies, warnings as errors
 	swift format lint --strict --recursive Package.swift Sources Tests
-	CI=true swift test list $(SWIFT_FLAGS) --explicit-target-dependency-import-check error > /dev/null
+	CI=true swift test list $(SWIFT_FLAGS) $(STRICT) --explicit-target-dependency-import-check error > /dev/null
 
 format: ## Format all Swift sources
 	swift format --in-place --recursive Package.swift Sources Tests
 
 pipeline: build ## Run the stages of PIPELINE that have to run, then show its tables
-	@$(BIN) plan $(FILE) $(OPTIONS)
-	@$(MAKE) --no-print-directory -f $(FOLDER)/stages.mk SHRINK="$(BIN)" THREADS="$(THREADS)"
+	@stages=$$($(BIN) plan $(FILE) $(OPTIONS)); \
+	$(MAKE) --no-print-directory -f "$$stages" SHRINK="$(BIN)" THREADS="$(THREADS)"
 	@$(BIN) report $(FILE) $(OPTIONS)
 
 report: build ## Show the tables of PIPELINE again

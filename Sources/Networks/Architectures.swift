@@ -37,13 +37,6 @@ public enum Architecture: String, CaseIterable, Sendable {
         network.initialize(using: &generator)
         return network
     }
-
-    public static func named(_ name: String) throws(NetworkError) -> Architecture {
-        guard let found = Architecture(rawValue: name) else {
-            throw .unknownArchitecture(name, known: allCases.map(\.rawValue))
-        }
-        return found
-    }
 }
 
 /// Puts layers behind each other and numbers them.

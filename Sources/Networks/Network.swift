@@ -220,7 +220,6 @@ public enum NetworkError: Error, Equatable, CustomStringConvertible {
     case inputOutOfOrder(node: String, inputs: [Int])
     case shape(node: String, ShapeError)
     case unusableShape([Int], of: String)
-    case unknownArchitecture(String, known: [String])
 
     public var description: String {
         switch self {
@@ -231,8 +230,6 @@ public enum NetworkError: Error, Equatable, CustomStringConvertible {
         case .shape(let node, let error): "layer '\(node)': \(error)"
         case .unusableShape(let shape, let name):
             "'\(name)' has shape \(shape), expected 1 to \(Network.largestSample) values"
-        case .unknownArchitecture(let name, let known):
-            "unknown network '\(name)' (known: \(known.joined(separator: ", ")))"
         }
     }
 }

@@ -39,17 +39,6 @@ public struct Parameter: Sendable {
         updateEffective()
     }
 
-    /// Puts one parametrization in the place of the one of its type, or at the end of the chain.
-    public mutating func replaceOrAppend<P: Parametrization>(_ parametrization: P) {
-        var chain = chain
-        if let index = chain.firstIndex(where: { $0 is P }) {
-            chain[index] = parametrization
-        } else {
-            chain.append(parametrization)
-        }
-        setChain(chain)
-    }
-
     /// Computes `effective` from what is trained.
     public mutating func updateEffective() {
         for (index, parametrization) in chain.enumerated() {

@@ -20,12 +20,14 @@ public struct MakePlan {
         folder = PipelineFolder(build: build, pipeline: file.name, seed: seed)
     }
 
-    public func write() throws {
+    /// - Returns: the path of `stages.mk`.
+    public func write() throws -> String {
         for (index, stage) in file.stages.enumerated() {
             try folder.create(stage.name)
             try writeIfChanged(file.key(ofStage: index) + "\n", to: folder.settings(stage.name))
         }
         try writeIfChanged(makefile, to: folder.makefile)
+        return folder.makefile
     }
 
     /// The rules, last stage first, since make builds the first target.

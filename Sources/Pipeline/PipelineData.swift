@@ -13,14 +13,15 @@ struct PipelineData: Sendable {
     var normalization: PixelNormalization
 
     init(_ source: DataSetSource, validationCount: Int) throws {
-        let train = try source.load(.train, validationCount: validationCount)
-        let validation = try source.load(.validation, validationCount: validationCount)
+        let all = try source.load(.train)
+        guard all.count > validationCount else {
+            throw PipelineError.noTrainingData(
+                dataSet: all.name, found: all.count, validationCount: validationCount)
+        }
+        let train = all.subset(0..<all.count - validationCount)
+        let validation = all.subset(train.count..<all.count)
         let test = try source.load(.test)
         try test.require(imageShape: train.imageShape, classCount: train.classCount)
-        guard train.count > 0 else {
-            throw PipelineError.noTrainingData(
-                dataSet: train.name, validationCount: validationCount)
-        }
         normalization = PixelNormalization(
             pixelScale: train.pixelScale,
             mean: Array(repeating: 0, count: train.channels),

@@ -40,7 +40,8 @@ struct PruneMethod: StageMethod {
         }
     }
 
-    /// The density at a share of the way from dense to `final`.
+    /// The density at a share of the way from dense to `final`: iterative rounds each keep the same
+    /// share of what is left, `final^share`; a cubic schedule has made the share a sparsity already.
     private func density(_ final: Double, share: Double) -> Double {
         switch settings.schedule {
         case .iterative: exp2(share * log2(max(final, 1e-9)))

@@ -82,7 +82,7 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case layerWithoutValue(file: String, stage: String, key: String, layer: String)
     case missingInput(stage: String, path: String, previous: String)
     case outdatedInput(stage: String, path: String, previous: String)
-    case noTrainingData(dataSet: String, validationCount: Int)
+    case noTrainingData(dataSet: String, found: Int, validationCount: Int)
     case diverged(stage: String, epoch: Int)
     case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
     case noFolder(path: String)
@@ -102,8 +102,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         case .outdatedInput(let stage, let path, let previous):
             "stage '\(stage)' reads \(path), which was made with other settings than the pipeline "
                 + "file has now; run stage '\(previous)' again"
-        case .noTrainingData(let dataSet, let count):
-            "\(dataSet) has no training images left besides the \(count) of data.validation"
+        case .noTrainingData(let dataSet, let found, let count):
+            "\(dataSet) has \(found) training images; data.validation sets \(count) aside, which "
+                + "leaves none to train on"
         case .diverged(let stage, let epoch):
             "stage '\(stage)' diverged in epoch \(epoch): its loss is no number any more; "
                 + "try a smaller learning-rate"

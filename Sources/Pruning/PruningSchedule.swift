@@ -34,24 +34,6 @@ public struct PruningSchedule: Sendable, Equatable {
         return PruningSchedule(sparsities: sparsities, start: start, interval: interval)
     }
 
-    /// Iterative pruning (Han et al. 2015, arXiv 1506.02626): `count` rounds of pruning and
-    /// retraining, each of which keeps the same share of what the round before has left:
-    ///
-    ///     d_k = d_0 · (d_count / d_0)^(k / count)    with the density d = 1 − sparsity
-    public static func geometric(
-        from initial: Double = 0, to final: Double, start: Int = 0, interval: Int = 1, count: Int
-    ) -> PruningSchedule {
-        precondition(count > 0, "a schedule has at least one round, not \(count)")
-        precondition(
-            initial < 1 && final < 1, "no share leads from density \(1 - initial) to \(1 - final)")
-        let sparsities = (1...count).map { k in
-            k == count
-                ? final
-                : 1 - (1 - initial) * pow((1 - final) / (1 - initial), Double(k) / Double(count))
-        }
-        return PruningSchedule(sparsities: sparsities, start: start, interval: interval)
-    }
-
     /// Whether the mask is made anew before this training step.
     public func isUpdate(at step: Int) -> Bool {
         step >= start && (step - start) % interval == 0

@@ -7,7 +7,7 @@ struct Plan: ParsableCommand {
         abstract: "Write a pipeline's stages as make targets.",
         discussion: """
             Writes build/PIPELINE/stages.mk, and settings.txt for each stage whose settings changed, \
-            so that make runs only what has to run again. `make pipeline` calls it.
+            so that make runs only what has to run again; prints where. `make pipeline` calls it.
 
             EXAMPLE
               shrink plan Pipelines/digits.yaml
@@ -17,7 +17,7 @@ struct Plan: ParsableCommand {
     @OptionGroup var options: PipelineOptions
 
     func run() throws {
-        try MakePlan(options.file(), build: options.build, seed: options.seed).write()
+        print(try MakePlan(options.file(), build: options.build, seed: options.seed).write())
     }
 }
 

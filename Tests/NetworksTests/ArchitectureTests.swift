@@ -15,17 +15,10 @@ func `built-in networks have the published number of parameters`(
             inputShape: shape, classes: 10, dropout: dropout, using: &generator)
         #expect(network.parameterCount == count)
         #expect(network.shapes.last == [10])
-        #expect(try Architecture.named(network.name) == architecture)
+        #expect(network.name == architecture.rawValue)
         var pass = Pass(isTraining: true)
         #expect(network.forward(Tensor(shape: [2] + shape), pass: &pass).shape == [2, 10])
     }
-}
-
-@Test func `an unknown network is an error that lists the known ones`() {
-    #expect(
-        throws: NetworkError.unknownArchitecture(
-            "lenet", known: ["lenet-300-100", "lenet-5", "digits-cnn"])
-    ) { try Architecture.named("lenet") }
 }
 
 @Test(arguments: [

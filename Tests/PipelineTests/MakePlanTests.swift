@@ -12,7 +12,7 @@ import Testing
 
     private func plan(_ folder: TemporaryFolder, _ yaml: String) throws {
         let file = try PipelineFile(path: folder.file("quick.yaml", yaml))
-        try MakePlan(file, build: folder.path + "/build", seed: nil).write()
+        _ = try MakePlan(file, build: folder.path + "/build", seed: nil).write()
     }
 
     /// The stages that make runs.

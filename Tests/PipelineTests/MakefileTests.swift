@@ -180,7 +180,7 @@ import Testing
     private func planWithSeed() throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
         let file = try PipelineFile(path: folder.file("quick.yaml", quickPipeline), seed: 2)
-        try MakePlan(file, build: folder.path + "/build", seed: 2).write()
+        _ = try MakePlan(file, build: folder.path + "/build", seed: 2).write()
         return folder
     }
 

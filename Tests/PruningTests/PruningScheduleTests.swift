@@ -21,12 +21,4 @@ struct PruningScheduleTests {
         #expect(found == [nil, nil, 0.2, 0.2, 0.2, 0.6, 0.6, 0.6, 0.6])
         #expect(PruningSchedule(sparsities: []).sparsity(at: 3) == nil)
     }
-
-    @Test func `geometric rounds keep the same share each time`() {
-        let schedule = PruningSchedule.geometric(to: 0.936, count: 3)
-        // Densities 0.4, 0.16, 0.064.
-        #expect(zip(schedule.sparsities, [0.6, 0.84, 0.936]).allSatisfy { abs($0 - $1) < 1e-12 })
-        let further = PruningSchedule.geometric(from: 0.5, to: 0.875, count: 2)
-        #expect(zip(further.sparsities, [0.75, 0.875]).allSatisfy { abs($0 - $1) < 1e-12 })
-    }
 }

@@ -74,6 +74,7 @@ public struct ReferenceInterpreter: Sendable {
         let input = checked.input(of: index).quantizer!
         let places = accumulators.count / weights.outputs
         if let output = layer.output {
+            // Checking the model has made this very rule, so it can not fail.
             let rule = try! Requantization(
                 layer, weights: weights, input: input, output: output, at: .input)
             trace.codes.append(
