@@ -47,6 +47,7 @@ public struct PipelineRunner {
         try folder.create(name)
         try removeReports(from: index)
         let data = try PipelineData(source, validationCount: file.data.validationCount)
+        try checkLayerNames(data)
         let report =
             switch stage.settings {
             case .encode: try encode(index, data)
@@ -57,6 +58,19 @@ public struct PipelineRunner {
         try? FileManager.default.removeItem(atPath: folder.partial(name))
         display.say(report.summary(total: file.stages.count, number: index + 1))
         return report
+    }
+
+    /// Looks at all stages' settings, so that a misspelt layer stops the first stage, not the last.
+    private func checkLayerNames(_ data: PipelineData) throws {
+        let known = try freshNetwork(data).weightedLayers + ["first", "last", "default"]
+        for stage in file.stages {
+            for (key, names) in stage.settings.layerNames {
+                if let name = names.first(where: { !known.contains($0) }) {
+                    throw PipelineError.unknownLayer(
+                        file: file.path, stage: stage.name, key: key, found: name, known: known)
+                }
+            }
+        }
     }
 
     /// Takes away the results of this stage and of later ones, which are out of date from now on, so
@@ -180,18 +194,21 @@ public struct PipelineRunner {
 
     /// The network that a stage starts from.
     func input(_ index: Int, _ data: PipelineData) throws -> Network {
-        guard index > 0 else {
-            var generator = SeededGenerator(seed: file.seed, stream: 1 << 32)
-            return try file.architecture.network(
-                inputShape: data.train.inputShape, classes: data.classCount, dropout: file.dropout,
-                using: &generator)
-        }
+        guard index > 0 else { return try freshNetwork(data) }
         let network = try result(ofStage: index - 1, for: index)
         guard network.inputShape == data.train.inputShape else {
             throw PipelineError.dataDoNotFit(
                 dataSet: file.data.set, found: data.train.shape, expected: network.inputShape)
         }
         return network
+    }
+
+    /// The architecture with random weights.
+    private func freshNetwork(_ data: PipelineData) throws -> Network {
+        var generator = SeededGenerator(seed: file.seed, stream: 1 << 32)
+        return try file.architecture.network(
+            inputShape: data.train.inputShape, classes: data.classCount, dropout: file.dropout,
+            using: &generator)
     }
 
     /// What an earlier stage has left for stage `index`.

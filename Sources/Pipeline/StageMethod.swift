@@ -55,15 +55,10 @@ extension PerLayer {
     }
 
     /// The value of every layer of a network.
-    /// - Throws: `PipelineError` for a name that is no layer and for a layer without a value.
+    /// - Throws: `PipelineError` for a layer without a value.
     func resolved(
         for layers: [String], key: String, _ context: StageContext
     ) throws(PipelineError) -> [String: Value] {
-        let known = layers + ["first", "last", "default"]
-        for name in values.keys.sorted() where !known.contains(name) {
-            throw .unknownLayer(
-                file: context.place, stage: context.stage, key: key, found: name, known: known)
-        }
         var result: [String: Value] = [:]
         for layer in layers {
             guard let value = value(for: layer, among: layers) else {

@@ -22,6 +22,28 @@ enum StageSettings: Sendable {
     }
 }
 
+extension StageSettings {
+    /// The layers that its settings name, by key.
+    var layerNames: [(key: String, names: [String])] {
+        switch self {
+        case .train: []
+        case .prune(let settings):
+            switch settings.criterion {
+            case .density(let densities): [("density", densities.values.keys.sorted())]
+            case .quality(let qualities): [("quality", qualities.values.keys.sorted())]
+            case .globalDensity: []
+            }
+        case .share(let settings): [("bits", settings.bits.values.keys.sorted())]
+        case .quantize(let settings):
+            [
+                ("weights.bits", settings.weights.bits.values.keys.sorted()),
+                ("activations.bits", settings.activations.bits.values.keys.sorted()),
+            ]
+        case .encode(let settings): [("index-bits", settings.indexBits.values.keys.sorted())]
+        }
+    }
+}
+
 /// The kinds of stages, by the word that starts their name.
 public enum StageKind: String, CaseIterable, Sendable {
     case train, prune, share, quantize, encode

@@ -188,6 +188,8 @@ import Training
                 found: "conv9",
                 known: ["conv1", "conv2", "fc1", "fc2", "first", "last", "default"])
         ) { try runPipeline(wrong, in: folder, build: "wrong") }
+        let trained = folder.path + "/wrong/quick/train/checkpoint.safetensors"
+        #expect(!FileManager.default.fileExists(atPath: trained), "it stopped at the first stage")
     }
 
     @Test func `tells that an earlier stage has to run first, or again`() throws {
