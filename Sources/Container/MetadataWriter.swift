@@ -64,6 +64,7 @@ struct MetadataWriter {
             write(window)
         case .flatten:
             break
+        default: fatalError("not yet")
         }
     }
 

@@ -57,6 +57,7 @@ extension PackedOperation {
             return [input[0]] + (try window.outputSize(input, node))
         case .flatten:
             return [input.reduce(1, *)]
+        default: fatalError("not yet")
         }
     }
 

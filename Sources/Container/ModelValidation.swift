@@ -71,6 +71,7 @@ private func checkOperation(
         return layer
     case .maxPooling, .flatten:
         return nil
+    default: fatalError("not yet")
     }
 }
 

@@ -13,6 +13,7 @@ extension PackedOperation {
         case .convolution: .convolution
         case .maxPooling: .maxPooling
         case .flatten: .flatten
+        default: fatalError("not yet")
         }
     }
 
@@ -22,6 +23,7 @@ extension PackedOperation {
             switch self {
             case .linear(let layer), .convolution(let layer, _): layer
             case .maxPooling, .flatten: nil
+            default: fatalError("not yet")
             }
         }
         set {
@@ -30,6 +32,7 @@ extension PackedOperation {
             case .linear: self = .linear(newValue)
             case .convolution(_, let window): self = .convolution(newValue, window)
             case .maxPooling, .flatten: break
+            default: fatalError("not yet")
             }
         }
     }

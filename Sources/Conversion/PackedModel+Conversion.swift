@@ -100,7 +100,7 @@ private struct Converter {
             append(node.name, source, .flatten, ownsCodes: false)
         case is Dropout:
             packed.append(source)
-        case is ReLU:
+        case let layer as Activation where layer.function == .relu:
             try change(node, source) { $0.activation = .relu }
         case let quantizer as ActivationQuantizer:
             let quantizer = PackedQuantizer(quantizer)

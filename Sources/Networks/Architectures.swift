@@ -66,7 +66,7 @@ private struct ChainBuilder {
                     height: shape[0], width: shape[1], channels: shape[2], outputs: outputs,
                     kernel: [kernel, kernel], stride: [1, 1], padding: [padding, padding])))
         if pools { try append("pool", MaxPooling(kernel: [2, 2], stride: [2, 2])) }
-        try append("relu", ReLU())
+        try append("relu", Activation(.relu))
     }
 
     mutating func flatten() throws(NetworkError) { try append("flatten", Flatten()) }
@@ -74,7 +74,7 @@ private struct ChainBuilder {
     mutating func linear(_ outputs: Int, isLast: Bool = false) throws(NetworkError) {
         try append("fc", Linear(inputs: shape[0], outputs: outputs))
         if isLast { return }
-        try append("relu", ReLU())
+        try append("relu", Activation(.relu))
         if dropout > 0 { try append("dropout", Dropout(rate: dropout)) }
     }
 

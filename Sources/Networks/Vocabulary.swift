@@ -6,7 +6,10 @@ public struct Vocabulary: Sendable {
     /// The layers of this module.
     public static let standard = Vocabulary(
         layers: [
-            Linear.self, Convolution.self, MaxPooling.self, ReLU.self, Flatten.self, Dropout.self,
+            Linear.self, Convolution.self, MaxPooling.self, Activation.self, Flatten.self,
+            Dropout.self, BatchNormalization.self, Add.self, Multiply.self, Concatenation.self, Slice.self,
+            ChannelShuffle.self, Reshape.self, Padding.self, Softmax.self, AveragePooling.self,
+            GlobalAveragePooling.self,
         ], parametrizations: [])
 
     public init(layers: [any Layer.Type], parametrizations: [any Parametrization.Type]) {

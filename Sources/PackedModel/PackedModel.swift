@@ -90,29 +90,64 @@ public struct PackedNode: Sendable, Equatable {
     }
 }
 
+/// What a node computes. Values are codes of the quantizer of the value that is read; a node either
+/// passes its input's quantizer on (moving codes only) or names its own `output`.
+///
+/// `Inference.docc/IntegerSemantics.md` says what each returns, exactly.
 public enum PackedOperation: Sendable, Equatable {
     /// Weights `[outputs, inputs]`; an input of any shape is read in `[channels, height, width]` order.
     case linear(PackedLayer)
-    /// Weights `[outputs, channels, kernelHeight, kernelWidth]`. Padding carries the code of real zero.
+    /// Weights `[outputs, channels / groups, kernelHeight, kernelWidth]`. Padding carries the code of
+    /// real zero. Output `o` belongs to group `o / (outputs / groups)`.
     case convolution(PackedLayer, PackedWindow)
-    /// The largest code of each window; windows reach only over whole positions (no padding).
+    /// The largest code of each window; what lies outside the image is never the largest.
     case maxPooling(PackedWindow)
+    /// The mean of each window, padding included as the code of real zero, on a grid of its own.
+    case averagePooling(PackedWindow, output: PackedQuantizer)
     /// `[channels, height, width]` to `[channels · height · width]`; moves no data.
     case flatten
+    /// The same codes in `[channels, height, width]` order under another shape.
+    case reshape([Int])
+    /// The sum of two or more inputs of one shape, through the activation function (a clamp).
+    case add(PackedActivation, output: PackedQuantizer)
+    /// The product of the first input and the second, which is of the same shape or `[channels, 1, 1]`.
+    case multiply(output: PackedQuantizer)
+    /// The channels of all inputs behind each other, each brought to the grid of the output.
+    case concatenation(output: PackedQuantizer)
+    /// Some consecutive channels.
+    case slice(Range<Int>)
+    /// Output channel `i · groups + g` is input channel `g · (channels / groups) + i`.
+    case channelShuffle(groups: Int)
+    /// Positions with the code of real zero around an image: `[top, left, bottom, right]`.
+    case padding([Int])
+    /// A function of each value by itself: a table of the input's codes. With `.identity` it brings
+    /// values to another grid.
+    case function(PackedActivation, output: PackedQuantizer)
+    /// `exp(x) / Σ exp(x)` of the network's real-valued output; only as the last node.
+    case softmax
 }
 
 /// How a convolution's or a pooling's window moves; `[vertical, horizontal]` each.
 ///
-/// An output is `(size + 2 · padding − kernel) / stride + 1` long, rounded down.
+/// An output is `(size + 2 · padding − dilation · (kernel − 1) − 1) / stride + 1` long, rounded down.
 public struct PackedWindow: Sendable, Equatable {
     public var kernel: [Int]
     public var stride: [Int]
     public var padding: [Int]
+    /// 1 for pooling.
+    public var dilation: [Int]
+    /// 1 for pooling.
+    public var groups: Int
 
-    public init(kernel: [Int], stride: [Int], padding: [Int] = [0, 0]) {
+    public init(
+        kernel: [Int], stride: [Int], padding: [Int] = [0, 0], dilation: [Int] = [1, 1],
+        groups: Int = 1
+    ) {
         self.kernel = kernel
         self.stride = stride
         self.padding = padding
+        self.dilation = dilation
+        self.groups = groups
     }
 }
 
@@ -138,8 +173,23 @@ public struct PackedLayer: Sendable, Equatable {
     }
 }
 
-public enum PackedActivation: Sendable, Equatable, CaseIterable {
-    case identity, relu
+/// Layers and sums take the first three, which are clamps; a table can hold any of them.
+public enum PackedActivation: Sendable, Equatable {
+    case identity
+    /// `max(x, 0)`
+    case relu
+    /// `min(max(x, lowest), highest)`
+    case clip(lowest: Float, highest: Float)
+    /// `x` where positive, else `slope · x`
+    case leakyReLU(slope: Float)
+    /// `1 / (1 + exp(−x))`
+    case sigmoid
+    /// `clip(x / 6 + 1/2, 0, 1)`
+    case hardSigmoid
+    /// `x · sigmoid(x)`
+    case silu
+    /// `x · hardSigmoid(x)`
+    case hardSwish
 }
 
 /// The bias of output `o` is `scale · codes[o]`.

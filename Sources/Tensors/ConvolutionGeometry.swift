@@ -8,10 +8,14 @@ public struct ConvolutionGeometry: Sendable, Equatable {
     public var kernel: [Int]
     public var stride: [Int]
     public var padding: [Int]
+    /// Input positions from one tap of the kernel to the next, 1 for a plain convolution.
+    public var dilation: [Int]
+    /// Channels and outputs are cut into this many groups that see only each other.
+    public var groups: Int
 
     public init(
         height: Int, width: Int, channels: Int, outputs: Int, kernel: [Int], stride: [Int],
-        padding: [Int]
+        padding: [Int], dilation: [Int] = [1, 1], groups: Int = 1
     ) {
         self.height = height
         self.width = width
@@ -20,11 +24,19 @@ public struct ConvolutionGeometry: Sendable, Equatable {
         self.kernel = kernel
         self.stride = stride
         self.padding = padding
+        self.dilation = dilation
+        self.groups = groups
     }
 
-    public var outputHeight: Int { (height + 2 * padding[0] - kernel[0]) / stride[0] + 1 }
-    public var outputWidth: Int { (width + 2 * padding[1] - kernel[1]) / stride[1] + 1 }
+    public var outputHeight: Int { (height + 2 * padding[0] - extent[0]) / stride[0] + 1 }
+    public var outputWidth: Int { (width + 2 * padding[1] - extent[1]) / stride[1] + 1 }
+    /// Positions that the kernel spans, from its first tap to its last.
+    public var extent: [Int] { (0...1).map { (kernel[$0] - 1) * dilation[$0] + 1 } }
+    /// `[kernelHeight, kernelWidth, channels / groups, outputs]`
+    public var weightShape: [Int] { kernel + [channels / groups, outputs] }
+    /// One input channel a group.
+    public var isDepthwise: Bool { groups > 1 && groups == channels && outputs == channels }
     public var inputCount: Int { height * width * channels }
     public var outputCount: Int { outputHeight * outputWidth * outputs }
-    public var weightCount: Int { kernel[0] * kernel[1] * channels * outputs }
+    public var weightCount: Int { kernel[0] * kernel[1] * channels / groups * outputs }
 }

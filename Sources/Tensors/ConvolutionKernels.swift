@@ -25,12 +25,13 @@ public struct ConvolutionKernels: Sendable {
     /// - Parameter paddingValue: what the padding carries; not zero behind a quantizer that has no
     ///   exact zero.
     public mutating func forward(
-        _ x: Tensor, weights: Tensor, bias: Tensor, paddingValue: Float = 0, into y: inout Tensor,
+        _ x: Tensor, weights: Tensor, bias: Tensor?, paddingValue: Float = 0, into y: inout Tensor,
         threads: Int
     ) {
         margin = paddingValue == 0 ? 0 : geometry.padding[0]
         let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
-        precondition(weights.count == g.weightCount && bias.count == g.outputs)
+        precondition(weights.count == g.weightCount && (bias?.count ?? g.outputs) == g.outputs)
+        precondition(g.groups == 1 && g.dilation == [1, 1], "not yet")
         precondition(y.count == batch * g.outputCount, "output \(y.shape) for \(batch) images")
         var window = forwardWindow
         packed.resize(to: [Int(cfk_packed_count(isa, &window))])
@@ -38,7 +39,9 @@ public struct ConvolutionKernels: Sendable {
         pad(x, value: paddingValue, threads: threads)
         let wide = usesPadded ? padded : x
         let imageCount = wide.count / batch
-        withPointers(wide, packed, bias, &y) { x, packed, bias, y in
+        let hasBias = bias != nil
+        withPointers(wide, packed, bias ?? .empty, &y) { x, packed, bias, y in
+            let bias = hasBias ? bias : nil
             parallel(chunks: batch, threads: threads) { image in
                 var window = window
                 cfk_window_forward(
@@ -49,11 +52,10 @@ public struct ConvolutionKernels: Sendable {
 
     /// Must follow `forward` on the same `x`.
     public func parameterGradients(
-        _ x: Tensor, _ dy: Tensor, weights dw: inout Tensor, bias db: inout Tensor, threads: Int
+        _ x: Tensor, _ dy: Tensor, weights dw: inout Tensor, threads: Int
     ) {
         let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
         precondition(dy.count == batch * g.outputCount && dw.count == g.weightCount)
-        precondition(db.count == g.outputs)
         var window = forwardWindow
         let tiles = Int(cfk_gradient_tiles(&window))
         let wide = usesPadded ? padded : x
@@ -70,8 +72,13 @@ public struct ConvolutionKernels: Sendable {
                 }
             }
         }
+    }
+
+    public func biasGradient(_ dy: Tensor, into db: inout Tensor, threads: Int) {
+        let (isa, outputs) = (isa, geometry.outputs)
+        precondition(db.count == outputs)
         withPointers(dy, &db) {
-            cfk_column_sums(isa, $0, Int64(dy.count / g.outputs), Int64(g.outputs), $1)
+            cfk_column_sums(isa, $0, Int64(dy.count / outputs), Int64(outputs), $1)
         }
     }
 

@@ -79,9 +79,9 @@ struct PackedModelConversionTests {
         quantize(&convolution.weight, &convolution.bias, step: 0.25)
         let chain: Chain = [
             ("quantize-input", inputQuantizer), ("conv", convolution),
-            ("pool", MaxPooling(kernel: [2, 1], stride: [3, 2])), ("relu1", ReLU()),
+            ("pool", MaxPooling(kernel: [2, 1], stride: [3, 2])), ("relu1", Activation(.relu)),
             ("quantize1", quantizer), ("flatten", Flatten()), ("fc1", linear(4, 3)),
-            ("relu2", ReLU()),
+            ("relu2", Activation(.relu)),
             // A step may become negative; what counts is its size.
             (
                 "quantize2",
@@ -235,7 +235,7 @@ struct PackedModelConversionTests {
             .unsupported(layer: "late", "relu behind a quantizer"),
             [
                 ("quantize", inputQuantizer), ("fc1", linear(3, 3)), ("quantize1", quantizer),
-                ("late", ReLU()), ("fc2", linear(3, 2)),
+                ("late", Activation(.relu)), ("fc2", linear(3, 2)),
             ])
     }
 
@@ -250,8 +250,8 @@ struct PackedModelConversionTests {
 
     @Test func `an activation function on the input is an error`() {
         for chain: Chain in [
-            [("relu", ReLU()), ("quantize", inputQuantizer), ("fc", linear(3, 2))],
-            [("quantize", inputQuantizer), ("relu", ReLU()), ("fc", linear(3, 2))],
+            [("relu", Activation(.relu)), ("quantize", inputQuantizer), ("fc", linear(3, 2))],
+            [("quantize", inputQuantizer), ("relu", Activation(.relu)), ("fc", linear(3, 2))],
         ] {
             expect(.unsupported(layer: "relu", "relu on the input"), chain)
         }
@@ -259,7 +259,7 @@ struct PackedModelConversionTests {
 
     @Test(arguments: [true, false])
     func `what changes a value that two layers use is an error`(isReLU: Bool) {
-        let change: any Layer = isReLU ? ReLU() : quantizer
+        let change: any Layer = isReLU ? Activation(.relu) : quantizer
         let kind = isReLU ? "relu" : "activation-quantizer"
         expect(
             .unsupported(layer: "change", "\(kind) on a shared value"),
@@ -278,7 +278,7 @@ struct PackedModelConversionTests {
                 .init(name: "quantize", inputs: [0], layer: inputQuantizer),
                 .init(name: "fc1", inputs: [1], layer: linear(3, 3)),
                 .init(name: "dropout", inputs: [2], layer: Dropout(rate: 0.5)),
-                .init(name: "relu", inputs: [3], layer: ReLU()),
+                .init(name: "relu", inputs: [3], layer: Activation(.relu)),
                 .init(name: "fc2", inputs: [2], layer: linear(3, 2)),
             ])
         }
@@ -288,7 +288,7 @@ struct PackedModelConversionTests {
         #expect(throws: ConversionError.notQuantized(layer: "fc1", what: "results")) {
             try convert(
                 [
-                    ("quantize", inputQuantizer), ("fc1", linear(3, 3)), ("relu", ReLU()),
+                    ("quantize", inputQuantizer), ("fc1", linear(3, 3)), ("relu", Activation(.relu)),
                     ("fc2", linear(3, 2)),
                 ], inputShape: [3])
         }

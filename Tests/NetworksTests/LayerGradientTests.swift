@@ -50,7 +50,7 @@ func `gradients of max pooling are finite differences`(kernel: [Int], stride: [I
 
 @Test(arguments: [[7], [3, 4, 2]])
 func `gradients of ReLU and flatten are finite differences`(shape: [Int]) throws {
-    try checkGradients(of: ReLU(), inputShape: shape, seed: 4)
+    try checkGradients(of: Activation(.relu), inputShape: shape, seed: 4)
     try checkGradients(of: Flatten(), inputShape: shape, seed: 5)
 }
 

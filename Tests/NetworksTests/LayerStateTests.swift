@@ -13,7 +13,7 @@ private let layers: [any Layer] = [
         ConvolutionGeometry(
             height: 2, width: 2, channels: 1, outputs: 1, kernel: [6, 3], stride: [1, 1],
             padding: [3, 4])),
-    MaxPooling(kernel: [2, 3], stride: [4, 5]), ReLU(), Flatten(), Dropout(rate: 0.25),
+    MaxPooling(kernel: [2, 3], stride: [4, 5]), Activation(.relu), Flatten(), Dropout(rate: 0.25),
 ]
 
 @Test(arguments: layers.indices)

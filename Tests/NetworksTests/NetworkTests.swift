@@ -44,7 +44,7 @@ func `an input without a usable size is an error`(shape: [Int]) {
 
 @Test func `layers of one input refuse two`() {
     let layers: [any Layer] = [
-        ReLU(), Flatten(), Dropout(rate: 0.5), MaxPooling(kernel: [1, 1], stride: [1, 1]),
+        Activation(.relu), Flatten(), Dropout(rate: 0.5), MaxPooling(kernel: [1, 1], stride: [1, 1]),
         Linear(inputs: 4, outputs: 4),
     ]
     for layer in layers {
@@ -52,7 +52,7 @@ func `an input without a usable size is an error`(shape: [Int]) {
             try Network(
                 name: "n", inputShape: [4],
                 nodes: [
-                    .init(name: "a", inputs: [0], layer: ReLU()),
+                    .init(name: "a", inputs: [0], layer: Activation(.relu)),
                     .init(name: "b", inputs: [0, 1], layer: layer),
                 ])
         }
@@ -116,7 +116,7 @@ func `an input without a usable size is an error`(shape: [Int]) {
     let expected = try output([("half", HalfUp()), ("conv", plain)], wide)
     #expect(try output([("half", HalfUp()), ("conv", padded)], x) == expected)
     #expect(
-        try output([("half", HalfUp()), ("relu", ReLU()), ("conv", padded)], x) == expected)
+        try output([("half", HalfUp()), ("relu", Activation(.relu)), ("conv", padded)], x) == expected)
     // A convolution without bias makes zero of zero again.
     var pointwise = Convolution(
         ConvolutionGeometry(
@@ -133,8 +133,8 @@ func `an input without a usable size is an error`(shape: [Int]) {
 }
 
 @Test func `real zero behind a layer is what the layer makes of it`() {
-    #expect(ReLU().paddingValue(behind: -0.5) == 0)
-    #expect(ReLU().paddingValue(behind: 0.5) == 0.5)
+    #expect(Activation(.relu).paddingValue(behind: -0.5) == 0)
+    #expect(Activation(.relu).paddingValue(behind: 0.5) == 0.5)
     #expect(MaxPooling(kernel: [2, 2], stride: [2, 2]).paddingValue(behind: -0.5) == -0.5)
     #expect(Flatten().paddingValue(behind: -0.5) == -0.5)
     #expect(Dropout(rate: 0.5).paddingValue(behind: -0.5) == -0.5)
@@ -160,7 +160,7 @@ func `an input without a usable size is an error`(shape: [Int]) {
 
 @Test func `outputs kept from one pass stay as they were in the next`() throws {
     let network = try Network(
-        name: "n", inputShape: [2], chain: [("half", HalfUp()), ("relu", ReLU())])
+        name: "n", inputShape: [2], chain: [("half", HalfUp()), ("relu", Activation(.relu))])
     for isTraining in [false, true] {
         var (copy, pass) = (network, Pass(isTraining: isTraining))
         let first = copy.forward(Tensor(shape: [1, 2], elements: [1, -3]), pass: &pass)
@@ -213,7 +213,7 @@ private struct Spy: Layer {
     var linear = Linear(inputs: 2, outputs: 2)
     linear.weight.setChain([Scaling(factor: 2)])
     var network = try Network(
-        name: "n", inputShape: [2], chain: [("fc1", linear), ("relu", ReLU())])
+        name: "n", inputShape: [2], chain: [("fc1", linear), ("relu", Activation(.relu))])
     var names: [String] = []
     network.visitVariables { name, _ in names.append(name) }
     #expect(names == ["fc1.weight", "fc1.weight.factor", "fc1.bias"])

@@ -106,7 +106,7 @@ func tinyNetwork(seed: UInt64, parametrized: Bool = false) throws -> Network {
         name: "tiny", inputShape: [6, 6, 1],
         chain: [
             ("conv", Convolution(geometry)), ("pool", MaxPooling(kernel: [2, 2], stride: [2, 2])),
-            ("relu", ReLU()), ("flatten", Flatten()), ("dropout", Dropout(rate: 0.25)),
+            ("relu", Activation(.relu)), ("flatten", Flatten()), ("dropout", Dropout(rate: 0.25)),
             ("fc", Linear(inputs: 36, outputs: 3)),
         ])
     var generator = SeededGenerator(seed: seed)

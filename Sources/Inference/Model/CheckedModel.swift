@@ -81,6 +81,7 @@ struct CheckedModel: Sendable {
             return Value(shape: [input.shape[0]] + places, quantizer: input.quantizer)
         case .flatten:
             return Value(shape: [input.count], quantizer: input.quantizer)
+        default: fatalError("not yet")
         }
     }
 

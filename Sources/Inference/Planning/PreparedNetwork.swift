@@ -67,6 +67,7 @@ final class PreparedNetwork: Sendable {
             let fill = UInt8(quantizer.code(0) - quantizer.lowest)
             return PlaneGeometry(window, over: input, fill: fill)
         case .maxPooling, .flatten: return nil
+        default: fatalError("not yet")
         }
     }
 }

@@ -58,6 +58,7 @@ struct Program: Sendable {
                 buffers.append(to ?? from)
                 let copied = addPlanes(geometries[index], from: from, to: to)
                 addLayer(index, checked, geometries[index], from: copied, to: to)
+            default: fatalError("not yet")
             }
         }
         layout.place()

@@ -63,6 +63,7 @@ public struct ReferenceInterpreter: Sendable {
             trace.codes.append(maxPooling(codes, window, node: index))
         case .flatten:
             trace.codes.append(codes)
+        default: fatalError("not yet")
         }
     }
 
@@ -159,6 +160,7 @@ extension PackedOperation {
         switch self {
         case .linear(let layer), .convolution(let layer, _): layer
         case .maxPooling, .flatten: nil
+        default: fatalError("not yet")
         }
     }
 }

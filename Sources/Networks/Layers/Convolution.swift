@@ -2,21 +2,21 @@ import Tensors
 
 /// A 2-D convolution of `[height, width, channels]` images.
 ///
-/// `weight` is `[kernelHeight, kernelWidth, channels, outputs]`, `bias` is `[outputs]`.
+/// `weight` is `[kernelHeight, kernelWidth, channels / groups, outputs]`; output `o` belongs to group
+/// `o / (outputs / groups)`. `bias` is `[outputs]`, and missing where batch normalization follows.
 public struct Convolution: Layer {
     public static let kind = "convolution"
 
     public let geometry: ConvolutionGeometry
     public var weight: Parameter
-    public var bias: Parameter
+    public var bias: Parameter?
     private var kernels: ConvolutionKernels
 
     /// Weights of zero; see `initialize(using:)`.
-    public init(_ geometry: ConvolutionGeometry) {
+    public init(_ geometry: ConvolutionGeometry, hasBias: Bool = true) {
         self.geometry = geometry
-        weight = Parameter(
-            Tensor(shape: geometry.kernel + [geometry.channels, geometry.outputs]), decays: true)
-        bias = Parameter(Tensor(shape: [geometry.outputs]), decays: false)
+        weight = Parameter(Tensor(shape: geometry.weightShape), decays: true)
+        bias = hasBias ? Parameter(Tensor(shape: [geometry.outputs]), decays: false) : nil
         kernels = ConvolutionKernels(geometry)
     }
 
@@ -32,16 +32,16 @@ public struct Convolution: Layer {
     /// Throws unless the padded image holds the kernel.
     private static func requireWindow(in g: ConvolutionGeometry) throws(ShapeError) {
         let padded = [g.height + 2 * g.padding[0], g.width + 2 * g.padding[1]]
-        guard padded[0] >= g.kernel[0], padded[1] >= g.kernel[1] else {
+        guard padded[0] >= g.extent[0], padded[1] >= g.extent[1] else {
             throw .unfit(
                 layer: kind, found: [[g.height, g.width, g.channels]],
-                expected: "an image of at least \(g.kernel), padding included")
+                expected: "an image of at least \(g.extent), padding included")
         }
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
         kernels.forward(
-            x[0], weights: weight.effective, bias: bias.effective,
+            x[0], weights: weight.effective, bias: bias?.effective,
             paddingValue: pass.paddingValue, into: &y, threads: pass.threads)
     }
 
@@ -50,8 +50,10 @@ public struct Convolution: Layer {
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         kernels.parameterGradients(
-            x[0], dy, weights: &weight.effectiveGradient, bias: &bias.effectiveGradient,
-            threads: pass.threads)
+            x[0], dy, weights: &weight.effectiveGradient, threads: pass.threads)
+        if bias != nil {
+            kernels.biasGradient(dy, into: &bias!.effectiveGradient, threads: pass.threads)
+        }
         if wants[0] {
             kernels.inputGradient(
                 dy, weights: weight.effective, into: &inputGradients[0], threads: pass.threads)
@@ -62,19 +64,19 @@ public struct Convolution: Layer {
 
     public mutating func visitParameters(_ visit: (String, inout Parameter) -> Void) {
         visit("weight", &weight)
-        visit("bias", &bias)
+        if bias != nil { visit("bias", &bias!) }
     }
 
-    private static let pairs = ["kernel", "stride", "padding"]
+    private static let pairs = ["kernel", "stride", "padding", "dilation"]
 
     public var state: SavedState {
         var state = SavedState(kind: Self.kind)
         let g = geometry
         state.numbers = [
             "height": Double(g.height), "width": Double(g.width), "channels": Double(g.channels),
-            "outputs": Double(g.outputs),
+            "outputs": Double(g.outputs), "groups": Double(g.groups), "hasBias": bias == nil ? 0 : 1,
         ]
-        for (name, pair) in zip(Self.pairs, [g.kernel, g.stride, g.padding]) {
+        for (name, pair) in zip(Self.pairs, [g.kernel, g.stride, g.padding, g.dilation]) {
             for axis in 0...1 { state.numbers["\(name)\(axis)"] = Double(pair[axis]) }
         }
         return state
@@ -90,10 +92,17 @@ public struct Convolution: Layer {
         let geometry = ConvolutionGeometry(
             height: try size("height"), width: try size("width"), channels: try size("channels"),
             outputs: try size("outputs"), kernel: try pair("kernel", from: 1),
-            stride: try pair("stride", from: 1), padding: try pair("padding", from: 0))
+            stride: try pair("stride", from: 1), padding: try pair("padding", from: 0),
+            dilation: try pair("dilation", from: 1), groups: try size("groups"))
+        guard geometry.channels % geometry.groups == 0, geometry.outputs % geometry.groups == 0
+        else {
+            throw SavedStateError.outOfRange(
+                kind: Self.kind, field: "groups", found: Double(geometry.groups),
+                range: 1...min(geometry.channels, geometry.outputs))
+        }
         try Self.requireWindow(in: geometry)
-        try state.requireRoom(for: geometry.kernel + [geometry.channels, geometry.outputs])
-        self.init(geometry)
+        try state.requireRoom(for: geometry.weightShape)
+        self.init(geometry, hasBias: try state.integer("hasBias", in: 0...1) == 1)
     }
 
     /// The largest kernel, stride and padding that a layer read from a file may have.

@@ -7,10 +7,13 @@ public struct MaxPooling: Layer {
     /// `[vertical, horizontal]`, as is `stride`.
     public let kernel: [Int]
     public let stride: [Int]
+    /// What lies outside the image is never the largest.
+    public let padding: [Int]
 
-    public init(kernel: [Int], stride: [Int]) {
+    public init(kernel: [Int], stride: [Int], padding: [Int] = [0, 0]) {
         self.kernel = kernel
         self.stride = stride
+        self.padding = padding
     }
 
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
