@@ -24,6 +24,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         // Level 0
@@ -35,6 +36,10 @@ let package = Package(
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         module("PackedModel"),
+        .target(
+            name: "ONNXSchema",
+            dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["onnx.proto", "LICENSE.onnx.txt"], swiftSettings: swift),
         // Level 1
         module("Tensors", ["CFloatKernels"]),
         module("Container", ["PackedModel", "CZstd"]),
@@ -42,7 +47,12 @@ let package = Package(
         // Level 2
         module("Networks", ["Tensors"]),
         // Level 3
-        module("Importing", ["Networks", "Tensors", "CZlib"]),
+        module(
+            "Importing",
+            [
+                "Networks", "Tensors", "CZlib", "ONNXSchema",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
         module("Training", ["Networks", "Tensors"]),
         module("Pruning", ["Networks", "Tensors"]),
         module("WeightSharing", ["Networks", "Tensors"]),
