@@ -8,6 +8,7 @@
 // instruction sets, because these sum in vectors of different widths.
 #pragma once
 
+#include "activation.h"
 #include "convolution.h"
 #include "elementwise.h"
 #include "fake_quantization.h"
