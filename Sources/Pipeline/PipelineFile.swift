@@ -17,6 +17,15 @@ public struct PipelineFile: Sendable {
         var set: String
         /// How many of the last training samples are set aside to make choices on.
         var validationCount: Int
+        var normalization: Normalization
+    }
+
+    /// What becomes of pixels before the network reads them.
+    enum Normalization: String, CaseIterable {
+        /// They are scaled to 0...1.
+        case scale
+        /// Each channel has mean 0 and deviation 1 over the training images.
+        case perChannel = "per-channel"
     }
 
     public let path: String
@@ -56,10 +65,11 @@ public struct PipelineFile: Sendable {
         }
         method = try required("method").string()
         self.seed = try seed ?? UInt64(required("seed").integer(in: 0...Int.max))
-        let data = try required("data").mapping(known: ["set", "validation"])
+        let data = try required("data").mapping(known: ["set", "validation", "normalization"])
         self.data = Data(
             set: try data["set"]?.string() ?? "",
-            validationCount: try data["validation"]?.integer(in: 0...10_000_000) ?? 0)
+            validationCount: try data["validation"]?.integer(in: 0...10_000_000) ?? 0,
+            normalization: try data["normalization"]?.choice(of: Normalization.self) ?? .scale)
         if data["set"] == nil {
             throw PipelineFileError.missingKey(
                 place: try required("data").place, path: "data", key: "set")
