@@ -8,7 +8,10 @@
 // instruction sets, because these sum in vectors of different widths.
 #pragma once
 
+#include "activation.h"
 #include "convolution.h"
+#include "depthwise.h"
 #include "elementwise.h"
 #include "fake_quantization.h"
 #include "isa.h"
+#include "normalization.h"
