@@ -270,7 +270,7 @@ extension Layer {
             values.count == 1 ? values[0] : values[index]
         }
         /// Scales the elements of each output, which are innermost.
-        func scale(_ tensor: inout Tensor, shift: [Float]) {
+        func rescale(_ tensor: inout Tensor, shift: [Float]) {
             let outputs = tensor.shape.last!
             tensor.withUnsafeMutableElements { elements in
                 for index in elements.indices {
@@ -282,19 +282,19 @@ extension Layer {
         let isPlain = scale.allSatisfy { $0 == 1 }
         switch self {
         case var layer as Linear:
-            if !isPlain { scale(&layer.weight.trained.value, shift: [0]) }
-            scale(&layer.bias.trained.value, shift: shift)
+            if !isPlain { rescale(&layer.weight.trained.value, shift: [0]) }
+            rescale(&layer.bias.trained.value, shift: shift)
             return layer
         case let layer as Convolution:
             var result = Convolution(layer.geometry, hasBias: true)
             result.weight.trained.value = layer.weight.trained.value
             if let bias = layer.bias { result.bias!.trained.value = bias.trained.value }
-            if !isPlain { scale(&result.weight.trained.value, shift: [0]) }
-            scale(&result.bias!.trained.value, shift: shift)
+            if !isPlain { rescale(&result.weight.trained.value, shift: [0]) }
+            rescale(&result.bias!.trained.value, shift: shift)
             return result
         case var layer as BatchNormalization where layer.activation == .identity:
-            scale(&layer.weight.trained.value, shift: [0])
-            scale(&layer.bias.trained.value, shift: shift)
+            rescale(&layer.weight.trained.value, shift: [0])
+            rescale(&layer.bias.trained.value, shift: shift)
             return layer
         default:
             return nil

@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 
 /// Functions of single values, and of two tensors.
 extension GraphWalker {

@@ -1,4 +1,5 @@
 import Networks
+import Tensors
 
 /// Windows without weights, and whole images.
 extension GraphWalker {
@@ -31,7 +32,7 @@ extension GraphWalker {
             return try globalPooling(inputs, isMax: false, keepsAxes: true)
         }
         let whole = isMax ? try windowed(view, for: node) : view
-        let (input, padding, size) = try paddedInput(whole, extent: kernel, stride: stride, node)
+        let (input, padding, _) = try paddedInput(whole, extent: kernel, stride: stride, node)
         guard !isMax || own == padding + padding else {
             throw .unfit(
                 what: "the padding", found: "\(own)", expected: "as much before as behind the image")
@@ -45,8 +46,8 @@ extension GraphWalker {
             : AveragePooling(kernel: kernel, stride: stride, padding: padding)
         let source = try graph.append(
             layer, named: names.name(node), inputs: [input], origin: node)
-        let result = (0...1).map { (size[$0] + 2 * padding[$0] - kernel[$0]) / stride[$0] + 1 }
-        return ActivationView(source: source, shape: [batch, shape[1]] + result)
+        let result = graph.shape(of: source)
+        return ActivationView(source: source, shape: [batch, shape[1], result[0], result[1]])
     }
 
     /// Rounding up the number of windows makes no difference where they fit exactly.
@@ -85,9 +86,10 @@ extension GraphWalker {
     ) throws(ONNXProblem) -> ActivationView {
         let (node, view) = (inputs.node, try inputs.activation(0))
         let shape = try imageShape(view)
-        let axes =
-            try inputs.optionalConstant(1, "the axes")?.integers(of: "the axes")
-            ?? node.integers("axes") ?? []
+        var axes = try node.integers("axes") ?? []
+        if let given = try inputs.optionalConstant(1, "the axes") {
+            axes = try given.integers(of: "the axes")
+        }
         var reduced: Set<Int> = []
         for axis in axes { reduced.insert(try ShapeArithmetic(node).axis(axis, rank: shape.count)) }
         guard reduced == [2, 3] else {
