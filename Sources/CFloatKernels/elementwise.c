@@ -27,15 +27,6 @@ void cfk_column_sums(cfk_isa isa, const float *x, int64_t rows, int64_t columns,
   DISPATCH(column_sums, isa, x, rows, columns, sum)
 }
 
-void cfk_max_pool(cfk_isa isa, const cfk_pooling *p, const float *x, float *y) {
-  DISPATCH(max_pool, isa, p, x, y)
-}
-
-void cfk_max_pool_gradient(cfk_isa isa, const cfk_pooling *p, const float *x, const float *y,
-                           const float *dy, float *dx) {
-  DISPATCH(max_pool_gradient, isa, p, x, y, dy, dx)
-}
-
 void cfk_sgd(cfk_isa isa, float *w, const float *g, float *m, int64_t count, float rate,
              float momentum, float decay, int nesterov) {
   DISPATCH(sgd, isa, w, g, m, count, rate, momentum, decay, nesterov)

@@ -9,7 +9,11 @@
 #pragma once
 
 #include "activation.h"
+#include "channels.h"
 #include "convolution.h"
 #include "elementwise.h"
 #include "fake_quantization.h"
+#include "gating.h"
 #include "isa.h"
+#include "pooling.h"
+#include "softmax.h"
