@@ -11,7 +11,8 @@ extension Tensor {
     ) {
         precondition(shape.dropLast() == x.shape.dropLast(), "\(x.shape) into \(shape)")
         let (from, to) = (x.shape.last!, shape.last!)
-        precondition(channels.lowerBound >= 0 && channels.upperBound <= from, "\(channels) of \(from)")
+        precondition(
+            channels.lowerBound >= 0 && channels.upperBound <= from, "\(channels) of \(from)")
         precondition(first >= 0 && first + channels.count <= to, "\(channels) at \(first) of \(to)")
         let positions = shape.dropFirst().dropLast().reduce(1, *)
         let (batch, threads) = (shape[0], Tensors.threads(threads, forMoving: count))
@@ -28,7 +29,8 @@ extension Tensor {
 
     /// Channel `i · groups + g` is channel `g · (channels / groups) + i` of `x`.
     public mutating func assignShuffled(_ x: Tensor, groups: Int, threads: Int) {
-        precondition(shape == x.shape && shape.last! % groups == 0, "\(x.shape) in \(groups) groups")
+        precondition(
+            shape == x.shape && shape.last! % groups == 0, "\(x.shape) in \(groups) groups")
         let (channels, count) = (shape.last!, shape.dropFirst().reduce(1, *))
         let (batch, threads) = (shape[0], Tensors.threads(threads, forMoving: self.count))
         withPointers(x, &self) { x, y in
