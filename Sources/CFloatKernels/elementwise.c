@@ -3,14 +3,6 @@
 #define KERNELS "elementwise.inc"
 #include "variants.h"
 
-void cfk_relu(cfk_isa isa, const float *x, float *y, int64_t count) {
-  DISPATCH(relu, isa, x, y, count)
-}
-
-void cfk_relu_gradient(cfk_isa isa, const float *y, const float *dy, float *dx, int64_t count) {
-  DISPATCH(relu_gradient, isa, y, dy, dx, count)
-}
-
 void cfk_add(cfk_isa isa, const float *x, float *y, int64_t count) {
   DISPATCH(add, isa, x, y, count)
 }

@@ -1,20 +1,6 @@
 import CFloatKernels
 
 extension Tensor {
-    /// `self = max(x, 0)`
-    public mutating func assignReLU(of x: Tensor) {
-        precondition(count == x.count)
-        let count = Int64(count)
-        withPointers(x, &self) { cfk_relu(bestISA, $0, $1, count) }
-    }
-
-    /// `self = dy` where `y > 0`, else 0.
-    public mutating func assignReLUGradient(_ dy: Tensor, where y: Tensor) {
-        precondition(count == y.count && count == dy.count)
-        let count = Int64(count)
-        withPointers(y, dy, &self) { cfk_relu_gradient(bestISA, $0, $1, $2, count) }
-    }
-
     /// `self += x`
     public mutating func add(_ x: Tensor, threads: Int = 1) {
         precondition(shape == x.shape, "\(shape) + \(x.shape)")

@@ -13,25 +13,12 @@ func `gates multiply every position, and their gradients are sums over positions
     var slow = SlowSums(count: channels, terms: rows)
     for index in 0..<x.count { slow.add(Double(x[index]) * Double(dy[index]), at: index % channels) }
     for isa in instructionSets {
-        var (y, sum) = (Tensor.poisoned(x.shape), Tensor.poisoned([channels]))
-        let (rows, columns) = (Int64(rows), Int64(channels))
-        y.withUnsafeMutableElements { y in
-            x.withUnsafeElements { x in
-                gate.withUnsafeElements { gate in
-                    cfk_gate(
-                        isa, x.baseAddress!, gate.baseAddress!, rows, columns, y.baseAddress!)
-                }
-            }
-        }
+        let (m, n) = (Int64(rows), Int64(channels))
+        let y = run([x, gate], shape: x.shape) { cfk_gate(isa, $0[0], $0[1], m, n, $1) }
         #expect(y.elements == (0..<x.count).map { x[$0] * gate[$0 % channels] }, "\(name(isa))")
         #expect(y.hasIntactPoison, "\(name(isa))")
-        sum.withUnsafeMutableElements { sum in
-            x.withUnsafeElements { x in
-                dy.withUnsafeElements { dy in
-                    cfk_gate_gradient(
-                        isa, x.baseAddress!, dy.baseAddress!, rows, columns, sum.baseAddress!)
-                }
-            }
+        let sum = run([x, dy], shape: gate.shape) {
+            cfk_gate_gradient(isa, $0[0], $0[1], m, n, $1)
         }
         expect(sum, is: slow, name(isa))
     }

@@ -68,19 +68,6 @@ private func wholeNumbers(
     return x
 }
 
-/// Calls a kernel with pointers to one, two or three tensors and the result.
-private func run(
-    _ inputs: [Tensor], shape: [Int],
-    _ kernel: ([UnsafePointer<Float>], UnsafeMutablePointer<Float>) -> Void
-) -> Tensor {
-    var y = Tensor.poisoned(shape)
-    y.withUnsafeMutableElements { y in
-        let pointers = inputs.map { $0.withUnsafeElements { UnsafePointer($0.baseAddress!) } }
-        withExtendedLifetime(inputs) { kernel(pointers, y.baseAddress!) }
-    }
-    return y
-}
-
 /// Values from a few, so that windows hold their maximum more than once; all below zero, which is
 /// never the largest though it might stand in the padding.
 @Test(arguments: sizes, channelCounts)

@@ -1,15 +1,9 @@
-// Activation functions, column sums and optimizer steps: one pass over memory each.
+// Arithmetic, column sums and optimizer steps: one pass over memory each.
 #pragma once
 
 #include <stdint.h>
 
 #include "isa.h"
-
-// y = max(x, 0), over count floats. y may be x.
-void cfk_relu(cfk_isa isa, const float *x, float *y, int64_t count);
-
-// dx = dy where y > 0, else 0. dx may be dy.
-void cfk_relu_gradient(cfk_isa isa, const float *y, const float *dy, float *dx, int64_t count);
 
 // y += x
 void cfk_add(cfk_isa isa, const float *x, float *y, int64_t count);
