@@ -70,7 +70,8 @@ func `gradients of batch normalization are finite differences`(
 
 /// A residual block: one value is read by two branches.
 @Test(arguments: [ActivationFunction.identity, .silu])
-func `gradients of a sum of branches are finite differences`(activation: ActivationFunction) throws {
+func `gradients of a sum of branches are finite differences`(activation: ActivationFunction) throws
+{
     var generator = SeededGenerator(seed: 11)
     let geometry = ConvolutionGeometry(
         height: 4, width: 4, channels: 2, outputs: 2, kernel: [3, 3], stride: [1, 1],

@@ -92,7 +92,9 @@ private func `activation functions work on any length`(f: Function) {
         let x = Tensor.random([count], using: &generator)
         let dy = Tensor.random([count], using: &generator)
         for isa in instructionSets {
-            let y = run([x], shape: [count]) { cfk_activate(isa, f.kernel, $0[0], $1, Int64(count)) }
+            let y = run([x], shape: [count]) {
+                cfk_activate(isa, f.kernel, $0[0], $1, Int64(count))
+            }
             expect(y, is: x.elements.map { f.value(Double($0)) }, "\(name(isa)), \(count)")
             let dx = run([x, dy], shape: [count]) {
                 cfk_activate_gradient(isa, f.kernel, $0[0], $0[1], $1, Int64(count))
