@@ -37,11 +37,10 @@ private func expect(
         Issue.record("\(name): \(found.shape), \(expected.shape)", sourceLocation: location)
         return
     }
-    for index in 0..<expected.count {
-        #expect(
-            abs(found[index] - expected[index]) <= 1e-5 * max(1, abs(expected[index])),
-            "\(name)[\(index)]: \(found[index]), expected \(expected[index])",
-            sourceLocation: location)
+    for (index, (value, target)) in zip(found.elements, expected.elements).enumerated()
+    where !(abs(value - target) <= 1e-5 * max(1, abs(target))) {
+        Issue.record(
+            "\(name)[\(index)]: \(value), expected \(target)", sourceLocation: location)
     }
 }
 

@@ -62,12 +62,7 @@ private func expect(
     _ found: Tensor, is expected: [Double], _ what: String,
     _ location: SourceLocation = #_sourceLocation
 ) {
-    for (index, value) in expected.enumerated() {
-        #expect(
-            abs(Double(found[index]) - value) <= 2e-6 * abs(value) + 1e-7,
-            "\(what)[\(index)]: \(found[index]), expected \(value)", sourceLocation: location)
-    }
-    #expect(found.hasIntactPoison, "\(what)", sourceLocation: location)
+    expect(found, isNear: expected, tolerance: { 2e-6 * abs($0) + 1e-7 }, what, location)
 }
 
 @Test(arguments: functions)
