@@ -79,7 +79,12 @@ let package = Package(
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
         tests("TensorsTests", ["Tensors", "CFloatKernels"]),
         tests("NetworksTests", ["Networks", "Tensors"]),
-        tests("ImportingTests", ["Importing", "Networks", "Tensors"]),
+        tests(
+            "ImportingTests",
+            [
+                "Importing", "ONNXSchema", "Networks", "Tensors",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
         tests("TrainingTests", ["Training", "Importing", "Networks", "Tensors"]),
         tests("PruningTests", ["Pruning", "Networks", "Tensors"]),
         tests("WeightSharingTests", ["WeightSharing", "Networks", "Tensors"]),

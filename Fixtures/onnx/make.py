@@ -46,6 +46,17 @@ class LeNet5(nn.Module):
         return self.fc2(F.relu(self.fc1(x.view(-1, 128))))
 
 
+class DigitsCNN(nn.Module):
+    """For the images of Fixtures/digits."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(1, 6, 3, padding=1), nn.Linear(96, CLASSES)
+
+    def forward(self, x):
+        return self.fc(F.max_pool2d(F.relu(self.conv(x)), 2).flatten(1))
+
+
 class AlexNet(nn.Module):
     def __init__(self):
         super().__init__()
@@ -312,6 +323,7 @@ families = {
     "mixnets": (mixnet_s, (3, 64, 64), ["ts-13", "dynamo-18"]),
     "mixnetstf": (tf_mixnet_s, (3, 64, 64), ["ts-17-bn", "dynamo-18"]),
     "idioms": (Idioms, (3, 32, 32), ["ts-13", "ts-17-bn-values", "dynamo-18", "dynamo-21-bn"]),
+    "digits": (DigitsCNN, (1, 8, 8), ["ts-17", "dynamo-18"]),
 }
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ struct Shrink: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Models",
-                subcommands: [Eval.self, Run.self, Inspect.self, Decode.self]),
+                subcommands: [Eval.self, Run.self, Inspect.self, Decode.self, Import.self]),
             CommandGroup(
                 name: "Pipelines", subcommands: [Plan.self, Report.self, Results.self]),
         ])

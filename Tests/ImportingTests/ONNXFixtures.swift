@@ -13,7 +13,8 @@ struct ONNXFixture: Sendable, CustomTestStringConvertible {
 
     static let folder = packageRoot + "/Fixtures/onnx"
 
-    static let all: [ONNXFixture] = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+    static let all: [ONNXFixture] =
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
         .filter { $0.hasSuffix(".onnx") }.sorted().map { ONNXFixture(name: String($0.dropLast(5))) }
 
     static func named(_ name: String) -> ONNXFixture { ONNXFixture(name: name) }

@@ -83,7 +83,9 @@ import Testing
         #expect(!network.nodes.contains { $0.layer is Reshape })
     }
 
-    @Test(arguments: ["idioms-ts-13", "idioms-ts-17-bn-values", "idioms-dynamo-18", "idioms-dynamo-21-bn"])
+    @Test(arguments: [
+        "idioms-ts-13", "idioms-ts-17-bn-values", "idioms-dynamo-18", "idioms-dynamo-21-bn",
+    ])
     func `functions written as several operations are recognised`(name: String) throws {
         let network = try Network(onnx: ONNXFixture.named(name).path)
         var functions = network.nodes.compactMap { ($0.layer as? Activation)?.function }

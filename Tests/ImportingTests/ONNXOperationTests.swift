@@ -143,7 +143,9 @@ import Testing
         let halves: [UInt16] = [0x3C00, 0xC000, 0x7BFF, 0x0001, 0, 0x3555]
         model.weight("w", [6, 1])
         model.model.graph.initializer[0].dataType = 10
-        model.model.graph.initializer[0].rawData = halves.withUnsafeBufferPointer { Data(buffer: $0) }
+        model.model.graph.initializer[0].rawData = halves.withUnsafeBufferPointer {
+            Data(buffer: $0)
+        }
         model.node("MatMul", ["x", "w"], "y")
         let expected: [Float] = [1, -2, 65504, 0x1p-24, 0, 0.33325195]
         for (index, value) in expected.enumerated() {

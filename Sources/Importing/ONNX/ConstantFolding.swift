@@ -194,7 +194,8 @@ struct ConstantFolding {
         let order = try ShapeArithmetic(node).permutation(rank: value.shape.count)
         try budget.take(value.shape, for: "the result")
         let strides = ONNXConstant.strides(of: value.shape)
-        return value.strided(shape: order.map { value.shape[$0] }, strides: order.map { strides[$0] })
+        return value.strided(
+            shape: order.map { value.shape[$0] }, strides: order.map { strides[$0] })
     }
 
     private func expand(_ budget: inout ImportBudget) throws(ONNXProblem) -> ONNXConstant {

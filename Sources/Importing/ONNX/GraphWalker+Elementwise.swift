@@ -36,7 +36,8 @@ extension GraphWalker {
         let high = min(highest ?? largest, largest)
         guard low <= high else {
             throw .unfit(
-                what: "the range", found: "\(low) to \(high)", expected: "a minimum below a maximum")
+                what: "the range", found: "\(low) to \(high)", expected: "a minimum below a maximum"
+            )
         }
         if low == -largest && high == largest { return try inputs.activation(0) }
         if low == 0 && high == largest { return try function(.relu, inputs) }
@@ -99,7 +100,9 @@ extension GraphWalker {
         func isGate(_ gate: ActivationView, of view: ActivationView) -> Bool {
             view.shape.count == 4 && gate.shape == view.shape[..<2] + [1, 1]
         }
-        if a.shape == b.shape || isGate(b, of: a) { return try append(Multiply(), on: [a, b], node) }
+        if a.shape == b.shape || isGate(b, of: a) {
+            return try append(Multiply(), on: [a, b], node)
+        }
         guard isGate(a, of: b) else {
             throw unequal(a, b, "equal ones, or [batch, channels, 1, 1] for one")
         }
@@ -110,7 +113,8 @@ extension GraphWalker {
         _ a: ActivationView, _ b: ActivationView, _ expected: String
     ) -> ONNXProblem {
         .unfit(
-            what: "the shapes of the inputs", found: "\(describe(a.shape)) and \(describe(b.shape))",
+            what: "the shapes of the inputs",
+            found: "\(describe(a.shape)) and \(describe(b.shape))",
             expected: expected)
     }
 

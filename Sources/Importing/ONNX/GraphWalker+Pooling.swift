@@ -35,7 +35,8 @@ extension GraphWalker {
         let (input, padding, _) = try paddedInput(whole, extent: kernel, stride: stride, node)
         guard !isMax || own == padding + padding else {
             throw .unfit(
-                what: "the padding", found: "\(own)", expected: "as much before as behind the image")
+                what: "the padding", found: "\(own)", expected: "as much before as behind the image"
+            )
         }
         guard padding[0] < kernel[0], padding[1] < kernel[1] else {
             throw .unfit(what: "the padding", found: "\(padding)", expected: "less than \(kernel)")

@@ -84,7 +84,8 @@ extension GraphWalker {
             throw .unfit(what: "attribute 'axis'", found: "\(axis)", expected: "1: the channels")
         }
         for view in views {
-            guard view.shape.count == first.shape.count, view.shape[2...] == first.shape[2...] else {
+            guard view.shape.count == first.shape.count, view.shape[2...] == first.shape[2...]
+            else {
                 throw .unfit(
                     what: "the shape of an input", found: describe(view.shape),
                     expected: "\(describe(first.shape)) but for the channels")

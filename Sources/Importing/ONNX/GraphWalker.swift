@@ -132,7 +132,9 @@ struct GraphWalker {
             }
         case .castLike:
             // What is computed from the network's input is a tensor of floats.
-            if case .activation = try inputs.value(1), case .constant(let value) = try inputs.value(0) {
+            if case .activation = try inputs.value(1),
+                case .constant(let value) = try inputs.value(0)
+            {
                 return ONNXConstant(shape: value.shape, elements: .floats(value.floats))
             }
         default: break
@@ -210,7 +212,8 @@ struct GraphWalker {
         case .identity, .dropout, .cast, .castLike, .expand: try unchanged(operation, inputs)
         default:
             throw .unfit(
-                what: "an input", found: "computed from the network's input", expected: "a constant")
+                what: "an input", found: "computed from the network's input", expected: "a constant"
+            )
         }
     }
 
@@ -261,7 +264,8 @@ struct GraphWalker {
         var source = view.source
         if steps != [1, 1] {
             source = try graph.append(
-                MaxPooling(kernel: [1, 1], stride: steps), named: names.name(node, purpose: "steps"),
+                MaxPooling(kernel: [1, 1], stride: steps),
+                named: names.name(node, purpose: "steps"),
                 inputs: [source], origin: node)
         }
         if pads != [0, 0, 0, 0] {

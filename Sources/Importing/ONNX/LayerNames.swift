@@ -55,7 +55,8 @@ struct LayerNames {
 
     private static func allowed(_ name: String) -> String {
         let result = name.prefix(longest).map { character in
-            character.isASCII && (character.isLetter || character.isNumber || "._-".contains(character))
+            character.isASCII
+                && (character.isLetter || character.isNumber || "._-".contains(character))
                 ? character : "_"
         }
         return result.isEmpty ? "layer" : String(result)

@@ -67,7 +67,8 @@ struct ONNXConstant: Equatable, Sendable {
         case .floats(let values):
             ONNXConstant(
                 shape: shape,
-                elements: .floats(Self.walk(values, shape: shape, offset: offset, strides: strides)))
+                elements: .floats(Self.walk(values, shape: shape, offset: offset, strides: strides))
+            )
         case .integers(let values):
             ONNXConstant(
                 shape: shape,

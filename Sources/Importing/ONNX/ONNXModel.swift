@@ -86,7 +86,8 @@ struct ONNXModel {
             if case .dimValue(let size)? = dimension.value { return Int(size) }
             return nil
         }
-        let expected = "[batch, channels, height, width] or [batch, features], all but the batch known"
+        let expected =
+            "[batch, channels, height, width] or [batch, features], all but the batch known"
         guard sizes.count == 4 || sizes.count == 2, !sizes.dropFirst().contains(nil),
             sizes.allSatisfy({ $0.map { $0 > 0 && $0 <= 1 << 24 } ?? true })
         else {

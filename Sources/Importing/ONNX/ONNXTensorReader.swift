@@ -84,7 +84,8 @@ struct ONNXTensorReader {
             elements = .floats(
                 tensor.int32Data.map { Self.half(UInt16(truncatingIfNeeded: $0)) })
         case .bfloat16:
-            elements = .floats(tensor.int32Data.map { Float(bitPattern: UInt32(bitPattern: $0) << 16) })
+            elements = .floats(
+                tensor.int32Data.map { Float(bitPattern: UInt32(bitPattern: $0) << 16) })
         case .int64: elements = .integers(tensor.int64Data.map { Int($0) })
         default: elements = .integers(tensor.int32Data.map { Int($0) })
         }
@@ -100,8 +101,9 @@ struct ONNXTensorReader {
         func read<T: FixedWidthInteger>(_ type: T.Type) -> [T] {
             data.withUnsafeBytes { bytes in
                 (0..<bytes.count / MemoryLayout<T>.size).map {
-                    T(littleEndian: bytes.loadUnaligned(
-                        fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
+                    T(
+                        littleEndian: bytes.loadUnaligned(
+                            fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
                 }
             }
         }
@@ -109,7 +111,8 @@ struct ONNXTensorReader {
         case .float: return .floats(read(UInt32.self).map { Float(bitPattern: $0) })
         case .double: return .floats(read(UInt64.self).map { Float(Double(bitPattern: $0)) })
         case .float16: return .floats(read(UInt16.self).map(half))
-        case .bfloat16: return .floats(read(UInt16.self).map { Float(bitPattern: UInt32($0) << 16) })
+        case .bfloat16:
+            return .floats(read(UInt16.self).map { Float(bitPattern: UInt32($0) << 16) })
         case .bool: return .integers(read(UInt8.self).map { $0 == 0 ? 0 : 1 })
         case .uint8: return .integers(read(UInt8.self).map { Int($0) })
         case .int8: return .integers(read(Int8.self).map { Int($0) })
@@ -127,7 +130,9 @@ struct ONNXTensorReader {
         switch exponent {
         case 0: return sign * mantissa * 0x1p-24
         case 31: return mantissa == 0 ? sign * .infinity : .nan
-        default: return sign * (1024 + mantissa) * Float(sign: .plus, exponent: exponent - 25, significand: 1)
+        default:
+            return sign * (1024 + mantissa)
+                * Float(sign: .plus, exponent: exponent - 25, significand: 1)
         }
     }
 

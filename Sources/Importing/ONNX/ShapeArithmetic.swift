@@ -55,12 +55,14 @@ struct ShapeArithmetic {
     func reshaped(_ shape: [Int], to target: [Int]) throws(ONNXProblem) -> [Int] {
         let keepsZero = try node.flag("allowzero")
         var result = target
-        for (axis, size) in target.enumerated() where size == 0 && !keepsZero && axis < shape.count {
+        for (axis, size) in target.enumerated() where size == 0 && !keepsZero && axis < shape.count
+        {
             result[axis] = shape[axis]
         }
         func wrong() -> ONNXProblem {
             .unfit(
-                what: "the new shape", found: "\(target)", expected: "one of as many elements as \(shape)")
+                what: "the new shape", found: "\(target)",
+                expected: "one of as many elements as \(shape)")
         }
         let free = result.indices.filter { result[$0] == -1 }
         guard free.count <= 1, let count = checkedCount(of: shape) else { throw wrong() }
