@@ -61,12 +61,18 @@ let package = Package(
         module(
             "Conversion",
             ["PackedModel", "Networks", "Tensors", "Pruning", "WeightSharing", "Quantization"]),
+        module(
+            "Exporting",
+            [
+                "Networks", "Tensors", "Quantization", "PackedModel", "ONNXSchema",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
         // Level 5
         module(
             "Pipeline",
             [
                 "Importing", "Training", "Pruning", "WeightSharing", "Quantization", "Conversion",
-                "Container", "Inference", "PackedModel", "Networks", "Tensors", "Yams",
+                "Exporting", "Container", "Inference", "PackedModel", "Networks", "Tensors", "Yams",
             ]),
         // Level 6
         .executableTarget(
@@ -99,6 +105,13 @@ let package = Package(
             [
                 "Conversion", "PackedModel", "Networks", "Tensors", "Pruning", "WeightSharing",
                 "Quantization",
+            ]),
+        tests(
+            "ExportingTests",
+            [
+                "Exporting", "Importing", "Conversion", "Inference", "ONNXSchema", "PackedModel",
+                "Pruning", "Quantization", "WeightSharing", "Networks", "Tensors",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
         tests(
             "PipelineTests",

@@ -28,7 +28,9 @@ struct Shrink: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Models",
-                subcommands: [Eval.self, Run.self, Inspect.self, Decode.self, Import.self]),
+                subcommands: [
+                    Eval.self, Run.self, Inspect.self, Decode.self, Import.self, Export.self,
+                ]),
             CommandGroup(
                 name: "Pipelines", subcommands: [Plan.self, Report.self, Results.self]),
         ])

@@ -55,7 +55,7 @@ private let models = packageFolder + "/Fixtures/onnx"
             _ = try PipelineFile(path: yaml)
             Issue.record("both were accepted")
         } catch {
-            #expect("\(error)".contains("both.yaml:4: unknown key 'network.width'"), "\(error)")
+            #expect("\(error)".contains("both.yaml:4: unknown key 'width'"), "\(error)")
         }
     }
 

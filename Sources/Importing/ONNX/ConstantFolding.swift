@@ -15,7 +15,7 @@ struct ConstantFolding {
         case .floor: try eachFloat { $0.rounded(.down) }
         case .clip: try clip()
         case .concat: try concat(&budget)
-        case .constantOfShape: nil
+        case .dequantizeLinear: try dequantized(&budget)
         case .expand: try expand(&budget)
         case .flatten: try flatten()
         case .gather: try gather(&budget)
@@ -156,6 +156,38 @@ struct ConstantFolding {
             return ONNXConstant(shape: value.shape, integers: result)
         default: return value
         }
+    }
+
+    /// `(code − zero) · scale`, with one scale or one for each index of an axis.
+    private func dequantized(_ budget: inout ImportBudget) throws(ONNXProblem) -> ONNXConstant {
+        let (value, scale) = (try input(0), try input(1).floats)
+        let codes = try value.integers(of: "the codes")
+        let zeros = inputs.count > 2 ? try inputs[2]?.integers(of: "the zero point") : nil
+        guard try node.integer("block_size", default: 0) == 0 else {
+            throw .unfit(what: "attribute 'block_size'", found: "given", expected: "none")
+        }
+        guard zeros == nil || zeros?.count == scale.count else {
+            throw .unfit(
+                what: "the number of zero points", found: "\(zeros?.count ?? 0)",
+                expected: "\(scale.count), as many as scales")
+        }
+        var (inner, count) = (value.count, 1)
+        if scale.count != 1 {
+            let axis = try ShapeArithmetic(node).axis(
+                node.integer("axis", default: 1), rank: value.shape.count)
+            count = value.shape[axis]
+            inner = value.shape[(axis + 1)...].reduce(1, *)
+        }
+        guard scale.count == count else {
+            throw .unfit(
+                what: "the number of scales", found: "\(scale.count)", expected: "\(count)")
+        }
+        try budget.take(value.shape, for: "the result")
+        let values = codes.enumerated().map { position, code in
+            let index = position / max(inner, 1) % count
+            return (Float(code) - Float(zeros?[index] ?? 0)) * scale[index]
+        }
+        return ONNXConstant(shape: value.shape, elements: .floats(values))
     }
 
     private func choose(_ budget: inout ImportBudget) throws(ONNXProblem) -> ONNXConstant {

@@ -13,6 +13,8 @@ enum ONNXOperation: String, CaseIterable {
     case constant = "Constant"
     case constantOfShape = "ConstantOfShape"
     case conv = "Conv"
+    /// Of constants: weights in codes.
+    case dequantizeLinear = "DequantizeLinear"
     case div = "Div"
     case dropout = "Dropout"
     case equal = "Equal"
