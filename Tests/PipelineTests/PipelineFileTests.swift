@@ -69,6 +69,10 @@ import Testing
             "x.yaml:4: network.architecture is 'digits', expected one of lenet-300-100, lenet-5, "
                 + "digits-cnn"
         ),
+        (
+            "validation: 100", "normalization: channels",
+            "x.yaml:3: data.normalization is 'channels', expected one of scale, per-channel"
+        ),
         ("seed: 7", "seed: 7\nseed: 8", "x.yaml:3: key 'seed' stands twice"),
         (
             "density: {conv1: 0.5, default: 0.1}", "floor: 0.1",
