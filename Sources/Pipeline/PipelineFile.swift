@@ -1,5 +1,4 @@
 import Foundation
-import Networks
 import Yams
 
 /// A pipeline as its file describes it: data, network, and the stages in order.
@@ -36,8 +35,7 @@ public struct PipelineFile: Sendable {
     public let seed: UInt64
     public let stages: [Stage]
     let data: Data
-    let architecture: Architecture
-    let dropout: Float
+    let network: NetworkSettings
     let canonicalHead: String
 
     /// - Parameter seed: in the place of the file's.
@@ -74,13 +72,7 @@ public struct PipelineFile: Sendable {
             throw PipelineFileError.missingKey(
                 place: try required("data").place, path: "data", key: "set")
         }
-        let network = try required("network").mapping(known: ["architecture", "dropout"])
-        guard let architecture = network["architecture"] else {
-            throw PipelineFileError.missingKey(
-                place: try required("network").place, path: "network", key: "architecture")
-        }
-        self.architecture = try architecture.choice(of: Architecture.self)
-        dropout = try network["dropout"]?.number(in: 0...0.99) ?? 0
+        network = try NetworkSettings(required("network"))
         stages = try Self.stages(required("stages"))
         canonicalHead = try [
             "seed: \(self.seed)", canonicalText(required("data")),

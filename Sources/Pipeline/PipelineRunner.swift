@@ -209,9 +209,8 @@ public struct PipelineRunner {
     /// The architecture with random weights.
     private func freshNetwork(_ data: PipelineData) throws -> Network {
         var generator = SeededGenerator(seed: file.seed, stream: 1 << 32)
-        return try file.architecture.network(
-            inputShape: data.train.inputShape, classes: data.classCount, dropout: file.dropout,
-            using: &generator)
+        return try file.network.network(
+            inputShape: data.train.inputShape, classes: data.classCount, using: &generator)
     }
 
     /// What an earlier stage has left for stage `index`.
