@@ -16,10 +16,15 @@ extension Tensor {
     }
 
     /// `self += x`
-    public mutating func add(_ x: Tensor) {
+    public mutating func add(_ x: Tensor, threads: Int = 1) {
         precondition(shape == x.shape, "\(shape) + \(x.shape)")
-        let count = Int64(count)
-        withPointers(x, &self) { cfk_add(bestISA, $0, $1, count) }
+        let count = count
+        withPointers(x, &self) { x, y in
+            parallel(chunks: (count + Self.part - 1) / Self.part, threads: threads) { chunk in
+                let part = range(ofChunk: chunk, size: Self.part, count: count)
+                cfk_add(bestISA, x + part.lowerBound, y + part.lowerBound, Int64(part.count))
+            }
+        }
     }
 
     /// `self = a · b`, element by element.

@@ -30,3 +30,20 @@ func withPointers<Result>(
         c.withUnsafeElements { c in body(a, b, c.baseAddress!, y) }
     }
 }
+
+func withPointers<Result>(
+    _ a: Tensor, _ b: Tensor, _ body: (UnsafePointer<Float>, UnsafePointer<Float>) -> Result
+) -> Result {
+    a.withUnsafeElements { a in
+        b.withUnsafeElements { b in body(a.baseAddress!, b.baseAddress!) }
+    }
+}
+
+func withPointers<Result>(
+    _ a: Tensor, _ b: Tensor, _ c: Tensor,
+    _ body: (UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>) -> Result
+) -> Result {
+    withPointers(a, b) { a, b in
+        c.withUnsafeElements { c in body(a, b, c.baseAddress!) }
+    }
+}

@@ -10,6 +10,8 @@
 
 #include "activation.h"
 #include "convolution.h"
+#include "depthwise.h"
 #include "elementwise.h"
 #include "fake_quantization.h"
 #include "isa.h"
+#include "normalization.h"
