@@ -41,6 +41,19 @@ extension Tensor {
     var bits: [UInt32] { elements.map(\.bitPattern) }
 }
 
+/// Calls a kernel with pointers to its inputs and a poisoned result.
+func run(
+    _ inputs: [Tensor], shape: [Int],
+    _ kernel: ([UnsafePointer<Float>], UnsafeMutablePointer<Float>) -> Void
+) -> Tensor {
+    var y = Tensor.poisoned(shape)
+    y.withUnsafeMutableElements { y in
+        let pointers = inputs.map { $0.withUnsafeElements { UnsafePointer($0.baseAddress!) } }
+        withExtendedLifetime(inputs) { kernel(pointers, y.baseAddress!) }
+    }
+    return y
+}
+
 /// Sums in `Double`, with the sums of the magnitudes of their terms.
 struct SlowSums {
     var values: [Double]

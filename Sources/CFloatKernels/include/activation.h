@@ -1,4 +1,4 @@
-// Activation functions and their gradients.
+// Activation functions and their gradients. What is not a number stays so; infinite x give the limits.
 #pragma once
 
 #include <stdint.h>
@@ -24,6 +24,6 @@ typedef struct {
 // y = f(x). y may be x.
 void cfk_activate(cfk_isa isa, cfk_activation f, const float *x, float *y, int64_t count);
 
-// dx = dy f'(x); at a kink the side where f is flat. dx may be dy.
+// dx = dy f'(x); at a kink the side where f is flat, 0 where relu or clip have no number. dx may be dy.
 void cfk_activate_gradient(cfk_isa isa, cfk_activation f, const float *x, const float *dy, float *dx,
                            int64_t count);
