@@ -78,6 +78,14 @@ public struct WeightQuantizer: Parametrization {
             isNarrow: isNarrow, keepsNonzero: keepsNonzero)
     }
 
+    /// The same with other steps, as many as there are.
+    public func withSteps(_ steps: [Float]) -> WeightQuantizer {
+        precondition(steps.count == step.value.count, "\(steps.count) steps")
+        return WeightQuantizer(
+            bits: bits, steps: steps, weightCount: weightCount, isNarrow: isNarrow,
+            keepsNonzero: keepsNonzero)
+    }
+
     /// Whether each output has its step.
     public var isPerOutput: Bool { step.value.count > 1 }
 
