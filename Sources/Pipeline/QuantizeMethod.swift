@@ -100,21 +100,7 @@ struct QuantizeMethod: StageMethod {
             .filled(threads: context.threads) { index in
                 quantizer(sites[index], sample: samples[sites[index].value])
             }
-        var names: Set<String> = []
-        var insertions: [Network.Insertion] = []
-        for (site, quantizer) in zip(sites, quantizers) {
-            var name =
-                site.value == 0 ? "quantize-input" : "quantize-\(network.nodes[site.value - 1].name)"
-            if !names.insert(name).inserted {
-                name += "-\(site.bits)bit"
-                names.insert(name)
-            }
-            insertions.append(
-                .init(
-                    name: name, layer: quantizer, value: site.value, behind: site.behind,
-                    readers: site.readers))
-        }
-        return try network.inserting(insertions)
+        return try placement.network(with: quantizers)
     }
 
     private func quantizer(

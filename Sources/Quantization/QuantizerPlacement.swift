@@ -94,6 +94,26 @@ public struct QuantizerPlacement: Sendable {
         for value in 0...network.nodes.count where isRoot(value) { place(value) }
     }
 
+    /// The network with a quantizer at each site.
+    /// - Parameter quantizers: as many as sites.
+    public func network(
+        with quantizers: [ActivationQuantizer]
+    ) throws(NetworkError) -> Network {
+        precondition(quantizers.count == sites.count, "\(quantizers.count) for \(sites.count)")
+        var names: Set<String> = []
+        var insertions: [Network.Insertion] = []
+        for (site, quantizer) in zip(sites, quantizers) {
+            let source = site.value == 0 ? "input" : network.nodes[site.value - 1].name
+            var name = "quantize-\(source)"
+            if !names.insert(name).inserted { name += "-\(site.bits)bit" }
+            insertions.append(
+                .init(
+                    name: name, layer: quantizer, value: site.value, behind: site.behind,
+                    readers: site.readers))
+        }
+        return try network.inserting(insertions)
+    }
+
     // MARK: What nodes do
 
     private mutating func read(_ index: Int) {
