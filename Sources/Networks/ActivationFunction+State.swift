@@ -7,8 +7,10 @@ extension ActivationFunction {
         case .relu: state.numbers["activation"] = 1
         case .clip(let lowest, let highest):
             state.numbers["activation"] = 2
-            state.numbers["lowest"] = Double(lowest)
-            state.numbers["highest"] = Double(highest)
+            // JSON has no infinity.
+            let limit = Float.greatestFiniteMagnitude
+            state.numbers["lowest"] = Double(max(lowest, -limit))
+            state.numbers["highest"] = Double(min(highest, limit))
         case .leakyReLU(let slope):
             state.numbers["activation"] = 3
             state.numbers["slope"] = Double(slope)
@@ -25,8 +27,8 @@ extension ActivationFunction {
         case 1: self = .relu
         case 2:
             self = .clip(
-                lowest: Float(try state.number("lowest")), highest: Float(try state.number("highest")))
-        case 3: self = .leakyReLU(slope: Float(try state.number("slope")))
+                lowest: try state.float("lowest"), highest: try state.float("highest"))
+        case 3: self = .leakyReLU(slope: try state.float("slope"))
         case 4: self = .sigmoid
         case 5: self = .hardSigmoid
         case 6: self = .silu

@@ -53,6 +53,7 @@ func `gradients of grouped and dilated convolutions are finite differences`(
         of: Convolution(geometry, hasBias: false), inputShape: [5, 6, 4], seed: 8)
 }
 
+/// With this seed no normalized value is so near to zero that a finite difference crosses the kink.
 @Test(arguments: [
     ActivationFunction.identity, .silu, .sigmoid, .hardSwish, .leakyReLU(slope: 0.1),
 ])
@@ -61,7 +62,7 @@ func `gradients of batch normalization are finite differences`(
 ) throws {
     try checkGradients(
         of: BatchNormalization(channels: 3, activation: activation), inputShape: [2, 3, 3],
-        batch: 3, seed: 9)
+        batch: 3, seed: 23)
 }
 
 @Test func `gradients of global average pooling are finite differences`() throws {
@@ -70,7 +71,8 @@ func `gradients of batch normalization are finite differences`(
 
 /// A residual block: one value is read by two branches.
 @Test(arguments: [ActivationFunction.identity, .silu])
-func `gradients of a sum of branches are finite differences`(activation: ActivationFunction) throws {
+func `gradients of a sum of branches are finite differences`(activation: ActivationFunction) throws
+{
     var generator = SeededGenerator(seed: 11)
     let geometry = ConvolutionGeometry(
         height: 4, width: 4, channels: 2, outputs: 2, kernel: [3, 3], stride: [1, 1],

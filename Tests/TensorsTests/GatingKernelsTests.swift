@@ -11,7 +11,9 @@ func `gates multiply every position, and their gradients are sums over positions
     let dy = Tensor.random([rows, channels], using: &generator)
     let gate = Tensor.random([channels], using: &generator)
     var slow = SlowSums(count: channels, terms: rows)
-    for index in 0..<x.count { slow.add(Double(x[index]) * Double(dy[index]), at: index % channels) }
+    for index in 0..<x.count {
+        slow.add(Double(x[index]) * Double(dy[index]), at: index % channels)
+    }
     for isa in instructionSets {
         let (m, n) = (Int64(rows), Int64(channels))
         let y = run([x, gate], shape: x.shape) { cfk_gate(isa, $0[0], $0[1], m, n, $1) }

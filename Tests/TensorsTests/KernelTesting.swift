@@ -105,3 +105,31 @@ func expect(
         Issue.record("\(what()): wrote behind the end", sourceLocation: location)
     }
 }
+
+/// Reports the element of a result that is farthest beyond the tolerance of its expected value.
+func expect(
+    _ found: Tensor, isNear expected: [Double], tolerance: (Double) -> Double,
+    _ what: @autoclosure () -> String, _ location: SourceLocation = #_sourceLocation
+) {
+    let elements = found.elements
+    guard elements.count == expected.count else {
+        Issue.record(
+            "\(what()): \(elements.count) instead of \(expected.count) elements",
+            sourceLocation: location)
+        return
+    }
+    var worst: (index: Int, excess: Double)?
+    for (index, value) in expected.enumerated() {
+        let error = abs(Double(elements[index]) - value)
+        let excess = error.isNaN ? .infinity : error - tolerance(value)
+        if excess > worst?.excess ?? 0 { worst = (index, excess) }
+    }
+    if let index = worst?.index {
+        Issue.record(
+            "\(what()): [\(index)] is \(elements[index]), expected \(expected[index])",
+            sourceLocation: location)
+    }
+    if !found.hasIntactPoison {
+        Issue.record("\(what()): wrote behind the end", sourceLocation: location)
+    }
+}

@@ -12,12 +12,15 @@ private struct Sizes: CustomTestStringConvertible {
     }
 
     func pooling(channels: Int) -> cfk_pooling {
-        let output = (0...1).map { (image[$0] + 2 * padding[$0] - kernel[$0]) / stride[$0] + 1 }
+        let output = (0...1).map { axis -> Int in
+            (image[axis] + 2 * padding[axis] - kernel[axis]) / stride[axis] + 1
+        }
         return cfk_pooling(
             height: Int64(image[0]), width: Int64(image[1]), channels: Int64(channels),
             kernel_height: Int64(kernel[0]), kernel_width: Int64(kernel[1]),
             stride_height: Int64(stride[0]), stride_width: Int64(stride[1]), top: Int64(padding[0]),
-            left: Int64(padding[1]), output_height: Int64(output[0]), output_width: Int64(output[1]))
+            left: Int64(padding[1]), output_height: Int64(output[0]), output_width: Int64(output[1])
+        )
     }
 }
 
@@ -120,7 +123,8 @@ private func `average pooling shares the gradient, and counts padding`(sizes: Si
 @Test(arguments: 1...3, [[0, 0], [1, 2]])
 func `a batch is pooled image by image`(threads: Int, padding: [Int]) {
     var generator = SeededGenerator(seed: 8)
-    let kernels = PoolingKernels(shape: [5, 4, 3], kernel: [2, 3], stride: [1, 1], padding: padding)
+    let kernels = PoolingKernels(
+        shape: [5, 4, 3], kernel: [2, 3], stride: [1, 1], padding: padding)
     let shape = [4 + 2 * padding[0], 2 + 2 * padding[1], 3]
     #expect(kernels.outputShape == shape)
     let x = Tensor.random([6, 5, 4, 3], using: &generator)
