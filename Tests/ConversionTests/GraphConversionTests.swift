@@ -7,7 +7,7 @@ import Testing
 
 /// Networks with fake quantization beside what they convert to: the same codes, but for ties.
 struct GraphConversionTests {
-    private static let samples = 200
+    private static let samples = 20
     private let normalization = InputNormalization(pixelScale: 1 / 64, mean: [2], deviation: [1])
 
     /// Raw samples `[channels, height, width]` and the batch that the network reads.
@@ -61,7 +61,7 @@ struct GraphConversionTests {
     ) throws {
         var generator = SeededGenerator(seed: UInt64(bits))
         var network = try graph.network(using: &generator)
-        let (_, calibration) = images(network.inputShape, 32, using: &generator)
+        let (_, calibration) = images(network.inputShape, 16, using: &generator)
         network = try network.quantized(
             on: calibration, bits: bits, scheme: scheme, perOutput: perOutput)
         try network.roundForConversion()

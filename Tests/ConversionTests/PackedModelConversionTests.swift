@@ -419,12 +419,16 @@ struct PackedModelConversionTests {
     }
 
     /// One of the two would be lost.
-    @Test func `a second quantizer of the input is an error`() {
-        #expect(throws: ConversionError.self) {
-            try convert(
-                [("quantize", inputQuantizer), ("again", quantizer), ("fc", linear(3, 2))],
-                inputShape: [3])
-        }
+    @Test func `two quantizers side by side on the input are an error`() {
+        expect(
+            .unsupported(layer: "other", "a second quantizer of the input"),
+            nodes: [
+                .init(name: "one", inputs: [0], layer: inputQuantizer),
+                .init(name: "other", inputs: [0], layer: quantizer),
+                .init(name: "sum", inputs: [1, 2], layer: Add()),
+                .init(name: "quantize", inputs: [3], layer: quantizer),
+                .init(name: "fc", inputs: [4], layer: linear(3, 2)),
+            ])
     }
 
     @Test func `a layer of an unknown kind is an error`() {

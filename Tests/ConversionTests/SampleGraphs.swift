@@ -25,7 +25,7 @@ enum SampleGraph: String, CaseIterable {
     static let classes = 6
 
     func network(using generator: inout SeededGenerator) throws -> Network {
-        var graph = GraphMaker(shape: self == .features ? [12] : [8, 8, 4])
+        var graph = GraphMaker(shape: self == .features ? [12] : [6, 6, 4])
         switch self {
         case .residual: Self.residual(&graph)
         case .invertedResidual: Self.invertedResidual(&graph)
@@ -226,8 +226,12 @@ extension Network {
                     if name == "bias" { return parameter.setChain([BiasQuantizer(bits: 8)]) }
                     parameter.quantize(
                         with: perOutput
-                            ? WeightQuantizer(bits: bits, fittingEachOutputOf: parameter.effective)
-                            : WeightQuantizer(bits: bits, fitting: parameter.effective))
+                            ? WeightQuantizer(
+                                bits: bits, fittingEachOutputOf: parameter.effective,
+                                initialization: .lsqPlus)
+                            : WeightQuantizer(
+                                bits: bits, fitting: parameter.effective,
+                                initialization: .lsqPlus))
                 }
             }
         }
@@ -244,7 +248,7 @@ extension Network {
                     scheme: site.role == .layer
                         ? scheme ?? .fitting(sample, allowsSigned: false)
                         : .fitting(sample, allowsSigned: site.role == .residual))
-                quantizer.calibrate(on: sample)
+                quantizer.calibrate(on: sample, initialization: .minMax)
                 return quantizer
             })
     }

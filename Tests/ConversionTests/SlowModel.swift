@@ -17,15 +17,14 @@ struct SlowModel {
         }
 
         /// What padding carries.
-        var zero: Double {
-            quantizer.map { Double($0.scale) * Double($0.code(0)) + Double($0.offset) } ?? 0
-        }
+        var zero = 0.0
 
         init(shape: [Int], reals: [Double], quantizer: PackedQuantizer?) {
             self.shape = shape
             self.reals = reals
             guard let quantizer else { return }
             self.quantizer = quantizer
+            zero = Double(quantizer.scale) * Double(quantizer.code(0)) + Double(quantizer.offset)
             codes = reals.map { quantizer.code(Float($0)) }
             self.reals = codes.map {
                 Double(quantizer.scale) * Double($0) + Double(quantizer.offset)
@@ -35,7 +34,7 @@ struct SlowModel {
         /// The value at a place, or `outside` beyond the image.
         func at(_ c: Int, _ y: Int, _ x: Int, outside: Double) -> Double {
             let (_, height, width) = planes
-            guard 0..<height ~= y, 0..<width ~= x else { return outside }
+            if y < 0 || y >= height || x < 0 || x >= width { return outside }
             return reals[(c * height + y) * width + x]
         }
     }
@@ -133,32 +132,30 @@ struct SlowModel {
         _ layer: PackedLayer, _ window: PackedWindow, _ x: Value
     ) -> Value {
         let shape = layer.weights.shape
-        let weights = layer.weights.slowWeights
-        let taps = weights.count / shape[0]
-        let channels = taps / (window.kernel[0] * window.kernel[1])
-        let perGroup = shape[0] / window.groups
+        let taps = layer.weights.count / shape[0]
+        let kernelArea = window.kernel[0] * window.kernel[1]
+        let (channels, perGroup) = (taps / kernelArea, shape[0] / window.groups)
         let (rows, columns) = window.places(over: x)
+        let weights = layer.weights.slowWeights
         var reals: [Double] = []
         for o in 0..<shape[0] {
-            for row in 0..<rows {
-                for column in 0..<columns {
-                    var sum = Double(layer.bias.scale) * Double(layer.bias.codes[o])
-                    for c in 0..<channels {
-                        for ky in 0..<window.kernel[0] {
-                            for kx in 0..<window.kernel[1] {
-                                let tap = (c * window.kernel[0] + ky) * window.kernel[1] + kx
-                                let place = window.place(row, column, ky, kx)
-                                sum +=
-                                    Double(weights[o * taps + tap])
-                                    * x.at(
-                                        o / perGroup * channels + c, place.y, place.x,
-                                        outside: x.zero)
-                            }
-                        }
+            let bias = Double(layer.bias.scale) * Double(layer.bias.codes[o])
+            var sums = [Double](repeating: bias, count: rows * columns)
+            for tap in 0..<taps where weights[o * taps + tap] != 0 {
+                let (channel, ky, kx) = (
+                    o / perGroup * channels + tap / kernelArea,
+                    tap % kernelArea / window.kernel[1], tap % window.kernel[1]
+                )
+                let weight = Double(weights[o * taps + tap])
+                for row in 0..<rows {
+                    for column in 0..<columns {
+                        let place = window.place(row, column, ky, kx)
+                        sums[row * columns + column] +=
+                            weight * x.at(channel, place.y, place.x, outside: x.zero)
                     }
-                    reals.append(layer.activation.slow(sum))
                 }
             }
+            reals += sums.map(layer.activation.slow)
         }
         return Value(shape: [shape[0], rows, columns], reals: reals, quantizer: layer.output)
     }
