@@ -77,7 +77,9 @@ extension PackedOperation {
             }
             return input
         case .concatenation:
-            for other in inputs { try Self.requireEqual([1] + other[1...], [1] + input[1...], node) }
+            for other in inputs {
+                try Self.requireEqual([1] + other[1...], [1] + input[1...], node)
+            }
             return [inputs.reduce(0) { $0 + $1[0] }] + input[1...]
         case .slice(let channels):
             try require(channels.lowerBound, in: 0...input[0] - 1, "first channel", node)

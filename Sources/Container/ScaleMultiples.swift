@@ -15,18 +15,24 @@ struct ScaleMultiples {
     init?(ifShorter scales: [Float]) {
         guard scales.count > 1, let largest = scales.lazy.map(\.magnitude).max() else { return nil }
         for code in 1...Self.largestCode {
-            let quotient = largest / Float(code)
-            for base in [quotient, quotient.nextUp, quotient.nextDown]
-            where base > 0 && base * Float(code) == largest
-                && scales.allSatisfy({ Self.code(of: $0, base: base) != nil })
-            {
-                self.base = base
-                codes = scales.map { Int16(Self.code(of: $0, base: base)!) }
-                var writer = ByteWriter()
-                write(to: &writer)
-                if writer.bytes.count < 4 * scales.count { return }
-                return nil
-            }
+            guard let base = Self.base(of: scales, largest, code) else { continue }
+            self.base = base
+            codes = scales.map { Int16(Self.code(of: $0, base: base)!) }
+            var writer = ByteWriter()
+            write(to: &writer)
+            if writer.bytes.count < 4 * scales.count { return }
+            return nil
+        }
+        return nil
+    }
+
+    /// The base of which `largest` is the multiple by `code`, if all other scales are multiples, too.
+    private static func base(of scales: [Float], _ largest: Float, _ code: Int) -> Float? {
+        let quotient = largest / Float(code)
+        for step in -1...1 {
+            let base = step == 0 ? quotient : step < 0 ? quotient.nextDown : quotient.nextUp
+            guard base > 0, base * Float(code) == largest else { continue }
+            if scales.allSatisfy({ self.code(of: $0, base: base) != nil }) { return base }
         }
         return nil
     }

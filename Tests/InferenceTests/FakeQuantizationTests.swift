@@ -78,7 +78,7 @@ import Testing
             switch node.operation {
             case .linear(let linear): (layer, window) = (linear, nil)
             case .convolution(let convolution, let moved): (layer, window) = (convolution, moved)
-            case .maxPooling, .flatten: continue
+            default: continue
             }
             let input = trace.codes[index].map { simulation.real($0, quantizer) }
             let shape = window == nil ? [input.count] : shapes[index]
