@@ -7,16 +7,16 @@ static int64_t vector_length(cfk_isa isa) { return isa == cfk_avx512 ? 16 : isa 
 
 int64_t cfk_packed_count(cfk_isa isa, const cfk_window *window) {
   int64_t lanes = vector_length(isa);
-  return window->segments * window->run * ((window->outputs + lanes - 1) / lanes * lanes);
+  return window->segments * window->taps * window->run * ((window->outputs + lanes - 1) / lanes * lanes);
 }
 
 void cfk_pack(cfk_isa isa, const cfk_window *window, const float *weights, float *packed) {
-  int64_t lanes = vector_length(isa), length = window->segments * window->run;
+  int64_t lanes = vector_length(isa), length = window->segments * window->taps * window->run;
   for (int64_t o = 0; o < window->outputs; o += 2 * lanes) {
     int64_t left = window->outputs - o;
     int64_t width = left > lanes ? 2 * lanes : lanes, filled = left < width ? left : width;
     for (int64_t i = 0; i < length; i++, packed += width) {
-      memcpy(packed, weights + i * window->outputs + o, filled * sizeof(float));
+      memcpy(packed, weights + i * window->output_pitch + o, filled * sizeof(float));
       memset(packed + filled, 0, (width - filled) * sizeof(float));
     }
   }
@@ -28,7 +28,7 @@ void cfk_window_forward(cfk_isa isa, const cfk_window *window, const float *x, c
 }
 
 int64_t cfk_gradient_tiles(const cfk_window *window) {
-  return window->segments * ((window->run + 7) / 8);
+  return window->segments * window->taps * ((window->run + 7) / 8);
 }
 
 void cfk_window_gradient(cfk_isa isa, const cfk_window *window, const float *x, const float *dy,

@@ -3,14 +3,6 @@
 #define KERNELS "elementwise.inc"
 #include "variants.h"
 
-void cfk_relu(cfk_isa isa, const float *x, float *y, int64_t count) {
-  DISPATCH(relu, isa, x, y, count)
-}
-
-void cfk_relu_gradient(cfk_isa isa, const float *y, const float *dy, float *dx, int64_t count) {
-  DISPATCH(relu_gradient, isa, y, dy, dx, count)
-}
-
 void cfk_add(cfk_isa isa, const float *x, float *y, int64_t count) {
   DISPATCH(add, isa, x, y, count)
 }
@@ -25,15 +17,6 @@ void cfk_mask(cfk_isa isa, const float *x, const uint8_t *mask, float *y, int64_
 
 void cfk_column_sums(cfk_isa isa, const float *x, int64_t rows, int64_t columns, float *sum) {
   DISPATCH(column_sums, isa, x, rows, columns, sum)
-}
-
-void cfk_max_pool(cfk_isa isa, const cfk_pooling *p, const float *x, float *y) {
-  DISPATCH(max_pool, isa, p, x, y)
-}
-
-void cfk_max_pool_gradient(cfk_isa isa, const cfk_pooling *p, const float *x, const float *y,
-                           const float *dy, float *dx) {
-  DISPATCH(max_pool_gradient, isa, p, x, y, dy, dx)
 }
 
 void cfk_sgd(cfk_isa isa, float *w, const float *g, float *m, int64_t count, float rate,

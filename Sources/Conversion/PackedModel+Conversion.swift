@@ -73,7 +73,7 @@ private struct Converter {
             switch nodes[index].operation {
             case .linear(let layer), .convolution(let layer, _):
                 index + 1 != last && layer.output == nil
-            case .maxPooling, .flatten: false
+            default: false
             }
         }.map { nodes[$0].name }
     }
@@ -89,7 +89,10 @@ private struct Converter {
             let own = try PackedLayer(weight: layer.weight, bias: layer.bias, name: node.name)
             append(node.name, source, .linear(own), ownsCodes: true)
         case let layer as Convolution:
-            let own = try PackedLayer(weight: layer.weight, bias: layer.bias, name: node.name)
+            guard let bias = layer.bias else {
+                throw .unsupported(layer: node.name, "no bias")
+            }
+            let own = try PackedLayer(weight: layer.weight, bias: bias, name: node.name)
             let g = layer.geometry
             let window = PackedWindow(kernel: g.kernel, stride: g.stride, padding: g.padding)
             append(node.name, source, .convolution(own, window), ownsCodes: true)

@@ -22,6 +22,11 @@ public enum DataSetError: Error, Equatable, Sendable {
     /// More bytes behind the header than its dimensions declare.
     case trailingContent(file: String, dimensions: [Int], declared: Int)
 
+    /// A file of records without a header has no whole number of them, none, or too many.
+    case wrongRecords(file: String, found: Int, recordLength: Int, largestLength: Int)
+    /// A list of class names is too short or too long.
+    case wrongNameCount(file: String, found: Int, expected: Int)
+
     case differentCounts(images: String, imageCount: Int, labels: String, labelCount: Int)
     case labelOutOfRange(file: String, index: Int, found: Int, classCount: Int)
 
@@ -38,7 +43,7 @@ extension DataSetError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .missingFile(let lookedFor):
-            "no such file, looked for: \(lookedFor.joined(separator: ", ")); put the data set's IDX "
+            "no such file, looked for: \(lookedFor.joined(separator: ", ")); put the data set's "
                 + "files there, or set SHRINK_DATA to the folder that has them"
         case .unreadable(let file, let reason):
             "\(file): can not be read: \(reason)"
@@ -60,6 +65,12 @@ extension DataSetError: CustomStringConvertible {
         case .trailingContent(let file, let dimensions, let declared):
             "\(file): more bytes behind the header than the expected \(product(dimensions)) = "
                 + "\(declared)"
+        case .wrongRecords(let file, let found, let recordLength, let largestLength):
+            "\(file): \(found > largestLength ? "more than \(largestLength)" : "\(found)") bytes, "
+                + "expected records of \(recordLength) bytes, 1 to \(largestLength / recordLength) "
+                + "of them"
+        case .wrongNameCount(let file, let found, let expected):
+            "\(file): \(found) class names, expected \(expected)"
         case .differentCounts(let images, let imageCount, let labels, let labelCount):
             "\(labels): \(labelCount) labels, expected \(imageCount) as in \(images)"
         case .labelOutOfRange(let file, let index, let found, let classCount):

@@ -6,6 +6,8 @@ public enum DataSetKind: String, Sendable, CaseIterable {
     case mnist
     /// 60,000 and 10,000 pieces of clothing of 28×28 (Xiao, Rasul, Vollgraf 2017).
     case fashionMNIST = "fashion-mnist"
+    /// 50,000 and 10,000 colour photographs of 32×32 (Krizhevsky 2009).
+    case cifar10 = "cifar-10"
 
     /// One a class, in the order of the labels.
     public var classNames: [String] {
@@ -16,6 +18,11 @@ public enum DataSetKind: String, Sendable, CaseIterable {
                 "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
                 "Bag", "Ankle boot",
             ]
+        case .cifar10:
+            [
+                "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship",
+                "truck",
+            ]
         }
     }
 
@@ -23,7 +30,7 @@ public enum DataSetKind: String, Sendable, CaseIterable {
     public var pixelScale: Float {
         switch self {
         case .digits: 1 / 16
-        case .mnist, .fashionMNIST: 1 / 255
+        case .mnist, .fashionMNIST, .cifar10: 1 / 255
         }
     }
 
@@ -31,6 +38,7 @@ public enum DataSetKind: String, Sendable, CaseIterable {
         switch self {
         case .digits: .oneFile(prefix: "digits", testCount: 500)
         case .mnist, .fashionMNIST: .trainingAndTestFiles
+        case .cifar10: .cifar10
         }
     }
 }

@@ -8,6 +8,8 @@ public struct DataSetSource: Sendable, Equatable {
         case trainingAndTestFiles
         /// One pair of files; the last `testCount` samples are the test set.
         case oneFile(prefix: String, testCount: Int)
+        /// `data_batch_1.bin` to `data_batch_5.bin`, and `test_batch.bin`.
+        case cifar10
     }
 
     public let name: String
@@ -38,12 +40,19 @@ public struct DataSetSource: Sendable, Equatable {
 
     /// A data set by name from `folder` or `<folder>/<name>`.
     ///
-    /// A name that is not known stands for any pair of IDX files in MNIST's layout; then there are as
-    /// many classes as the training labels have.
+    /// A name that is not known stands for any folder with the files of CIFAR-10's binary version, or
+    /// else for any pair of IDX files in MNIST's layout; then there are as many classes as the training
+    /// labels have.
     public init(folder: String, name: String) {
         let folders = [folder, join(folder, name)]
         if let kind = DataSetKind(rawValue: name) {
             self.init(kind, folders: folders)
+        } else if (Self.cifar10TrainingFiles + [Self.cifar10TestFile]).contains(where: {
+            FileManager.default.fileExists(atPath: join(folder, $0))
+        }) {
+            self.init(
+                name: name, folders: [folder], classNames: [], pixelScale: 1 / 255,
+                layout: .cifar10)
         } else {
             self.init(
                 name: name, folders: folders, classNames: [], pixelScale: 1 / 255,
@@ -76,6 +85,10 @@ public struct DataSetSource: Sendable, Equatable {
             if split == .test { return try read(prefix: "t10k") }
             return try read(prefix: "train")
                 .trainingPart(split, validationCount: validationCount)
+        case .cifar10:
+            let part = try readCIFAR10(isTest: split == .test)
+            return split == .test
+                ? part : try part.trainingPart(split, validationCount: validationCount)
         case .oneFile(let prefix, let testCount):
             let all = try read(prefix: prefix)
             guard all.count > testCount else {
@@ -125,7 +138,7 @@ public struct DataSetSource: Sendable, Equatable {
         ["\(prefix)-labels-idx1-ubyte", "\(prefix)-labels-idx1-ubyte.gz"]
     }
 
-    private func find(_ names: [String], in folders: [String]) throws(DataSetError) -> String {
+    func find(_ names: [String], in folders: [String]) throws(DataSetError) -> String {
         let paths = folders.flatMap { folder in names.map { join(folder, $0) } }
         guard let path = paths.first(where: FileManager.default.fileExists) else {
             throw .missingFile(lookedFor: paths)
@@ -138,6 +151,6 @@ private func join(_ folder: String, _ name: String) -> String {
     folder.hasSuffix("/") ? folder + name : folder + "/" + name
 }
 
-private func folder(of path: String) -> String {
+func folder(of path: String) -> String {
     String(path[..<path.lastIndex(of: "/")!])
 }

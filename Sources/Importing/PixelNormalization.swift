@@ -25,6 +25,13 @@ public struct PixelNormalization: Sendable, Equatable {
         }
     }
 
+    /// Scales the pixels of `set` to 0...1 and does no more.
+    public init(scaling set: DataSet) {
+        self.init(
+            pixelScale: set.pixelScale, mean: Array(repeating: 0, count: set.channels),
+            deviation: Array(repeating: 1, count: set.channels))
+    }
+
     /// Mean 0 and deviation 1 over all pixels of `set`, channel by channel (1 if a channel is constant).
     ///
     /// With `n` pixels of a channel: `mean = scale · Σp / n`,

@@ -26,6 +26,8 @@ public struct Network: Sendable {
     /// The input and then each node's output, of the last forward pass.
     private var activations: [Tensor] = []
     private var gradients: [Tensor] = []
+    /// For each input of each node: where its gradient goes if another reader's is there already.
+    private var spares: [[Tensor]] = []
     private var effectiveIsCurrent = false
 
     /// - Throws: `NetworkError` for a graph that does not fit together.
@@ -142,19 +144,26 @@ public struct Network: Sendable {
         let inputs = nodes[index].inputs
         let values = inputs.map { activations[$0] }
         var inputGradients = inputs.map { _ in Tensor.empty }
+        var isFirst = inputs.map { _ in false }
         for (slot, source) in inputs.enumerated() where wants[slot] {
-            if !isWritten[source] { swap(&inputGradients[slot], &gradients[source]) }
+            if isWritten[source] {
+                swap(&inputGradients[slot], &spares[index][slot])
+            } else {
+                swap(&inputGradients[slot], &gradients[source])
+                isWritten[source] = true
+                isFirst[slot] = true
+            }
             inputGradients[slot].resize(to: values[slot].shape)
         }
         nodes[index].layer.backward(
             values, output: activations[index + 1], outputGradient: gradients[index + 1],
             into: &inputGradients, wants: wants, pass: &pass)
         for (slot, source) in inputs.enumerated() where wants[slot] {
-            if isWritten[source] {
-                gradients[source].add(inputGradients[slot])
-            } else {
+            if isFirst[slot] {
                 swap(&inputGradients[slot], &gradients[source])
-                isWritten[source] = true
+            } else {
+                gradients[source].add(inputGradients[slot], threads: pass.threads)
+                swap(&inputGradients[slot], &spares[index][slot])
             }
         }
     }
@@ -210,6 +219,7 @@ public struct Network: Sendable {
         guard activations.count != nodes.count + 1 else { return }
         activations = Array(repeating: .empty, count: nodes.count + 1)
         gradients = activations
+        spares = nodes.map { $0.inputs.map { _ in .empty } }
     }
 }
 

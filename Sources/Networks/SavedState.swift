@@ -36,6 +36,15 @@ public struct SavedState: Sendable {
         return integer
     }
 
+    /// A number that a `Float` can hold, rounded to one.
+    public func float(_ name: String) throws(SavedStateError) -> Float {
+        let number = try number(name)
+        guard Float(number).isFinite else {
+            throw .notFinite(kind: kind, field: name, found: number)
+        }
+        return Float(number)
+    }
+
     /// Throws unless a tensor of this shape may be made.
     public func requireRoom(for shape: [Int]) throws(SavedStateError) {
         guard let count = elementCount(of: shape), count <= elementLimit else {
@@ -73,6 +82,7 @@ func elementCount(of shape: [Int]) -> Int? {
 public enum SavedStateError: Error, Equatable, CustomStringConvertible {
     case missing(kind: String, field: String, found: [String])
     case outOfRange(kind: String, field: String, found: Double, range: ClosedRange<Int>)
+    case notFinite(kind: String, field: String, found: Double)
     case wrongShape(kind: String, field: String, found: [Int], expected: [Int])
     case tooLarge(kind: String, shape: [Int], limit: Int)
     case unknownKind(String, known: [String])
@@ -83,6 +93,8 @@ public enum SavedStateError: Error, Equatable, CustomStringConvertible {
             "\(kind): no field '\(field)' (found: \(found.joined(separator: ", ")))"
         case .outOfRange(let kind, let field, let found, let range):
             "\(kind): \(field) is \(found), expected a whole number in \(range)"
+        case .notFinite(let kind, let field, let found):
+            "\(kind): \(field) is \(found), expected a number that 32 bits can hold"
         case .wrongShape(let kind, let field, let found, let expected):
             "\(kind): \(field) has shape \(found), expected \(expected)"
         case .tooLarge(let kind, let shape, let limit):

@@ -7,7 +7,8 @@ public struct Vocabulary: Sendable {
     public static let standard = Vocabulary(
         layers: [
             Linear.self, Convolution.self, MaxPooling.self, Activation.self, Flatten.self,
-            Dropout.self, BatchNormalization.self, Add.self, Multiply.self, Concatenation.self, Slice.self,
+            Dropout.self, BatchNormalization.self, Add.self, Multiply.self, Concatenation.self,
+            Slice.self,
             ChannelShuffle.self, Reshape.self, Padding.self, Softmax.self, AveragePooling.self,
             GlobalAveragePooling.self,
         ], parametrizations: [])

@@ -158,6 +158,7 @@ extension Inspection.Node {
         case .maxPooling(let window):
             operation = "max pooling \(window.kernel), stride \(window.stride)"
         case .flatten: operation = "flatten"
+        default: operation = "\(node.operation)"
         }
         if node.layer?.activation == .relu { operation += ", relu" }
     }
@@ -168,7 +169,7 @@ extension PackedNode {
     var layer: PackedLayer? {
         switch operation {
         case .linear(let layer), .convolution(let layer, _): layer
-        case .maxPooling, .flatten: nil
+        default: nil
         }
     }
 }

@@ -9,7 +9,8 @@ import Training
 
 /// A network from a file of either kind: a checkpoint of training, or a `.shrink` file.
 public enum Model {
-    case checkpoint(Network)
+    /// With what becomes of pixels before the network reads them, if the checkpoint says.
+    case checkpoint(Network, PixelNormalization? = nil)
     case packed(PackedModel)
 
     /// Tells the kinds apart by their content.
@@ -20,8 +21,9 @@ public enum Model {
         let bytes = [UInt8](data)
         // A safetensors file starts with the length of its header, then the header's brace.
         if bytes.count > 8, bytes[8] == UInt8(ascii: "{") {
+            let checkpoint = try Checkpoint(contentsOf: path, vocabulary: .pipeline)
             self = .checkpoint(
-                try Checkpoint(contentsOf: path, vocabulary: .pipeline).network)
+                checkpoint.network, try PixelNormalization(noteOf: checkpoint, path: path))
             return
         }
         do {
@@ -34,7 +36,7 @@ public enum Model {
     /// `[channels, height, width]` or `[features]` of an input.
     public var inputShape: [Int] {
         switch self {
-        case .checkpoint(let network):
+        case .checkpoint(let network, _):
             let shape = network.inputShape
             return shape.count == 3 ? [shape[2], shape[0], shape[1]] : shape
         case .packed(let model): return model.input.shape
@@ -53,13 +55,9 @@ public enum Model {
         let begin = ContinuousClock.now
         let predictions: [Int]
         switch self {
-        case .checkpoint(var network):
-            let normalization = PixelNormalization(
-                pixelScale: set.pixelScale, mean: Array(repeating: 0, count: set.channels),
-                deviation: Array(repeating: 1, count: set.channels))
-            predictions =
-                network.evaluate(on: LabelledImages(set, normalization), threads: threads)
-                .predictions
+        case .checkpoint(var network, let normalization):
+            let images = LabelledImages(set, normalization ?? PixelNormalization(scaling: set))
+            predictions = network.evaluate(on: images, threads: threads).predictions
         case .packed(let model):
             predictions = try Engine(model, options: EngineOptions(threads: threads))
                 .predict(pixels: set.pixels)

@@ -12,7 +12,8 @@ struct PipelineData: Sendable {
     var classCount: Int
     var normalization: PixelNormalization
 
-    init(_ source: DataSetSource, validationCount: Int) throws {
+    init(_ source: DataSetSource, _ settings: PipelineFile.Data) throws {
+        let validationCount = settings.validationCount
         let all = try source.load(.train)
         guard all.count > validationCount else {
             throw PipelineError.noTrainingData(
@@ -22,10 +23,11 @@ struct PipelineData: Sendable {
         let validation = all.subset(train.count..<all.count)
         let test = try source.load(.test)
         try test.require(imageShape: train.imageShape, classCount: train.classCount)
-        normalization = PixelNormalization(
-            pixelScale: train.pixelScale,
-            mean: Array(repeating: 0, count: train.channels),
-            deviation: Array(repeating: 1, count: train.channels))
+        normalization =
+            switch settings.normalization {
+            case .scale: PixelNormalization(scaling: train)
+            case .perChannel: PixelNormalization(of: train)
+            }
         classNames = train.classNames
         classCount = train.classCount
         self.train = LabelledImages(train, normalization)

@@ -1,5 +1,4 @@
 import Foundation
-import Networks
 import Yams
 
 /// A pipeline as its file describes it: data, network, and the stages in order.
@@ -17,6 +16,15 @@ public struct PipelineFile: Sendable {
         var set: String
         /// How many of the last training samples are set aside to make choices on.
         var validationCount: Int
+        var normalization: Normalization
+    }
+
+    /// What becomes of pixels before the network reads them.
+    enum Normalization: String, CaseIterable {
+        /// They are scaled to 0...1.
+        case scale
+        /// Each channel has mean 0 and deviation 1 over the training images.
+        case perChannel = "per-channel"
     }
 
     public let path: String
@@ -27,8 +35,7 @@ public struct PipelineFile: Sendable {
     public let seed: UInt64
     public let stages: [Stage]
     let data: Data
-    let architecture: Architecture
-    let dropout: Float
+    let network: NetworkSettings
     let canonicalHead: String
 
     /// - Parameter seed: in the place of the file's.
@@ -56,21 +63,16 @@ public struct PipelineFile: Sendable {
         }
         method = try required("method").string()
         self.seed = try seed ?? UInt64(required("seed").integer(in: 0...Int.max))
-        let data = try required("data").mapping(known: ["set", "validation"])
+        let data = try required("data").mapping(known: ["set", "validation", "normalization"])
         self.data = Data(
             set: try data["set"]?.string() ?? "",
-            validationCount: try data["validation"]?.integer(in: 0...10_000_000) ?? 0)
+            validationCount: try data["validation"]?.integer(in: 0...10_000_000) ?? 0,
+            normalization: try data["normalization"]?.choice(of: Normalization.self) ?? .scale)
         if data["set"] == nil {
             throw PipelineFileError.missingKey(
                 place: try required("data").place, path: "data", key: "set")
         }
-        let network = try required("network").mapping(known: ["architecture", "dropout"])
-        guard let architecture = network["architecture"] else {
-            throw PipelineFileError.missingKey(
-                place: try required("network").place, path: "network", key: "architecture")
-        }
-        self.architecture = try architecture.choice(of: Architecture.self)
-        dropout = try network["dropout"]?.number(in: 0...0.99) ?? 0
+        network = try NetworkSettings(required("network"))
         stages = try Self.stages(required("stages"))
         canonicalHead = try [
             "seed: \(self.seed)", canonicalText(required("data")),

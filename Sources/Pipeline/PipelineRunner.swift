@@ -46,7 +46,7 @@ public struct PipelineRunner {
         let stage = file.stages[index]
         try folder.create(name)
         try removeReports(from: index)
-        let data = try PipelineData(source, validationCount: file.data.validationCount)
+        let data = try PipelineData(source, file.data)
         try checkLayerNames(data)
         let report =
             switch stage.settings {
@@ -181,8 +181,11 @@ public struct PipelineRunner {
             data.validation.count > 0
             ? network.evaluate(on: data.validation, threads: threads) : nil
         let sizes = try NetworkSizes(of: network, encoding(of: network, data))
-        try Checkpoint(network, notes: ["key": file.key(ofStage: index)])
-            .write(to: folder.checkpoint(stage.name))
+        let notes = [
+            "key": file.key(ofStage: index),
+            PixelNormalization.noteName: try data.normalization.note(),
+        ]
+        try Checkpoint(network, notes: notes).write(to: folder.checkpoint(stage.name))
         return StageReport(
             stage: stage.name, seconds: work.seconds + (ContinuousClock.now - begin) / .seconds(1),
             accuracy: .init(split: "test", count: test.count, top1: test.top1),
@@ -203,12 +206,11 @@ public struct PipelineRunner {
         return network
     }
 
-    /// The architecture with random weights.
+    /// The architecture with random weights, or those of a file.
     private func freshNetwork(_ data: PipelineData) throws -> Network {
         var generator = SeededGenerator(seed: file.seed, stream: 1 << 32)
-        return try file.architecture.network(
-            inputShape: data.train.inputShape, classes: data.classCount, dropout: file.dropout,
-            using: &generator)
+        return try file.network.network(
+            inputShape: data.train.inputShape, classes: data.classCount, using: &generator)
     }
 
     /// What an earlier stage has left for stage `index`.

@@ -6,7 +6,7 @@ extension TrainingSettings {
 
     static let keys = [
         "epochs", "batch-size", "optimizer", "momentum", "nesterov", "learning-rate", "schedule",
-        "warm-up", "weight-decay", "shift", "label-smoothing", "distillation", "temperature",
+        "warm-up", "weight-decay", "shift", "flip", "label-smoothing", "distillation", "temperature",
     ]
 
     /// Reads `train:` settings, of a stage of its own or within one that retrains.
@@ -39,6 +39,7 @@ extension TrainingSettings {
         warmUp = try keys["warm-up"]?.number(in: 0...1) ?? warmUp
         weightDecay = try keys["weight-decay"]?.number(in: 0...1) ?? weightDecay
         maximalShift = try keys["shift"]?.integer(in: 0...16) ?? maximalShift
+        flips = try keys["flip"]?.boolean() ?? flips
         loss = Loss(
             labelSmoothing: try keys["label-smoothing"]?.number(in: 0...0.999) ?? 0,
             distillationWeight: try keys["distillation"]?.number(in: 0...1000) ?? 0,

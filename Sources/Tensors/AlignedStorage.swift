@@ -1,3 +1,5 @@
+import Foundation
+
 /// Memory of floats for vector kernels: 64-byte aligned, and readable for 16 floats past its end.
 ///
 /// All unsafe allocation of the module is here. `Tensor` hands out access and copies on write.
@@ -8,18 +10,23 @@ final class AlignedStorage: @unchecked Sendable {
 
     let capacity: Int
     let base: UnsafeMutablePointer<Float>
+    private let block: UnsafeMutableRawPointer
 
-    /// Zeros.
+    /// Zeros. `calloc` takes large blocks from the system as pages that need no memory until they are
+    /// written, so that the gradients of a network which is not trained cost nothing.
     init(capacity: Int) {
         self.capacity = capacity
-        let raw = UnsafeMutableRawPointer.allocate(
-            byteCount: (capacity + Self.overread) * MemoryLayout<Float>.stride,
-            alignment: Self.alignment)
-        base = raw.bindMemory(to: Float.self, capacity: capacity + Self.overread)
-        base.initialize(repeating: 0, count: capacity + Self.overread)
+        let floats = capacity + Self.overread
+        let byteCount = floats * MemoryLayout<Float>.stride + Self.alignment
+        guard let block = calloc(byteCount, 1) else {
+            fatalError("no memory for \(byteCount) bytes")
+        }
+        self.block = block
+        base = block.alignedUp(toMultipleOf: Self.alignment)
+            .bindMemory(to: Float.self, capacity: floats)
     }
 
-    deinit { base.deallocate() }
+    deinit { free(block) }
 
     /// A copy of the first `count` floats.
     func copy(count: Int) -> AlignedStorage {

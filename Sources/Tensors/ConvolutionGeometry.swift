@@ -39,4 +39,18 @@ public struct ConvolutionGeometry: Sendable, Equatable {
     public var inputCount: Int { height * width * channels }
     public var outputCount: Int { outputHeight * outputWidth * outputs }
     public var weightCount: Int { kernel[0] * kernel[1] * channels / groups * outputs }
+    /// A product of each position's channels with the weights, and nothing else.
+    public var isPointwise: Bool {
+        kernel == [1, 1] && stride == [1, 1] && padding == [0, 0] && groups == 1
+    }
+
+    /// The convolution that turns the output's gradient into the input's: with the kernel turned by
+    /// 180° and channels and outputs exchanged. `nil` with strides, or more padding than kernel.
+    var inputGradient: ConvolutionGeometry? {
+        let padding = (0...1).map { extent[$0] - 1 - self.padding[$0] }
+        guard stride == [1, 1], padding.allSatisfy({ $0 >= 0 }) else { return nil }
+        return ConvolutionGeometry(
+            height: outputHeight, width: outputWidth, channels: outputs, outputs: channels,
+            kernel: kernel, stride: [1, 1], padding: padding, dilation: dilation, groups: groups)
+    }
 }

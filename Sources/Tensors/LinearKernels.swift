@@ -98,8 +98,8 @@ public struct LinearKernels: Sendable {
 
     private static func window(inputs: Int, outputs: Int, batch: Int) -> cfk_window {
         cfk_window(
-            rows: 1, columns: Int64(batch), outputs: Int64(outputs), segments: 1,
-            run: Int64(inputs), column_stride: Int64(inputs), row_stride: 1, pitch: 0,
-            input_rows: 1, top: 0)
+            rows: 1, columns: Int64(batch), outputs: Int64(outputs), output_pitch: Int64(outputs),
+            segments: 1, taps: 1, run: Int64(inputs), tap_step: 0, column_stride: Int64(inputs),
+            row_stride: 1, row_step: 1, pitch: 0, input_rows: 1, top: 0)
     }
 }

@@ -35,3 +35,6 @@ public func parallel(chunks: Int, threads: Int, _ body: (Int, Int) -> Void) {
 func range(ofChunk index: Int, size: Int, count: Int) -> Range<Int> {
     index * size..<min((index + 1) * size, count)
 }
+
+/// `threads`, or 1 if so few floats are moved that waking a second thread takes longer.
+func threads(_ threads: Int, forMoving count: Int) -> Int { count < 1 << 16 ? 1 : threads }

@@ -43,6 +43,13 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable {
         return Float(radius * cos(2 * .pi * Double(next() >> 11) * 0x1p-53))
     }
 
+    /// Both of a pair of independent standard normal numbers; `normal()` would give the first.
+    public mutating func normalPair() -> (Float, Float) {
+        let radius = (-2 * log(1 - Double(next() >> 11) * 0x1p-53)).squareRoot()
+        let angle = 2 * .pi * Double(next() >> 11) * 0x1p-53
+        return (Float(radius * cos(angle)), Float(radius * sin(angle)))
+    }
+
     private func rotate(_ x: UInt64, by k: UInt64) -> UInt64 { (x << k) | (x >> (64 - k)) }
 
     public static func == (left: Self, right: Self) -> Bool { left.state == right.state }

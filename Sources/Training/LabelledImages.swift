@@ -8,9 +8,10 @@ public struct LabelledImages: Sendable {
     public let pixels: [UInt8]
     /// `[count]`, classes from 0.
     public let labels: [Int]
-    /// `[channels]` tables of 256: the number that stands for each pixel value.
-    public let values: [[Float]]
+    /// `[channels, 256]`: the number that stands for each pixel value.
+    private let table: [Float]
 
+    /// - Parameter values: `[channels]` tables of 256: the number that stands for each pixel value.
     public init(shape: [Int], pixels: [UInt8], labels: [Int], values: [[Float]]) {
         precondition(
             shape.count == 3 && values.count == shape[0], "\(shape), \(values.count) tables")
@@ -19,51 +20,163 @@ public struct LabelledImages: Sendable {
         self.shape = shape
         self.pixels = pixels
         self.labels = labels
-        self.values = values
+        table = values.flatMap { $0 }
     }
 
     public var count: Int { labels.count }
     /// `[height, width, channels]`
     public var inputShape: [Int] { [shape[1], shape[2], shape[0]] }
 
-    /// Writes one image as `[height, width, channels]`, moved down and right by `shift`; what comes in
-    /// from outside has pixel value 0.
+    /// Writes one image as `[height, width, channels]`, augmented; what comes in from outside of it has
+    /// pixel value 0.
     func write(
-        _ index: Int, shift: (down: Int, right: Int), to target: UnsafeMutablePointer<Float>
+        _ index: Int, _ augmentation: Augmentation = Augmentation(),
+        to target: UnsafeMutablePointer<Float>
     ) {
-        let (channels, height, width) = (shape[0], shape[1], shape[2])
+        let size = shape.reduce(1, *)
+        let drawing = Drawing(shape: shape, augmentation)
         pixels.withUnsafeBufferPointer { pixels in
-            for channel in 0..<channels {
-                let plane = pixels.baseAddress! + (index * channels + channel) * height * width
-                values[channel].withUnsafeBufferPointer { table in
-                    for row in 0..<height {
-                        let source = row - shift.down
-                        let line = target + (row * width) * channels + channel
-                        let isInside = source >= 0 && source < height
-                        for column in 0..<width {
-                            let from = column - shift.right
-                            let pixel =
-                                isInside && from >= 0 && from < width
-                                ? plane[source * width + from] : 0
-                            line[column * channels] = table[Int(pixel)]
-                        }
-                    }
-                }
+            table.withUnsafeBufferPointer { table in
+                drawing.draw(
+                    pixels.baseAddress! + index * size, table: table.baseAddress!, to: target)
             }
         }
     }
 
-    /// The images `range` as one batch `[batch, height, width, channels]`, unshifted.
+    /// The images `range` as one batch `[batch, height, width, channels]`, as they are.
     public func batch(_ range: Range<Int>) -> Tensor {
         let count = shape.reduce(1, *)
         var result = Tensor(shape: [range.count] + inputShape)
         result.withUnsafeMutableElements { target in
             for index in range {
-                write(
-                    index, shift: (0, 0),
-                    to: target.baseAddress! + (index - range.lowerBound) * count)
+                write(index, to: target.baseAddress! + (index - range.lowerBound) * count)
             }
         }
         return result
+    }
+}
+
+/// What is done to one image of a batch: it is moved, then mirrored.
+struct Augmentation: Equatable {
+    /// Pixels.
+    var down = 0
+    /// Pixels.
+    var right = 0
+    /// Left to right.
+    var isFlipped = false
+}
+
+/// Turns the bytes of an image into a network's numbers.
+///
+/// All that depends on position is found out once an image, so that the loops over pixels look up and
+/// store and do nothing else.
+private struct Drawing {
+    let channels: Int
+    let height: Int
+    let width: Int
+    /// Rows and columns of the target that show the image; the others have pixel value 0.
+    let rows: Range<Int>
+    let columns: Range<Int>
+    /// The source of target row 0, which may be outside of the image.
+    let firstRow: Int
+    /// The source of the first of `columns`, and how it moves from one column to the next: 1 or −1.
+    let firstColumn: Int
+    let step: Int
+
+    init(shape: [Int], _ augmentation: Augmentation) {
+        (channels, height, width) = (shape[0], shape[1], shape[2])
+        let (down, right) = (augmentation.down, augmentation.right)
+        rows = Self.visible(of: height, movedBy: down)
+        let moved = Self.visible(of: width, movedBy: right)
+        firstRow = -down
+        if augmentation.isFlipped {
+            columns = width - moved.upperBound..<width - moved.lowerBound
+            firstColumn = moved.upperBound - 1 - right
+            step = -1
+        } else {
+            columns = moved
+            firstColumn = moved.lowerBound - right
+            step = 1
+        }
+    }
+
+    /// The places of `0..<size` on which something of that size lies after it was moved.
+    private static func visible(of size: Int, movedBy distance: Int) -> Range<Int> {
+        let lower = min(max(distance, 0), size)
+        return lower..<max(min(size + distance, size), lower)
+    }
+
+    /// - Parameters:
+    ///   - image: `[channels, height, width]`
+    ///   - table: `[channels, 256]`
+    ///   - target: `[height, width, channels]`
+    func draw(
+        _ image: UnsafePointer<UInt8>, table: UnsafePointer<Float>,
+        to target: UnsafeMutablePointer<Float>
+    ) {
+        for row in 0..<height {
+            let line = target + row * width * channels
+            guard rows.contains(row), !columns.isEmpty else {
+                fill(line, 0..<width, table)
+                continue
+            }
+            fill(line, 0..<columns.lowerBound, table)
+            fill(line, columns.upperBound..<width, table)
+            let source = image + (row + firstRow) * width + firstColumn
+            let inside = line + columns.lowerBound * channels
+            if channels == 3 {
+                drawThree(source, table, to: inside)
+            } else {
+                for channel in 0..<channels {
+                    drawOne(
+                        source + channel * height * width, table + channel * 256,
+                        to: inside + channel)
+                }
+            }
+        }
+    }
+
+    /// Pixel value 0 in some columns of a line.
+    private func fill(
+        _ line: UnsafeMutablePointer<Float>, _ columns: Range<Int>, _ table: UnsafePointer<Float>
+    ) {
+        for column in columns {
+            for channel in 0..<channels {
+                line[column * channels + channel] = table[channel * 256]
+            }
+        }
+    }
+
+    // Sums below stay within the image and the batch: `&+` saves half of the time.
+
+    /// One channel of a line.
+    private func drawOne(
+        _ source: UnsafePointer<UInt8>, _ table: UnsafePointer<Float>,
+        to target: UnsafeMutablePointer<Float>
+    ) {
+        var (from, to) = (0, 0)
+        for _ in 0..<columns.count {
+            target[to] = table[Int(source[from])]
+            from = from &+ step
+            to = to &+ channels
+        }
+    }
+
+    /// A line of three channels.
+    private func drawThree(
+        _ source: UnsafePointer<UInt8>, _ table: UnsafePointer<Float>,
+        to target: UnsafeMutablePointer<Float>
+    ) {
+        let plane = height * width
+        let (red, green, blue) = (source, source + plane, source + 2 * plane)
+        let (redTable, greenTable, blueTable) = (table, table + 256, table + 512)
+        var (from, to) = (0, 0)
+        for _ in 0..<columns.count {
+            target[to] = redTable[Int(red[from])]
+            target[to &+ 1] = greenTable[Int(green[from])]
+            target[to &+ 2] = blueTable[Int(blue[from])]
+            from = from &+ step
+            to = to &+ 3
+        }
     }
 }

@@ -14,6 +14,8 @@ public struct TrainingSettings: Sendable, Equatable {
     public var weightDecay: Float = 0
     /// Images are moved by up to this many pixels in each direction, at random.
     public var maximalShift = 0
+    /// Half of the images, at random, are mirrored left to right.
+    public var flips = false
     public var loss = Loss()
 
     public init(epochs: Int, learningRate: Float) {
@@ -75,8 +77,8 @@ public struct Trainer: Sendable {
     ) {
         let batches = BatchLoader.batches(count: data.count, size: settings.batchSize)
         let loader = BatchLoader(
-            data, batchSize: settings.batchSize, maximalShift: settings.maximalShift, seed: seed,
-            epoch: epoch, isBackground: threads > 1)
+            data, batchSize: settings.batchSize, maximalShift: settings.maximalShift,
+            flips: settings.flips, seed: seed, epoch: epoch, isBackground: threads > 1)
         var pass = Pass(
             isTraining: true, threads: threads,
             generator: SeededGenerator(seed: seed, stream: UInt64(epoch) &* 2))

@@ -44,7 +44,9 @@ struct FuzzTests {
                     var damaged = payloads
                     let section = Int.random(in: 0..<damaged.count, using: &generator)
                     mutate(&damaged[section], using: &generator)
-                    try check(file(damaged), "\(mode), \(order), zstd \(usesZstd), \(round)")
+                    try check(
+                        file(damaged), EncodingOptions(),
+                        "\(mode), \(order), zstd \(usesZstd), \(round)")
                 }
             }
         }
@@ -65,7 +67,7 @@ struct FuzzTests {
 
     /// Whatever is read must be writable, and reading must keep to a limit of 1 MiB.
     private func check(
-        _ bytes: [UInt8], _ options: EncodingOptions = EncodingOptions(), _ comment: Comment
+        _ bytes: [UInt8], _ options: EncodingOptions, _ comment: Comment
     ) throws {
         do {
             _ = try Container.read(bytes, memoryLimit: 1 << 20)

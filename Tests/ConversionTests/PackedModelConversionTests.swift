@@ -76,7 +76,7 @@ struct PackedModelConversionTests {
             height: 4, width: 5, channels: 2, outputs: 2, kernel: [2, 3], stride: [1, 2],
             padding: [1, 0])
         var convolution = Convolution(geometry)
-        quantize(&convolution.weight, &convolution.bias, step: 0.25)
+        quantize(&convolution.weight, &convolution.bias!, step: 0.25)
         let chain: Chain = [
             ("quantize-input", inputQuantizer), ("conv", convolution),
             ("pool", MaxPooling(kernel: [2, 1], stride: [3, 2])), ("relu1", Activation(.relu)),

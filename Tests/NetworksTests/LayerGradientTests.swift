@@ -42,6 +42,54 @@ func `gradients of convolutions are finite differences`(
     try checkGradients(of: Convolution(geometry), inputShape: [4, 5, 2], seed: 2)
 }
 
+@Test(arguments: [(2, 1), (4, 1), (2, 2)])
+func `gradients of grouped and dilated convolutions are finite differences`(
+    groups: Int, dilation: Int
+) throws {
+    let geometry = ConvolutionGeometry(
+        height: 5, width: 6, channels: 4, outputs: 4, kernel: [3, 3], stride: [1, 2],
+        padding: [dilation, 1], dilation: [dilation, dilation], groups: groups)
+    try checkGradients(
+        of: Convolution(geometry, hasBias: false), inputShape: [5, 6, 4], seed: 8)
+}
+
+/// With this seed no normalized value is so near to zero that a finite difference crosses the kink.
+@Test(arguments: [
+    ActivationFunction.identity, .silu, .sigmoid, .hardSwish, .leakyReLU(slope: 0.1),
+])
+func `gradients of batch normalization are finite differences`(
+    activation: ActivationFunction
+) throws {
+    try checkGradients(
+        of: BatchNormalization(channels: 3, activation: activation), inputShape: [2, 3, 3],
+        batch: 3, seed: 23)
+}
+
+@Test func `gradients of global average pooling are finite differences`() throws {
+    try checkGradients(of: GlobalAveragePooling(), inputShape: [3, 4, 5], seed: 10)
+}
+
+/// A residual block: one value is read by two branches.
+@Test(arguments: [ActivationFunction.identity, .silu])
+func `gradients of a sum of branches are finite differences`(activation: ActivationFunction) throws
+{
+    var generator = SeededGenerator(seed: 11)
+    let geometry = ConvolutionGeometry(
+        height: 4, width: 4, channels: 2, outputs: 2, kernel: [3, 3], stride: [1, 1],
+        padding: [1, 1])
+    var network = try Network(
+        name: "block", inputShape: [4, 4, 2],
+        nodes: [
+            .init(name: "offset", inputs: [0], layer: Offset(shape: [2, 4, 4, 2])),
+            .init(name: "conv", inputs: [1], layer: Convolution(geometry)),
+            .init(name: "bn", inputs: [2], layer: BatchNormalization(channels: 2)),
+            .init(name: "add", inputs: [1, 3], layer: Add(activation: activation)),
+            .init(name: "double", inputs: [4, 4], layer: Add()),
+        ])
+    network.randomize(using: &generator)
+    checkGradients(of: network, at: .random([2, 4, 4, 2], using: &generator), seed: 11)
+}
+
 @Test(arguments: [([2, 2], [2, 2]), ([3, 2], [1, 1]), ([2, 2], [3, 3])])
 func `gradients of max pooling are finite differences`(kernel: [Int], stride: [Int]) throws {
     try checkGradients(

@@ -3,18 +3,70 @@ import Tensors
 import Testing
 
 /// Layers of every kind, with settings that differ from one another.
-private let layers: [any Layer] = [
-    Linear(inputs: 3, outputs: 5),
-    Convolution(
-        ConvolutionGeometry(
-            height: 7, width: 8, channels: 2, outputs: 3, kernel: [1, 5], stride: [2, 3],
-            padding: [0, 2])),
-    Convolution(
-        ConvolutionGeometry(
-            height: 2, width: 2, channels: 1, outputs: 1, kernel: [6, 3], stride: [1, 1],
-            padding: [3, 4])),
-    MaxPooling(kernel: [2, 3], stride: [4, 5]), Activation(.relu), Flatten(), Dropout(rate: 0.25),
+private let layers: [any Layer] =
+    [
+        Linear(inputs: 3, outputs: 5),
+        Convolution(
+            ConvolutionGeometry(
+                height: 7, width: 8, channels: 2, outputs: 3, kernel: [1, 5], stride: [2, 3],
+                padding: [0, 2])),
+        Convolution(
+            ConvolutionGeometry(
+                height: 2, width: 2, channels: 1, outputs: 1, kernel: [6, 3], stride: [1, 1],
+                padding: [3, 4])),
+        Flatten(), Dropout(rate: 0.25), MaxPooling(kernel: [2, 3], stride: [4, 5]),
+        MaxPooling(kernel: [4, 3], stride: [1, 2], padding: [3, 1]),
+        AveragePooling(kernel: [5, 6], stride: [7, 8], padding: [2, 4]), Multiply(),
+        Concatenation(),
+        Slice(channels: 3..<8), ChannelShuffle(groups: 4), Reshape([3, 5, 7]), Reshape([9]),
+        Softmax(),
+        Padding(top: 1, left: 2, bottom: 3, right: 4),
+    ] + functions.map { Activation($0) as any Layer }
+
+private let functions: [ActivationFunction] = [
+    .identity, .relu, .relu6, .clip(lowest: -1.5, highest: 2.25), .leakyReLU(slope: 0.1), .sigmoid,
+    .hardSigmoid, .silu, .hardSwish,
 ]
+
+@Test func `an activation function read from a state is the one that was saved`() throws {
+    for function in functions {
+        #expect(try Activation(state: Activation(function).state).function == function)
+    }
+    // JSON has no infinity: the largest numbers stand for it.
+    let open = Activation(.clip(lowest: -.infinity, highest: .infinity)).state
+    let limit = Float.greatestFiniteMagnitude
+    #expect(try Activation(state: open).function == .clip(lowest: -limit, highest: limit))
+}
+
+@Test(arguments: [1e300, -1e300, .infinity, .nan])
+func `an activation function with a number that is no float is an error`(number: Double) {
+    for function in [.relu6, .leakyReLU(slope: 0.1)] as [ActivationFunction] {
+        let state = Activation(function).state
+        for name in state.numbers.keys {
+            var broken = state
+            broken.numbers[name] = number
+            #expect(throws: SavedStateError.self, "\(name)") { try Activation(state: broken) }
+        }
+    }
+}
+
+@Test func `a window with as much padding as kernel is an error`() {
+    var state = layers[6].state
+    state.numbers["padding1"] = 3
+    #expect(
+        throws: SavedStateError.outOfRange(
+            kind: "max-pooling", field: "padding1", found: 3, range: 0...2)
+    ) { try MaxPooling(state: state) }
+}
+
+@Test func `a slice that ends before it begins is an error`() {
+    var state = SavedState(kind: "slice")
+    state.numbers = ["first": 5, "end": 5]
+    #expect(
+        throws: SavedStateError.outOfRange(
+            kind: "slice", field: "end", found: 5, range: 6...SavedState.largestSize)
+    ) { try Slice(state: state) }
+}
 
 @Test(arguments: layers.indices)
 func `a layer made of its state has the same state`(index: Int) throws {
@@ -37,10 +89,19 @@ func `a layer without one of its numbers is an error`(index: Int) throws {
     }
 }
 
+/// Dropout rates and the numbers of activation functions need not be whole.
+private func isValid(_ name: String, _ number: Double) -> Bool {
+    switch name {
+    case "rate": number == 0.5
+    case "lowest", "highest", "slope": abs(number) < 1e38
+    default: false
+    }
+}
+
 @Test(arguments: layers.indices, [-1, 0.5, 1e9, 1e300, -1e300, 0x1p40, 0x1p63])
 func `a number that no layer can have is an error`(index: Int, number: Double) throws {
     let state = layers[index].state
-    for name in state.numbers.keys where !(name == "rate" && number == 0.5) {
+    for name in state.numbers.keys where !isValid(name, number) {
         var broken = state
         broken.numbers[name] = number
         #expect(throws: SavedStateError.self, "\(state.kind).\(name)") {
@@ -101,6 +162,11 @@ func `a dropout rate that is not below one is an error`(rate: Double) {
 @Test func `an unknown kind is an error that lists the known ones`() {
     #expect(
         throws: SavedStateError.unknownKind(
-            "swish", known: ["convolution", "dropout", "flatten", "linear", "max-pooling", "relu"])
+            "swish",
+            known: [
+                "activation", "add", "average-pooling", "batch-normalization", "channel-shuffle",
+                "concatenation", "convolution", "dropout", "flatten", "global-average-pooling",
+                "linear", "max-pooling", "multiply", "padding", "reshape", "slice", "softmax",
+            ])
     ) { try Vocabulary.standard.layer(SavedState(kind: "swish")) }
 }

@@ -44,8 +44,11 @@ func `an input without a usable size is an error`(shape: [Int]) {
 
 @Test func `layers of one input refuse two`() {
     let layers: [any Layer] = [
-        Activation(.relu), Flatten(), Dropout(rate: 0.5), MaxPooling(kernel: [1, 1], stride: [1, 1]),
-        Linear(inputs: 4, outputs: 4),
+        Activation(.relu), Flatten(), Dropout(rate: 0.5),
+        MaxPooling(kernel: [1, 1], stride: [1, 1]),
+        Linear(inputs: 4, outputs: 4), Slice(channels: 0..<4), ChannelShuffle(groups: 2),
+        Reshape([4]), Padding(top: 0, left: 0, bottom: 0, right: 0), Softmax(),
+        AveragePooling(kernel: [1, 1], stride: [1, 1]),
     ]
     for layer in layers {
         #expect(throws: NetworkError.self, "\(layer)") {
@@ -115,30 +118,56 @@ func `an input without a usable size is an error`(shape: [Int]) {
     }
     let expected = try output([("half", HalfUp()), ("conv", plain)], wide)
     #expect(try output([("half", HalfUp()), ("conv", padded)], x) == expected)
+    let pool = MaxPooling(kernel: [1, 1], stride: [1, 1])
     #expect(
-        try output([("half", HalfUp()), ("relu", Activation(.relu)), ("conv", padded)], x) == expected)
-    // A convolution without bias makes zero of zero again.
+        try output([("half", HalfUp()), ("pool", pool), ("conv", padded)], x) == expected)
+    let pad = Padding(top: 0, left: 1, bottom: 0, right: 1)
+    #expect(try output([("half", HalfUp()), ("pad", pad), ("conv", plain)], x) == expected)
+    // What an activation function or a convolution computes stands on a grid of its own, with a zero.
+    for row in 0..<3 {
+        for column in 0..<3 { wide[row * 5 + column + 1] = x[row * 3 + column] + 0.5 }
+    }
+    #expect(
+        try output([("half", HalfUp()), ("relu", Activation(.relu)), ("conv", padded)], x)
+            == output([("conv", plain)], wide))
     var pointwise = Convolution(
         ConvolutionGeometry(
             height: 3, width: 3, channels: 1, outputs: 1, kernel: [1, 1], stride: [1, 1],
             padding: [0, 0]))
     pointwise.weight.trained.value = Tensor(shape: [1, 1, 1, 1], repeating: 2)
-    for index in 0..<9 { x[index] += 0.5 }
     for row in 0..<3 {
-        for column in 0..<3 { wide[row * 5 + column + 1] = 2 * (x[row * 3 + column] + 0.5) }
+        for column in 0..<3 { wide[row * 5 + column + 1] *= 2 }
     }
     let last = try output(
         [("half", HalfUp()), ("point", pointwise), ("conv", padded)], x)
     #expect(zip(last, try output([("conv", plain)], wide)).allSatisfy { abs($0 - $1) < 1e-5 })
 }
 
+/// The mean of one 2×2 window a corner: three positions of padding at 0.5, one value.
+@Test func `the mean of a window counts its padding as what real zero has become`() throws {
+    var pass = Pass(isTraining: false)
+    var network = try Network(
+        name: "n", inputShape: [1, 1, 1],
+        chain: [
+            ("half", HalfUp()),
+            ("pool", AveragePooling(kernel: [2, 2], stride: [1, 1], padding: [1, 1])),
+        ])
+    let y = network.forward(Tensor(shape: [1, 1, 1, 1], elements: [2]), pass: &pass)
+    #expect(y == Tensor(shape: [1, 2, 2, 1], repeating: (2.5 + 3 * 0.5) / 4))
+}
+
 @Test func `real zero behind a layer is what the layer makes of it`() {
-    #expect(Activation(.relu).paddingValue(behind: -0.5) == 0)
-    #expect(Activation(.relu).paddingValue(behind: 0.5) == 0.5)
-    #expect(MaxPooling(kernel: [2, 2], stride: [2, 2]).paddingValue(behind: -0.5) == -0.5)
-    #expect(Flatten().paddingValue(behind: -0.5) == -0.5)
-    #expect(Dropout(rate: 0.5).paddingValue(behind: -0.5) == -0.5)
-    #expect(Linear(inputs: 1, outputs: 1).paddingValue(behind: -0.5) == 0)
+    let moving: [any Layer] = [
+        MaxPooling(kernel: [2, 2], stride: [2, 2]), Flatten(), Dropout(rate: 0.5), Reshape([1]),
+        Slice(channels: 0..<1), ChannelShuffle(groups: 1),
+        Padding(top: 1, left: 1, bottom: 1, right: 1),
+    ]
+    for layer in moving { #expect(layer.paddingValue(behind: -0.5) == -0.5, "\(layer)") }
+    let computing: [any Layer] = [
+        Linear(inputs: 1, outputs: 1), Activation(.relu), Activation(.identity), Multiply(),
+        Concatenation(), Softmax(), AveragePooling(kernel: [1, 1], stride: [1, 1]),
+    ]
+    for layer in computing { #expect(layer.paddingValue(behind: 0.5) == 0, "\(layer)") }
 }
 
 @Test func `changed weights are seen by the next evaluation`() throws {

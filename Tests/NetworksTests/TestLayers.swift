@@ -33,6 +33,38 @@ struct Offset: Layer {
     init(state: SavedState) { self.init(shape: [0]) }
 }
 
+/// A trained value that stands where an input would, whatever it is given: layers of several inputs
+/// get those of any shapes from it.
+struct Source: Layer {
+    static let kind = "source"
+    var value: Parameter
+
+    /// - Parameter value: `[batch, ...]`
+    init(_ value: Tensor) { self.value = Parameter(value, decays: false) }
+
+    func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
+        Array(value.effective.shape.dropFirst())
+    }
+
+    func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
+        y.assign(value.effective)
+    }
+
+    mutating func backward(
+        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
+    ) {
+        value.effectiveGradient.assign(dy)
+    }
+
+    mutating func visitParameters(_ visit: (String, inout Parameter) -> Void) {
+        visit("value", &value)
+    }
+
+    var state: SavedState { SavedState(kind: Self.kind) }
+    init(state: SavedState) { self.init(.empty) }
+}
+
 /// `y = a + 2 b`
 struct WeightedSum: Layer {
     static let kind = "weighted-sum"

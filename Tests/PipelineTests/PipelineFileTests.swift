@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Pipeline
 import Testing
 
@@ -66,8 +67,20 @@ import Testing
         ),
         (
             "architecture: digits-cnn", "architecture: digits",
-            "x.yaml:4: network.architecture is 'digits', expected one of lenet-300-100, lenet-5, "
-                + "digits-cnn"
+            "x.yaml:4: network.architecture is 'digits', expected one of "
+                + Architecture.allCases.map(\.rawValue).joined(separator: ", ")
+        ),
+        (
+            "architecture: digits-cnn", "architecture: resnet-20, width: 0",
+            "x.yaml:4: network.width is '0', expected a number in 0.01...16.0"
+        ),
+        (
+            "architecture: digits-cnn", "architecture: resnet-18, stem: small",
+            "x.yaml:4: network.stem is 'small', expected one of imagenet, cifar"
+        ),
+        (
+            "architecture: digits-cnn", "architecture: resnet-20, activation: tanh",
+            "x.yaml:4: network.activation is 'tanh', expected one of relu, relu6, silu, hard-swish"
         ),
         ("seed: 7", "seed: 7\nseed: 8", "x.yaml:3: key 'seed' stands twice"),
         (

@@ -13,8 +13,9 @@ private struct SlowConvolution {
         let batch = x.count / g.inputCount
         let positions = g.outputHeight * g.outputWidth
         let taps = g.kernel[0] * g.kernel[1]
-        y = SlowSums(count: batch * g.outputCount, terms: taps * g.channels + 1)
-        dx = SlowSums(count: x.count, terms: taps * g.outputs)
+        let (channels, outputs) = (g.channels / g.groups, g.outputs / g.groups)
+        y = SlowSums(count: batch * g.outputCount, terms: taps * channels + 1)
+        dx = SlowSums(count: x.count, terms: taps * outputs)
         dw = SlowSums(count: w.count, terms: batch * positions)
         db = SlowSums(count: b.count, terms: batch * positions)
         let (x, w) = (x.elements.map(Double.init), w.elements.map(Double.init))
@@ -29,14 +30,15 @@ private struct SlowConvolution {
                     }
                     for i in 0..<g.kernel[0] {
                         for j in 0..<g.kernel[1] {
-                            let row = r * g.stride[0] + i - g.padding[0]
-                            let column = q * g.stride[1] + j - g.padding[1]
+                            let row = r * g.stride[0] + i * g.dilation[0] - g.padding[0]
+                            let column = q * g.stride[1] + j * g.dilation[1] - g.padding[1]
                             let isInside = 0..<g.height ~= row && 0..<g.width ~= column
                             let at = ((n * g.height + row) * g.width + column) * g.channels
                             for c in 0..<g.channels {
                                 let value = isInside ? x[at + c] : Double(padding)
-                                let tap = ((i * g.kernel[1] + j) * g.channels + c) * g.outputs
-                                for o in 0..<g.outputs {
+                                let (group, part) = c.quotientAndRemainder(dividingBy: channels)
+                                let tap = ((i * g.kernel[1] + j) * channels + part) * g.outputs
+                                for o in group * outputs..<(group + 1) * outputs {
                                     y.add(value * w[tap + o], at: out + o)
                                     dw.add(value * dy[out + o], at: tap + o)
                                     if isInside { dx.add(dy[out + o] * w[tap + o], at: at + c) }
@@ -66,7 +68,8 @@ private struct FastConvolution {
         db = .poisoned(b.shape)
         kernels.forward(
             x, weights: w, bias: b, paddingValue: padding, into: &y, threads: threads)
-        kernels.parameterGradients(x, dy, weights: &dw, bias: &db, threads: threads)
+        kernels.parameterGradients(x, dy, weights: &dw, threads: threads)
+        kernels.biasGradient(dy, into: &db, threads: threads)
         kernels.inputGradient(dy, weights: w, into: &dx, threads: threads)
     }
 
@@ -82,7 +85,7 @@ private struct Example {
 
     init(_ g: ConvolutionGeometry, batch: Int, using generator: inout SeededGenerator) {
         x = .random([batch, g.height, g.width, g.channels], using: &generator)
-        w = .random(g.kernel + [g.channels, g.outputs], using: &generator)
+        w = .random(g.weightShape, using: &generator)
         b = .random([g.outputs], using: &generator)
         dy = .random([batch, g.outputHeight, g.outputWidth, g.outputs], using: &generator)
     }
@@ -138,6 +141,52 @@ func `convolution kernels are right for every width around the tiles`(width: Int
         guard g.width > 0 else { continue }
         check(g, seed: UInt64(width))
     }
+}
+
+/// Groups of channels and outputs; the last ones are depthwise.
+private let grouped = [(2, 1, 1), (2, 3, 5), (4, 2, 8), (3, 5, 16), (2, 7, 33)]
+private let depthwise = [1, 3, 7, 8, 15, 16, 17, 33].map { ($0, 1, 1) }
+
+@Test(arguments: [[1, 1], [2, 2], [1, 2]], [[1, 1], [2, 2], [2, 1]])
+func `grouped, depthwise and dilated convolutions give what slow loops give`(
+    stride: [Int], dilation: [Int]
+) {
+    var turn = stride[1] + 3 * dilation[0] + 5 * dilation[1]
+    for (groups, channels, outputs) in grouped + depthwise + [(1, 3, 5)] {
+        turn += 1
+        let kernel = [[3, 3], [1, 1], [5, 5], [3, 2], [7, 1]][turn % 5]
+        let g = ConvolutionGeometry(
+            height: 7, width: 9, channels: groups * channels, outputs: groups * outputs,
+            kernel: kernel, stride: stride,
+            padding: [kernel[0] / 2 * dilation[0], turn % 2 * kernel[1] / 2 * dilation[1]],
+            dilation: kernel[1] > 4 ? [dilation[0], 1] : dilation, groups: groups)
+        check(g, seed: UInt64(turn))
+    }
+}
+
+@Test(arguments: [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17])
+func `depthwise kernels are right for every width around the tiles`(width: Int) {
+    let g = ConvolutionGeometry(
+        height: 3, width: width, channels: 5, outputs: 5, kernel: [3, 3], stride: [1, 1],
+        padding: [1, 1], groups: 5)
+    check(g, seed: UInt64(width))
+}
+
+/// Products of all positions of a batch are cut into chunks of 192 and blocks of about 1,000.
+@Test(arguments: [(1, 1), (8, 8), (9, 11), (20, 26)])
+func `pointwise kernels are right for positions around their chunks`(height: Int, width: Int) {
+    let g = ConvolutionGeometry(
+        height: height, width: width, channels: 3, outputs: 5, kernel: [1, 1], stride: [1, 1],
+        padding: [0, 0])
+    check(g, seed: UInt64(height))
+}
+
+/// More weights than are summed in blocks of the batch.
+@Test func `large weights are cut into tiles`() {
+    let g = ConvolutionGeometry(
+        height: 3, width: 3, channels: 180, outputs: 182, kernel: [3, 3], stride: [1, 1],
+        padding: [1, 1])
+    check(g, seed: 5)
 }
 
 @Test(arguments: [([1, 1], [4, 3]), ([3, 3], [5, 6]), ([2, 5], [2, 7])])

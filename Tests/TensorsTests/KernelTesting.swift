@@ -41,6 +41,19 @@ extension Tensor {
     var bits: [UInt32] { elements.map(\.bitPattern) }
 }
 
+/// Calls a kernel with pointers to its inputs and a poisoned result.
+func run(
+    _ inputs: [Tensor], shape: [Int],
+    _ kernel: ([UnsafePointer<Float>], UnsafeMutablePointer<Float>) -> Void
+) -> Tensor {
+    var y = Tensor.poisoned(shape)
+    y.withUnsafeMutableElements { y in
+        let pointers = inputs.map { $0.withUnsafeElements { UnsafePointer($0.baseAddress!) } }
+        withExtendedLifetime(inputs) { kernel(pointers, y.baseAddress!) }
+    }
+    return y
+}
+
 /// Sums in `Double`, with the sums of the magnitudes of their terms.
 struct SlowSums {
     var values: [Double]
@@ -86,6 +99,34 @@ func expect(
     if let index = expected.worst(found) {
         Issue.record(
             "\(what()): [\(index)] is \(found[index]), expected \(expected.values[index])",
+            sourceLocation: location)
+    }
+    if !found.hasIntactPoison {
+        Issue.record("\(what()): wrote behind the end", sourceLocation: location)
+    }
+}
+
+/// Reports the element of a result that is farthest beyond the tolerance of its expected value.
+func expect(
+    _ found: Tensor, isNear expected: [Double], tolerance: (Double) -> Double,
+    _ what: @autoclosure () -> String, _ location: SourceLocation = #_sourceLocation
+) {
+    let elements = found.elements
+    guard elements.count == expected.count else {
+        Issue.record(
+            "\(what()): \(elements.count) instead of \(expected.count) elements",
+            sourceLocation: location)
+        return
+    }
+    var worst: (index: Int, excess: Double)?
+    for (index, value) in expected.enumerated() {
+        let error = abs(Double(elements[index]) - value)
+        let excess = error.isNaN ? .infinity : error - tolerance(value)
+        if excess > worst?.excess ?? 0 { worst = (index, excess) }
+    }
+    if let index = worst?.index {
+        Issue.record(
+            "\(what()): [\(index)] is \(elements[index]), expected \(expected[index])",
             sourceLocation: location)
     }
     if !found.hasIntactPoison {

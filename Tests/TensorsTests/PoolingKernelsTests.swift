@@ -2,34 +2,26 @@ import CFloatKernels
 import Tensors
 import Testing
 
-/// Maxima of the windows, and gradients sent to the first of each.
-private func slowPooling(_ p: cfk_pooling, x: [Float], dy: [Float]) -> (y: [Float], dx: [Float]) {
-    var y: [Float] = []
-    var dx = [Float](repeating: 0, count: x.count)
-    for r in 0..<p.output_height {
-        for q in 0..<p.output_width {
-            for c in 0..<p.channels {
-                var places: [Int] = []
-                for i in 0..<p.kernel_height {
-                    for j in 0..<p.kernel_width {
-                        let (row, column) = (r * p.stride_height + i, q * p.stride_width + j)
-                        places.append(Int((row * p.width + column) * p.channels + c))
-                    }
-                }
-                let first = places.max { x[$0] < x[$1] }!
-                dx[first] += dy[y.count]
-                y.append(x[first])
-            }
-        }
-    }
-    return (y, dx)
-}
-
 private struct Sizes: CustomTestStringConvertible {
     let image: [Int]
     let kernel: [Int]
     let stride: [Int]
-    var testDescription: String { "\(image), kernel \(kernel), stride \(stride)" }
+    var padding = [0, 0]
+    var testDescription: String {
+        "\(image), kernel \(kernel), stride \(stride), padding \(padding)"
+    }
+
+    func pooling(channels: Int) -> cfk_pooling {
+        let output = (0...1).map { axis -> Int in
+            (image[axis] + 2 * padding[axis] - kernel[axis]) / stride[axis] + 1
+        }
+        return cfk_pooling(
+            height: Int64(image[0]), width: Int64(image[1]), channels: Int64(channels),
+            kernel_height: Int64(kernel[0]), kernel_width: Int64(kernel[1]),
+            stride_height: Int64(stride[0]), stride_width: Int64(stride[1]), top: Int64(padding[0]),
+            left: Int64(padding[1]), output_height: Int64(output[0]), output_width: Int64(output[1])
+        )
+    }
 }
 
 private let sizes = [
@@ -40,64 +32,123 @@ private let sizes = [
     Sizes(image: [8, 8], kernel: [2, 2], stride: [3, 3]),
     Sizes(image: [3, 4], kernel: [3, 4], stride: [1, 1]),
     Sizes(image: [1, 1], kernel: [1, 1], stride: [1, 1]),
+    Sizes(image: [5, 5], kernel: [3, 3], stride: [2, 2], padding: [1, 1]),
+    Sizes(image: [4, 3], kernel: [2, 4], stride: [1, 2], padding: [1, 3]),
+    Sizes(image: [1, 1], kernel: [5, 3], stride: [1, 1], padding: [4, 2]),
 ]
 
-/// Values from a few, so that windows hold their maximum more than once.
-@Test(arguments: sizes, [1, 3, 4, 15, 16, 17, 63, 64, 65, 130])
-private func `pooling sends the gradient to the first maximum`(sizes: Sizes, channels: Int) {
-    var generator = SeededGenerator(seed: UInt64(channels))
-    let kernels = PoolingKernels(
-        shape: sizes.image + [channels], kernel: sizes.kernel, stride: sizes.stride)
-    var p = cfk_pooling(
-        height: Int64(sizes.image[0]), width: Int64(sizes.image[1]), channels: Int64(channels),
-        kernel_height: Int64(sizes.kernel[0]), kernel_width: Int64(sizes.kernel[1]),
-        stride_height: Int64(sizes.stride[0]), stride_width: Int64(sizes.stride[1]),
-        output_height: Int64(kernels.outputShape[0]), output_width: Int64(kernels.outputShape[1]))
-    var x = Tensor.poisoned(sizes.image + [channels])
-    for index in 0..<x.count { x[index] = Float(Int.random(in: -2...2, using: &generator)) }
-    // Whole numbers add up exactly in any order.
-    var dy = Tensor.poisoned(kernels.outputShape)
-    for index in 0..<dy.count { dy[index] = Float(Int.random(in: -9...9, using: &generator)) }
-    let slow = slowPooling(p, x: x.elements, dy: dy.elements)
-    for isa in instructionSets {
-        var (y, dx) = (Tensor.poisoned(dy.shape), Tensor.poisoned(x.shape))
-        y.withUnsafeMutableElements { y in
-            x.withUnsafeElements { cfk_max_pool(isa, &p, $0.baseAddress!, y.baseAddress!) }
-        }
-        #expect(y.elements == slow.y, "\(name(isa))")
-        dx.withUnsafeMutableElements { dx in
-            x.withUnsafeElements { x in
-                y.withUnsafeElements { y in
-                    dy.withUnsafeElements { dy in
-                        cfk_max_pool_gradient(
-                            isa, &p, x.baseAddress!, y.baseAddress!, dy.baseAddress!,
-                            dx.baseAddress!)
+private let channelCounts = [1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 65, 130]
+
+/// The places in an image that each window and channel takes, in row-major order, window by window.
+private func places(_ p: cfk_pooling) -> [[Int]] {
+    var all: [[Int]] = []
+    for r in 0..<p.output_height {
+        for q in 0..<p.output_width {
+            for c in 0..<p.channels {
+                var window: [Int] = []
+                for i in 0..<p.kernel_height {
+                    for j in 0..<p.kernel_width {
+                        let row = r * p.stride_height + i - p.top
+                        let column = q * p.stride_width + j - p.left
+                        if (0..<p.height).contains(row) && (0..<p.width).contains(column) {
+                            window.append(Int((row * p.width + column) * p.channels + c))
+                        }
                     }
                 }
+                all.append(window)
             }
         }
-        #expect(dx.elements == slow.dx, "\(name(isa))")
+    }
+    return all
+}
+
+/// Whole numbers: they add up exactly in any order.
+private func wholeNumbers(
+    _ shape: [Int], in range: ClosedRange<Int>, using generator: inout SeededGenerator
+) -> Tensor {
+    var x = Tensor.poisoned(shape)
+    for index in 0..<x.count { x[index] = Float(Int.random(in: range, using: &generator)) }
+    return x
+}
+
+/// Values from a few, so that windows hold their maximum more than once; all below zero, which is
+/// never the largest though it might stand in the padding.
+@Test(arguments: sizes, channelCounts)
+private func `pooling sends the gradient to the first maximum`(sizes: Sizes, channels: Int) {
+    var generator = SeededGenerator(seed: UInt64(channels))
+    var p = sizes.pooling(channels: channels)
+    let places = places(p)
+    let x = wholeNumbers(sizes.image + [channels], in: -5 ... -1, using: &generator)
+    let dy = wholeNumbers([places.count], in: -9...9, using: &generator)
+    let values = x.elements
+    let firsts = places.map { window in window.max { values[$0] < values[$1] }! }
+    var slowGradient = [Float](repeating: 0, count: x.count)
+    for (window, first) in firsts.enumerated() { slowGradient[first] += dy[window] }
+    for isa in instructionSets {
+        let y = run([x], shape: dy.shape) { cfk_max_pool(isa, &p, $0[0], $1) }
+        #expect(y.elements == firsts.map { values[$0] }, "\(name(isa))")
+        let dx = run([x, y, dy], shape: x.shape) {
+            cfk_max_pool_gradient(isa, &p, $0[0], $0[1], $0[2], $1)
+        }
+        #expect(dx.elements == slowGradient, "\(name(isa))")
         #expect(y.hasIntactPoison && dx.hasIntactPoison, "\(name(isa))")
     }
 }
 
-@Test(arguments: 1...3) func `a batch is pooled image by image`(threads: Int) {
+@Test(arguments: sizes, channelCounts)
+private func `average pooling shares the gradient, and counts padding`(sizes: Sizes, channels: Int)
+{
+    var generator = SeededGenerator(seed: UInt64(channels))
+    var p = sizes.pooling(channels: channels)
+    let (places, taps) = (places(p), sizes.kernel[0] * sizes.kernel[1])
+    let x = wholeNumbers(sizes.image + [channels], in: -50...50, using: &generator)
+    let dy = Tensor.random([places.count], using: &generator)
+    let outside: Float = 3
+    let means = places.map { window in
+        (window.map { x[$0] }.reduce(0, +) + outside * Float(taps - window.count)) / Float(taps)
+    }
+    var slow = SlowSums(count: x.count, terms: taps + 1)
+    for (index, window) in places.enumerated() {
+        for place in window { slow.add(Double(dy[index]) / Double(taps), at: place) }
+    }
+    for isa in instructionSets {
+        let y = run([x], shape: dy.shape) { cfk_average_pool(isa, &p, outside, $0[0], $1) }
+        #expect(y.elements == means, "\(name(isa))")
+        #expect(y.hasIntactPoison, "\(name(isa))")
+        let dx = run([dy], shape: x.shape) { cfk_average_pool_gradient(isa, &p, $0[0], $1) }
+        expect(dx, is: slow, name(isa))
+    }
+}
+
+@Test(arguments: 1...3, [[0, 0], [1, 2]])
+func `a batch is pooled image by image`(threads: Int, padding: [Int]) {
     var generator = SeededGenerator(seed: 8)
-    let kernels = PoolingKernels(shape: [5, 4, 3], kernel: [2, 3], stride: [1, 1])
-    #expect(kernels.outputShape == [4, 2, 3])
+    let kernels = PoolingKernels(
+        shape: [5, 4, 3], kernel: [2, 3], stride: [1, 1], padding: padding)
+    let shape = [4 + 2 * padding[0], 2 + 2 * padding[1], 3]
+    #expect(kernels.outputShape == shape)
     let x = Tensor.random([6, 5, 4, 3], using: &generator)
-    let dy = Tensor.random([6, 4, 2, 3], using: &generator)
-    var (y, dx) = (Tensor.poisoned(dy.shape), Tensor.poisoned(x.shape))
-    kernels.forward(x, into: &y, threads: threads)
-    kernels.backward(x, output: y, gradient: dy, into: &dx, threads: threads)
+    let dy = Tensor.random([6] + shape, using: &generator)
+    func all(_ x: Tensor, _ dy: Tensor, threads: Int) -> [Tensor] {
+        var (y, dx) = (Tensor.poisoned(dy.shape), Tensor.poisoned(x.shape))
+        var (mean, meanGradient) = (y, dx)
+        kernels.maxima(of: x, into: &y, threads: threads)
+        kernels.maximaGradient(x, output: y, gradient: dy, into: &dx, threads: threads)
+        kernels.means(of: x, outside: 0.5, into: &mean, threads: threads)
+        kernels.meansGradient(dy, into: &meanGradient, threads: threads)
+        return [y, dx, mean, meanGradient]
+    }
+    let results = all(x, dy, threads: threads)
     for image in 0..<6 {
-        let (input, output) = (image * 60..<(image + 1) * 60, image * 24..<(image + 1) * 24)
-        let xs = Tensor(shape: [1, 5, 4, 3], elements: Array(x.elements[input]))
-        let dys = Tensor(shape: [1, 4, 2, 3], elements: Array(dy.elements[output]))
-        var (ys, dxs) = (Tensor.poisoned(dys.shape), Tensor.poisoned(xs.shape))
-        kernels.forward(xs, into: &ys, threads: 1)
-        kernels.backward(xs, output: ys, gradient: dys, into: &dxs, threads: 1)
-        #expect(ys.elements == Array(y.elements[output]), "image \(image)")
-        #expect(dxs.elements == Array(dx.elements[input]), "image \(image)")
+        func part(_ tensor: Tensor) -> [Float] {
+            let size = tensor.count / 6
+            return Array(tensor.elements[image * size..<(image + 1) * size])
+        }
+        let single = all(
+            Tensor(shape: [1, 5, 4, 3], elements: part(x)),
+            Tensor(shape: [1] + shape, elements: part(dy)), threads: 1)
+        for (result, expected) in zip(results, single) {
+            #expect(part(result) == expected.elements, "image \(image)")
+        }
     }
 }

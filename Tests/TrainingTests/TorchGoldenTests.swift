@@ -115,14 +115,14 @@ func `convolutions are those of PyTorch`(index: Int) {
             height: x.shape[1], width: x.shape[2], channels: x.shape[3], outputs: dy.shape[3],
             kernel: golden.kernel, stride: golden.stride, padding: golden.padding))
     layer.weight.trained.value = golden.weight.weight.tensor
-    layer.bias.trained.value = golden.bias.tensor
+    layer.bias!.trained.value = golden.bias.tensor
     var (y, dx, pass) = (Tensor(shape: dy.shape), [Tensor(shape: x.shape)], Pass(isTraining: true))
     layer.forward([x], into: &y, pass: &pass)
     layer.backward([x], output: y, outputGradient: dy, into: &dx, wants: [true], pass: &pass)
     expect(y, is: golden.y.image, "y")
     expect(dx[0], is: golden.dx.image, "dx")
     expect(layer.weight.effectiveGradient, is: golden.dweight.weight, "dweight")
-    expect(layer.bias.effectiveGradient, is: golden.dbias, "dbias")
+    expect(layer.bias!.effectiveGradient, is: golden.dbias, "dbias")
 }
 
 @Test(arguments: Golden.shared.poolings.indices)

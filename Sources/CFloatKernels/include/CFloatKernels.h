@@ -8,7 +8,14 @@
 // instruction sets, because these sum in vectors of different widths.
 #pragma once
 
+#include "activation.h"
+#include "channels.h"
 #include "convolution.h"
+#include "depthwise.h"
 #include "elementwise.h"
 #include "fake_quantization.h"
+#include "gating.h"
 #include "isa.h"
+#include "normalization.h"
+#include "pooling.h"
+#include "softmax.h"

@@ -1,15 +1,9 @@
-// Pooling, activation functions, column sums and optimizer steps: one pass over memory each.
+// Arithmetic, column sums and optimizer steps: one pass over memory each.
 #pragma once
 
 #include <stdint.h>
 
 #include "isa.h"
-
-// y = max(x, 0), over count floats. y may be x.
-void cfk_relu(cfk_isa isa, const float *x, float *y, int64_t count);
-
-// dx = dy where y > 0, else 0. dx may be dy.
-void cfk_relu_gradient(cfk_isa isa, const float *y, const float *dy, float *dx, int64_t count);
 
 // y += x
 void cfk_add(cfk_isa isa, const float *x, float *y, int64_t count);
@@ -22,21 +16,6 @@ void cfk_mask(cfk_isa isa, const float *x, const uint8_t *mask, float *y, int64_
 
 // sum[c] = sum over rows of x[row][c]
 void cfk_column_sums(cfk_isa isa, const float *x, int64_t rows, int64_t columns, float *sum);
-
-typedef struct {
-  int64_t height, width, channels;            // of one input image, NHWC
-  int64_t kernel_height, kernel_width;        //
-  int64_t stride_height, stride_width;        //
-  int64_t output_height, output_width;        // windows lie wholly inside the image
-} cfk_pooling;
-
-// The largest value of each window of one image.
-void cfk_max_pool(cfk_isa isa, const cfk_pooling *p, const float *x, float *y);
-
-// Adds dy to the first position of its window (in row-major order) that holds the maximum; dx is set
-// to zero first.
-void cfk_max_pool_gradient(cfk_isa isa, const cfk_pooling *p, const float *x, const float *y,
-                           const float *dy, float *dx);
 
 // SGD with momentum (and Nesterov's look-ahead if nesterov is not zero):
 //   m = momentum * m + g + decay * w;   w -= rate * (nesterov ? g + decay * w + momentum * m : m)

@@ -15,20 +15,26 @@ public struct Activation: Layer {
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
-        guard function == .relu else { fatalError("not yet") }
-        y.assignReLU(of: x[0])
+        y.assign(function, of: x[0], threads: pass.threads)
     }
 
     public mutating func backward(
         _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        guard function == .relu else { fatalError("not yet") }
-        if wants[0] { inputGradients[0].assignReLUGradient(dy, where: output) }
+        guard wants[0] else { return }
+        inputGradients[0].assignGradient(function, at: x[0], dy, threads: pass.threads)
     }
 
-    public var state: SavedState { SavedState(kind: Self.kind) }
-    public init(state: SavedState) throws { function = .relu }
-
     public func paddingValue(behind value: Float) -> Float { 0 }
+
+    public var state: SavedState {
+        var state = SavedState(kind: Self.kind)
+        function.save(to: &state)
+        return state
+    }
+
+    public init(state: SavedState) throws {
+        self.init(try ActivationFunction(state: state))
+    }
 }

@@ -1,6 +1,6 @@
 import Tensors
 
-/// The sum of two or more inputs of one shape, through an activation function.
+/// The sum of two inputs of one shape, through an activation function: the end of a residual block.
 public struct Add: Layer {
     public static let kind = "add"
 
@@ -11,20 +11,34 @@ public struct Add: Layer {
     }
 
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
-        shapes[0]
+        guard shapes.count == 2, shapes[0] == shapes[1] else {
+            throw .unfit(layer: Self.kind, found: shapes, expected: "two inputs of one shape")
+        }
+        return shapes[0]
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
-        fatalError("not yet")
+        y.assignSum(x[0], x[1], activation, threads: pass.threads)
     }
 
     public mutating func backward(
         _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        fatalError("not yet")
+        Tensor.assignSumGradient(
+            x[0], x[1], activation, gradient: dy, into: &inputGradients, wants: wants,
+            threads: pass.threads)
     }
 
-    public var state: SavedState { SavedState(kind: Self.kind) }
-    public init(state: SavedState) throws { fatalError("not yet") }
+    public func paddingValue(behind value: Float) -> Float { 0 }
+
+    public var state: SavedState {
+        var state = SavedState(kind: Self.kind)
+        activation.save(to: &state)
+        return state
+    }
+
+    public init(state: SavedState) throws {
+        self.init(activation: try ActivationFunction(state: state))
+    }
 }

@@ -1,36 +1,47 @@
 import Tensors
 
-/// The mean of each window of `[height, width, channels]` images. Padding counts as zeros (PyTorch's
-/// `count_include_pad`).
+/// The mean of each window of `[height, width, channels]` images. Padding counts as real zeros
+/// (PyTorch's `count_include_pad`).
 public struct AveragePooling: Layer {
     public static let kind = "average-pooling"
 
-    public let kernel: [Int]
-    public let stride: [Int]
-    public let padding: [Int]
+    private let window: PoolingWindow
+
+    /// `[vertical, horizontal]`, as are `stride` and `padding`.
+    public var kernel: [Int] { window.kernel }
+    public var stride: [Int] { window.stride }
+    /// Positions on each side, less than the kernel.
+    public var padding: [Int] { window.padding }
 
     public init(kernel: [Int], stride: [Int], padding: [Int] = [0, 0]) {
-        self.kernel = kernel
-        self.stride = stride
-        self.padding = padding
+        window = PoolingWindow(kernel: kernel, stride: stride, padding: padding)
     }
 
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
-        let s = try Self.onlyShape(of: shapes)
-        return (0...1).map { (s[$0] + 2 * padding[$0] - kernel[$0]) / stride[$0] + 1 } + [s[2]]
+        try window.outputShape(of: shapes, layer: Self.kind)
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
-        fatalError("not yet")
+        window.kernels(for: x[0]).means(
+            of: x[0], outside: pass.paddingValue, into: &y, threads: pass.threads)
     }
 
     public mutating func backward(
         _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        fatalError("not yet")
+        guard wants[0] else { return }
+        window.kernels(for: x[0]).meansGradient(
+            dy, into: &inputGradients[0], threads: pass.threads)
     }
 
-    public var state: SavedState { SavedState(kind: Self.kind) }
-    public init(state: SavedState) throws { fatalError("not yet") }
+    public func paddingValue(behind value: Float) -> Float { 0 }
+
+    public var state: SavedState {
+        var state = SavedState(kind: Self.kind)
+        window.write(to: &state)
+        return state
+    }
+
+    public init(state: SavedState) throws { window = try PoolingWindow(state: state) }
 }

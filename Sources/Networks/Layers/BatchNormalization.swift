@@ -19,6 +19,16 @@ public struct BatchNormalization: Layer {
     /// `[channels]`
     public var runningVariance: Tensor
 
+    private var kernels: NormalizationKernels
+    /// `[channels]` each: `y = f(scale · x + shift)` in the last forward pass.
+    private var scale: Tensor
+    private var shift: Tensor
+    /// Mean and `1 / √(variance + ε)` of the last batch.
+    private var batchMean: [Double] = []
+    private var inverseDeviation: [Double] = []
+    /// `dx = g · factors[0] + x · factors[1] + factors[2]`
+    private var factors: [Tensor]
+
     /// γ of 1, β of 0.
     public init(
         channels: Int, epsilon: Float = 1e-5, momentum: Float = 0.1,
@@ -32,6 +42,10 @@ public struct BatchNormalization: Layer {
         bias = Parameter(Tensor(shape: [channels]), decays: false)
         runningMean = Tensor(shape: [channels])
         runningVariance = Tensor(shape: [channels], repeating: 1)
+        kernels = NormalizationKernels(channels: channels)
+        scale = Tensor(shape: [channels])
+        shift = Tensor(shape: [channels])
+        factors = (0..<3).map { _ in Tensor(shape: [channels]) }
     }
 
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
@@ -43,14 +57,65 @@ public struct BatchNormalization: Layer {
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
-        fatalError("not yet")
+        if pass.isTraining {
+            normalizeByBatch(x[0], threads: pass.threads)
+        } else {
+            let (mean, variance, epsilon) = (runningMean, runningVariance, epsilon)
+            setScales { (Double(mean[$0]), 1 / Double(variance[$0] + epsilon).squareRoot()) }
+        }
+        kernels.forward(
+            x[0], activation, scale: scale, shift: shift, into: &y, threads: pass.threads)
+    }
+
+    /// Takes mean and variance from the batch, and follows them with the running ones.
+    private mutating func normalizeByBatch(_ x: Tensor, threads: Int) {
+        let count = Double(x.count / channels)
+        let moments = kernels.moments(of: x, threads: threads)
+        batchMean = moments.map { $0.0 / count }
+        let variance = zip(moments, batchMean).map { max($0.1 / count - $1 * $1, 0) }
+        inverseDeviation = variance.map { 1 / ($0 + Double(epsilon)).squareRoot() }
+        let unbiased = count > 1 ? count / (count - 1) : 1
+        for channel in 0..<channels {
+            runningMean[channel] += momentum * (Float(batchMean[channel]) - runningMean[channel])
+            runningVariance[channel] +=
+                momentum * (Float(variance[channel] * unbiased) - runningVariance[channel])
+        }
+        let (mean, inverse) = (batchMean, inverseDeviation)
+        setScales { (mean[$0], inverse[$0]) }
+    }
+
+    private mutating func setScales(_ moments: (Int) -> (mean: Double, inverseDeviation: Double)) {
+        for channel in 0..<channels {
+            let (mean, inverse) = moments(channel)
+            let factor = Double(weight.effective[channel]) * inverse
+            scale[channel] = Float(factor)
+            shift[channel] = Float(Double(bias.effective[channel]) - mean * factor)
+        }
     }
 
     public mutating func backward(
         _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        fatalError("not yet")
+        let count = Double(x[0].count / channels)
+        let sums = kernels.gradientSums(
+            x[0], activation, scale: scale, shift: shift, gradient: dy, threads: pass.threads)
+        for (channel, sum) in sums.enumerated() {
+            let (mean, inverse) = (batchMean[channel], inverseDeviation[channel])
+            let weightGradient = (sum.1 - mean * sum.0) * inverse
+            weight.effectiveGradient[channel] = Float(weightGradient)
+            bias.effectiveGradient[channel] = Float(sum.0)
+            // dx = scale · (g − mean(g) − x̂ · mean(g · x̂)) with x̂ = (x − mean) · inverse
+            let factor = Double(scale[channel])
+            let slope = -factor * inverse * weightGradient / count
+            factors[0][channel] = Float(factor)
+            factors[1][channel] = Float(slope)
+            factors[2][channel] = Float(-factor * sum.0 / count - slope * mean)
+        }
+        guard wants[0] else { return }
+        kernels.inputGradient(
+            x[0], activation, scale: scale, shift: shift, gradient: dy, factors: factors,
+            into: &inputGradients[0], threads: pass.threads)
     }
 
     public func paddingValue(behind value: Float) -> Float { 0 }
@@ -60,6 +125,24 @@ public struct BatchNormalization: Layer {
         visit("bias", &bias)
     }
 
-    public var state: SavedState { SavedState(kind: Self.kind) }
-    public init(state: SavedState) throws { fatalError("not yet") }
+    public var state: SavedState {
+        var state = SavedState(kind: Self.kind)
+        state.numbers = [
+            "channels": Double(channels), "epsilon": Double(epsilon), "momentum": Double(momentum),
+        ]
+        activation.save(to: &state)
+        state.tensors = ["runningMean": runningMean, "runningVariance": runningVariance]
+        return state
+    }
+
+    public init(state: SavedState) throws {
+        let channels = try state.integer("channels", in: 1...SavedState.largestSize)
+        try state.requireRoom(for: [channels])
+        self.init(
+            channels: channels, epsilon: Float(try state.number("epsilon")),
+            momentum: Float(try state.number("momentum")),
+            activation: try ActivationFunction(state: state))
+        runningMean = try state.tensor("runningMean", shape: [channels])
+        runningVariance = try state.tensor("runningVariance", shape: [channels])
+    }
 }

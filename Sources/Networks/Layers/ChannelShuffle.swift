@@ -12,20 +12,34 @@ public struct ChannelShuffle: Layer {
     }
 
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
-        try Self.onlyShape(of: shapes)
+        let shape = try Self.onlyShape(of: shapes)
+        guard groups > 0, let channels = shape.last, channels % groups == 0 else {
+            throw .unfit(
+                layer: Self.kind, found: shapes, expected: "channels for \(groups) equal groups")
+        }
+        return shape
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
-        fatalError("not yet")
+        y.assignShuffled(x[0], groups: groups, threads: pass.threads)
     }
 
     public mutating func backward(
         _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        fatalError("not yet")
+        guard wants[0] else { return }
+        inputGradients[0].assignShuffled(
+            dy, groups: dy.shape.last! / groups, threads: pass.threads)
     }
 
-    public var state: SavedState { SavedState(kind: Self.kind) }
-    public init(state: SavedState) throws { fatalError("not yet") }
+    public var state: SavedState {
+        var state = SavedState(kind: Self.kind)
+        state.numbers["groups"] = Double(groups)
+        return state
+    }
+
+    public init(state: SavedState) throws {
+        groups = try state.integer("groups", in: 1...SavedState.largestSize)
+    }
 }

@@ -4,24 +4,29 @@ import Tensors
 public struct GlobalAveragePooling: Layer {
     public static let kind = "global-average-pooling"
 
-
     public init() {}
 
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
-        [1, 1, try Self.onlyShape(of: shapes).last!]
+        let shape = try Self.onlyShape(of: shapes)
+        guard shape.count == 3 else {
+            throw .unfit(layer: Self.kind, found: shapes, expected: "an image")
+        }
+        return [1, 1, shape[2]]
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
-        fatalError("not yet")
+        y.assignMeans(of: x[0], threads: pass.threads)
     }
 
     public mutating func backward(
         _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        fatalError("not yet")
+        if wants[0] { inputGradients[0].assignSpread(of: dy, threads: pass.threads) }
     }
 
+    public func paddingValue(behind value: Float) -> Float { 0 }
+
     public var state: SavedState { SavedState(kind: Self.kind) }
-    public init(state: SavedState) throws { fatalError("not yet") }
+    public init(state: SavedState) {}
 }

@@ -11,20 +11,38 @@ public struct Slice: Layer {
     }
 
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
-        Array(try Self.onlyShape(of: shapes).dropLast()) + [channels.count]
+        let shape = try Self.onlyShape(of: shapes)
+        guard let count = shape.last, !channels.isEmpty, channels.lowerBound >= 0,
+            channels.upperBound <= count
+        else {
+            throw .unfit(
+                layer: Self.kind, found: shapes, expected: "one that has the channels \(channels)")
+        }
+        return shape.dropLast() + [channels.count]
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
-        fatalError("not yet")
+        y.assignChannels(channels, of: x[0], at: 0, threads: pass.threads)
     }
 
     public mutating func backward(
         _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        fatalError("not yet")
+        guard wants[0] else { return }
+        inputGradients[0].assignChannels(
+            0..<channels.count, of: dy, at: channels.lowerBound, clearsOthers: true,
+            threads: pass.threads)
     }
 
-    public var state: SavedState { SavedState(kind: Self.kind) }
-    public init(state: SavedState) throws { fatalError("not yet") }
+    public var state: SavedState {
+        var state = SavedState(kind: Self.kind)
+        state.numbers = ["first": Double(channels.lowerBound), "end": Double(channels.upperBound)]
+        return state
+    }
+
+    public init(state: SavedState) throws {
+        let first = try state.integer("first", in: 0...SavedState.largestSize - 1)
+        channels = first..<(try state.integer("end", in: first + 1...SavedState.largestSize))
+    }
 }

@@ -1,0 +1,64 @@
+import Importing
+import Networks
+import Tensors
+
+/// Which network a pipeline starts from.
+struct NetworkSettings: Sendable, Equatable {
+    let architecture: Architecture
+    let width: Float
+    let dropout: Float
+    let stem: Architecture.Stem
+    /// In the place of the architecture's own.
+    let activation: ActivationFunction?
+    /// A `state_dict` to start from in the place of random weights.
+    let weights: String?
+
+    init(_ setting: Setting) throws(PipelineFileError) {
+        let keys = try setting.mapping(
+            known: ["architecture", "width", "dropout", "stem", "activation", "weights"])
+        guard let architecture = keys["architecture"] else {
+            throw .missingKey(place: setting.place, path: setting.path, key: "architecture")
+        }
+        self.architecture = try architecture.choice(of: Architecture.self)
+        width = try keys["width"]?.number(in: 0.01...16) ?? 1
+        dropout = try keys["dropout"]?.number(in: 0...0.99) ?? 0
+        stem = try keys["stem"]?.choice(of: Architecture.Stem.self) ?? .imageNet
+        activation = try keys["activation"]?.choice(of: ActivationWord.self).function
+        weights = try keys["weights"]?.string()
+    }
+
+    /// The network with the weights of the file, or random ones.
+    func network(
+        inputShape: [Int], classes: Int, using generator: inout SeededGenerator
+    ) throws -> Network {
+        guard let weights else {
+            return try architecture.network(
+                inputShape: inputShape, classes: classes, width: width, dropout: dropout,
+                stem: stem, activation: activation, using: &generator)
+        }
+        var network = try architecture.blankNetwork(
+            inputShape: inputShape,
+            ArchitectureOptions(
+                classes: classes, width: width, dropout: dropout, stem: stem,
+                activation: activation))
+        try StateDict.load(into: &network, contentsOf: weights)
+        return network
+    }
+}
+
+/// The activation functions that a pipeline file can ask for.
+private enum ActivationWord: String, CaseIterable {
+    case relu
+    case relu6
+    case silu
+    case hardSwish = "hard-swish"
+
+    var function: ActivationFunction {
+        switch self {
+        case .relu: .relu
+        case .relu6: .relu6
+        case .silu: .silu
+        case .hardSwish: .hardSwish
+        }
+    }
+}
