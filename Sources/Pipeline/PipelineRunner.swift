@@ -110,6 +110,7 @@ public struct PipelineRunner {
                 lastSave = now
             }
         }
+        try method.finish(&work.trainer.network, context)
         return try finish(work, index, data, since: begin)
     }
 

@@ -15,6 +15,11 @@ struct PruneMethod: StageMethod {
         return network
     }
 
+    func finish(_ network: inout Network, _ context: StageContext) {
+        network.reestimateBatchNormalization(
+            batches: settings.batchNormBatches, settings.training, context)
+    }
+
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {
         let schedule = schedule(context)
         guard schedule.isUpdate(at: step), let share = schedule.sparsity(at: step) else { return }

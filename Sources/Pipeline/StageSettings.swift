@@ -87,12 +87,14 @@ struct PruneSettings: Sendable {
     /// The share of the training over which the density falls.
     var ramp: Float
     var regrows: Bool
+    /// Training batches from which the statistics of batch normalization are made anew at the end.
+    var batchNormBatches: Int
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: [
             "density", "global-density", "floor", "quality", "schedule", "interval", "steps",
-            "ramp", "regrow", "train",
+            "ramp", "regrow", "batch-norm-batches", "train",
         ])
         let criteria = ["density", "global-density", "quality"].filter { keys[$0] != nil }
         guard criteria.count == 1 else {
@@ -115,6 +117,7 @@ struct PruneSettings: Sendable {
         steps = try keys["steps"]?.integer(in: 1...1000) ?? 4
         ramp = try keys["ramp"]?.number(in: 0...1) ?? 0.5
         regrows = try keys["regrow"]?.boolean() ?? false
+        batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
         training =
             try keys["train"].map { s throws(PipelineFileError) in
                 try TrainingSettings(s)
@@ -128,16 +131,20 @@ struct ShareSettings: Sendable {
     var bits: PerLayer<Int>
     var initialization: Initialization
     var iterations: Int
+    var batchNormBatches: Int
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
-        let keys = try setting.mapping(known: ["bits", "initialization", "iterations", "train"])
+        let keys = try setting.mapping(known: [
+            "bits", "initialization", "iterations", "batch-norm-batches", "train",
+        ])
         guard let bits = keys["bits"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "bits")
         }
         self.bits = try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 1...8) }
         initialization = try keys["initialization"]?.choice(of: Initialization.self) ?? .linear
         iterations = try keys["iterations"]?.integer(in: 1...10_000) ?? 100
+        batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
         training =
             try keys["train"].map { s throws(PipelineFileError) in
                 try TrainingSettings(s)
@@ -150,11 +157,16 @@ struct QuantizeSettings: Sendable {
         var bits: PerLayer<Int>
         var initialization: StepInitialization?
         var isNarrow: Bool
+        /// Whether each output has a step of its own.
+        var isPerChannel: Bool
     }
 
     struct Activations: Sendable {
         var bits: PerLayer<Int>
-        var configuration: ActivationScheme
+        /// Of what sums, products, concatenations, averages and smooth functions read.
+        var residualBits: Int
+        /// Of what layers with weights read; `nil` to choose for each value by its sample.
+        var configuration: ActivationScheme?
         var initialization: ActivationInitialization
     }
 
@@ -168,11 +180,13 @@ struct QuantizeSettings: Sendable {
     var biasBits: Int
     /// Images to start the grids of activations from.
     var calibrationCount: Int
+    var batchNormBatches: Int
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: [
-            "weights", "activations", "input", "bias-bits", "calibration", "train",
+            "weights", "activations", "input", "bias-bits", "calibration", "batch-norm-batches",
+            "train",
         ])
         guard let weights = keys["weights"], let activations = keys["activations"] else {
             throw .missingKey(
@@ -186,6 +200,7 @@ struct QuantizeSettings: Sendable {
         learnsInput = try input["learned"]?.boolean() ?? false
         biasBits = try keys["bias-bits"]?.integer(in: 2...16) ?? 8
         calibrationCount = try keys["calibration"]?.integer(in: 1...100_000) ?? 1024
+        batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
         training =
             try keys["train"].map { s throws(PipelineFileError) in
                 try TrainingSettings(s)
@@ -193,27 +208,48 @@ struct QuantizeSettings: Sendable {
     }
 
     private static func weights(_ setting: Setting) throws(PipelineFileError) -> Weights {
-        let keys = try setting.mapping(known: ["bits", "initialization", "narrow"])
+        let keys = try setting.mapping(known: ["bits", "initialization", "narrow", "per-channel"])
         guard let bits = keys["bits"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "bits")
         }
         return Weights(
             bits: try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 2...8) },
             initialization: try keys["initialization"]?.choice(of: StepInitialization.self),
-            isNarrow: try keys["narrow"]?.boolean() ?? false)
+            isNarrow: try keys["narrow"]?.boolean() ?? false,
+            isPerChannel: try keys["per-channel"]?.boolean() ?? false)
     }
 
     private static func activations(_ setting: Setting) throws(PipelineFileError) -> Activations {
-        let keys = try setting.mapping(known: ["bits", "configuration", "initialization"])
+        let keys = try setting.mapping(known: [
+            "bits", "residual-bits", "configuration", "initialization",
+        ])
         guard let bits = keys["bits"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "bits")
         }
-        let configuration = try keys["configuration"]?.integer(in: 1...4) ?? 1
         return Activations(
             bits: try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 2...8) },
-            configuration: ActivationScheme(rawValue: configuration)!,
+            residualBits: try keys["residual-bits"]?.integer(in: 2...8) ?? 8,
+            configuration: try keys["configuration"].flatMap(Self.configuration),
             initialization: try keys["initialization"]?.choice(of: ActivationInitialization.self)
                 ?? .leastSquares)
+    }
+
+    /// `auto`, or the number of a configuration of LSQ+.
+    private static func configuration(
+        _ setting: Setting
+    ) throws(PipelineFileError) -> ActivationScheme? {
+        if setting.node.scalar?.string == "auto" { return nil }
+        guard let number = Int(setting.node.scalar?.string ?? ""),
+            let scheme = ActivationScheme(rawValue: number)
+        else { throw setting.wrong("auto, or a whole number in 1...4") }
+        return scheme
+    }
+}
+
+extension Setting? {
+    /// `batch-norm-batches`, 0 for none.
+    fileprivate func batchNormBatches() throws(PipelineFileError) -> Int {
+        try self?.integer(in: 0...100_000) ?? 20
     }
 }
 
