@@ -5,7 +5,8 @@ import Tensors
 /// those of a stage before it have changed.
 ///
 /// `settings.txt` of a stage holds everything that its result depends on and is written only when
-/// that is different from what it says; `stages.mk` names it and the stage before as prerequisites.
+/// that is different from what it says; `stages.mk` names it and the stage before as prerequisites,
+/// and for the first stage the file of weights that the network starts from.
 public struct MakePlan {
     let file: PipelineFile
     let folder: PipelineFolder
@@ -36,7 +37,10 @@ public struct MakePlan {
         var rules = "# Made by `shrink plan \(file.path)`; changed settings are in settings.txt.\n"
         rules += "SHRINK ?= shrink\nTHREADS ?=\n\nall: \(folder.report(file.stages.last!.name))\n"
         for (index, stage) in file.stages.enumerated() {
-            let previous = index > 0 ? " \(folder.report(file.stages[index - 1].name))" : ""
+            // A file that is not there is no prerequisite, so that the stage can say so.
+            let weights = file.network.weights.map { " $(wildcard \($0))" } ?? ""
+            let previous =
+                index > 0 ? " \(folder.report(file.stages[index - 1].name))" : weights
             rules += """
 
                 \(folder.report(stage.name)): \(folder.settings(stage.name))\(previous)

@@ -1,3 +1,4 @@
+import Importing
 import Networks
 import Tensors
 
@@ -9,10 +10,12 @@ struct NetworkSettings: Sendable, Equatable {
     let stem: Architecture.Stem
     /// In the place of the architecture's own.
     let activation: ActivationFunction?
+    /// A `state_dict` to start from in the place of random weights.
+    let weights: String?
 
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(
-            known: ["architecture", "width", "dropout", "stem", "activation"])
+            known: ["architecture", "width", "dropout", "stem", "activation", "weights"])
         guard let architecture = keys["architecture"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "architecture")
         }
@@ -21,15 +24,25 @@ struct NetworkSettings: Sendable, Equatable {
         dropout = try keys["dropout"]?.number(in: 0...0.99) ?? 0
         stem = try keys["stem"]?.choice(of: Architecture.Stem.self) ?? .imageNet
         activation = try keys["activation"]?.choice(of: ActivationWord.self).function
+        weights = try keys["weights"]?.string()
     }
 
-    /// The network with random weights.
+    /// The network with the weights of the file, or random ones.
     func network(
         inputShape: [Int], classes: Int, using generator: inout SeededGenerator
-    ) throws(NetworkError) -> Network {
-        try architecture.network(
-            inputShape: inputShape, classes: classes, width: width, dropout: dropout, stem: stem,
-            activation: activation, using: &generator)
+    ) throws -> Network {
+        guard let weights else {
+            return try architecture.network(
+                inputShape: inputShape, classes: classes, width: width, dropout: dropout,
+                stem: stem, activation: activation, using: &generator)
+        }
+        var network = try architecture.blankNetwork(
+            inputShape: inputShape,
+            ArchitectureOptions(
+                classes: classes, width: width, dropout: dropout, stem: stem,
+                activation: activation))
+        try StateDict.load(into: &network, contentsOf: weights)
+        return network
     }
 }
 

@@ -207,7 +207,7 @@ public struct PipelineRunner {
         return network
     }
 
-    /// The architecture with random weights.
+    /// The architecture with random weights, or those of a file.
     private func freshNetwork(_ data: PipelineData) throws -> Network {
         var generator = SeededGenerator(seed: file.seed, stream: 1 << 32)
         return try file.network.network(

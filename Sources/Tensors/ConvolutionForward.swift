@@ -2,17 +2,17 @@ import CFloatKernels
 
 /// The forward pass of a convolution on one packed copy of the weights.
 ///
-/// Images are padded horizontally by copying; vertical padding with zeros is skipped by the kernels.
-/// A 1×1 convolution is a product over all positions of the batch, whatever image they are in.
+/// Images are padded horizontally by copying each into scratch memory that stays in the cache; vertical
+/// padding with zeros is skipped by the kernels. A 1×1 convolution is a product over all positions of the batch, whatever image they are in.
 struct ConvolutionForward: Sendable {
     let geometry: ConvolutionGeometry
     let isa: cfk_isa
     /// The packed weights of each group.
     private var packed = Tensor.empty
-    /// `[batch, height + 2 · margin, width + 2 · padding, channels]`, unused without padding.
-    private var padded = Tensor.empty
-    /// Rows of padding that `padded` has: none for zeros.
-    private var margin = 0
+    /// What the padding of the last forward pass carried.
+    private var paddingValue: Float = 0
+    /// One padded image for each thread.
+    private var scratch = Tensor.empty
 
     init(_ geometry: ConvolutionGeometry, isa: cfk_isa) {
         self.geometry = geometry
@@ -29,17 +29,20 @@ struct ConvolutionForward: Sendable {
         let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
         precondition(weights.count == g.weightCount && (bias?.count ?? g.outputs) == g.outputs)
         precondition(y.count == batch * g.outputCount, "output \(y.shape) for \(batch) images")
-        pad(x, value: paddingValue, threads: threads)
-        let (wide, hasBias) = (usesPadded ? padded : x, bias != nil)
-        let imageCount = wide.count / max(batch, 1)
+        self.paddingValue = paddingValue
+        let (border, hasBias) = (border, bias != nil)
+        border.resize(&scratch, threads: threads)
         if g.isDepthwise {
             let depthwise = depthwise
-            withPointers(wide, weights, bias ?? .empty, &y) { x, weights, bias, y in
-                parallel(chunks: batch, threads: threads) { image in
+            withPointers(x, weights, bias ?? .empty, &y, &scratch) { x, weights, bias, y, scratch in
+                parallel(chunks: batch, threads: threads) { image, worker in
                     var depthwise = depthwise
+                    let image = (
+                        x: border.image(image, of: x, worker: worker, scratch),
+                        y: y + image * g.outputCount
+                    )
                     cfk_depthwise_forward(
-                        isa, &depthwise, x + image * imageCount, weights, hasBias ? bias : nil,
-                        y + image * g.outputCount)
+                        isa, &depthwise, image.x, weights, hasBias ? bias : nil, image.y)
                 }
             }
             return
@@ -47,7 +50,7 @@ struct ConvolutionForward: Sendable {
         let (window, packedCount) = pack(weights)
         let outputs = g.outputs / g.groups
         let positions = g.isPointwise ? batch * g.height * g.width : 0
-        withPointers(wide, packed, bias ?? .empty, &y) { x, packed, bias, y in
+        withPointers(x, packed, bias ?? .empty, &y, &scratch) { x, packed, bias, y, scratch in
             let bias = hasBias ? bias : nil
             if g.isPointwise {
                 let chunks = (positions + Self.pointChunk - 1) / Self.pointChunk
@@ -61,11 +64,12 @@ struct ConvolutionForward: Sendable {
                 }
                 return
             }
-            parallel(chunks: batch, threads: threads) { image in
+            parallel(chunks: batch, threads: threads) { image, worker in
                 var window = window
+                let x = border.image(image, of: x, worker: worker, scratch)
                 for group in 0..<g.groups {
                     cfk_window_forward(
-                        isa, &window, x + image * imageCount + group * (g.channels / g.groups),
+                        isa, &window, x + group * (g.channels / g.groups),
                         packed + group * packedCount, bias.map { $0 + group * outputs },
                         y + image * g.outputCount + group * outputs)
                 }
@@ -86,18 +90,12 @@ struct ConvolutionForward: Sendable {
         return (window, count)
     }
 
-    /// What the kernels of the last forward pass read, and its floats an image.
-    func wide(_ x: Tensor) -> (values: Tensor, imageCount: Int) {
-        let values = usesPadded ? padded : x
-        return (values, values.count / max(x.count / geometry.inputCount, 1))
-    }
-
-    private var usesPadded: Bool { geometry.padding[1] > 0 || margin > 0 }
-    private var paddedWidth: Int { geometry.width + 2 * geometry.padding[1] }
+    /// The border that the last forward pass put around images.
+    var border: ImageBorder { ImageBorder(geometry, value: paddingValue) }
 
     /// The window of one group; that of all positions for a 1×1 convolution.
     var window: cfk_window {
-        let g = geometry
+        let (g, border) = (geometry, border)
         let channels = g.channels / g.groups
         let touches = g.groups == 1 && g.dilation[1] == 1
         var window = cfk_window()
@@ -112,45 +110,20 @@ struct ConvolutionForward: Sendable {
         window.column_stride = Int64(g.stride[1] * g.channels)
         window.row_stride = Int64(g.stride[0])
         window.row_step = Int64(g.dilation[0])
-        window.pitch = Int64(paddedWidth * g.channels)
-        window.input_rows = Int64(g.height + 2 * margin)
-        window.top = Int64(g.padding[0] - margin)
+        window.pitch = Int64(border.width * g.channels)
+        window.input_rows = Int64(border.height)
+        window.top = Int64(g.padding[0] - border.margin)
         return window
     }
 
     var depthwise: cfk_depthwise {
-        let g = geometry
+        let (g, border) = (geometry, border)
         return cfk_depthwise(
             rows: Int64(g.outputHeight), columns: Int64(g.outputWidth), channels: Int64(g.channels),
             kernel_height: Int64(g.kernel[0]), kernel_width: Int64(g.kernel[1]),
             row_stride: Int64(g.stride[0]), column_stride: Int64(g.stride[1]),
             row_step: Int64(g.dilation[0]), column_step: Int64(g.dilation[1]),
-            pitch: Int64(paddedWidth * g.channels), input_rows: Int64(g.height + 2 * margin),
-            top: Int64(g.padding[0] - margin))
-    }
-
-    private mutating func pad(_ x: Tensor, value: Float, threads: Int) {
-        margin = value == 0 ? 0 : geometry.padding[0]
-        guard usesPadded else { return }
-        let (g, batch, margin) = (geometry, x.count / geometry.inputCount, margin)
-        let (height, pitch) = (g.height + 2 * margin, paddedWidth * g.channels)
-        let (border, row) = (g.padding[1] * g.channels, g.width * g.channels)
-        padded.resize(to: [batch, height, paddedWidth, g.channels])
-        withPointers(x, &padded) { x, padded in
-            parallel(chunks: batch, threads: threads) { image in
-                var target = padded + image * height * pitch
-                var source = x + image * g.inputCount
-                target.update(repeating: value, count: margin * pitch)
-                target += margin * pitch
-                for _ in 0..<g.height {
-                    target.update(repeating: value, count: border)
-                    (target + border).update(from: source, count: row)
-                    (target + border + row).update(repeating: value, count: border)
-                    target += pitch
-                    source += row
-                }
-                target.update(repeating: value, count: margin * pitch)
-            }
-        }
+            pitch: Int64(border.width * g.channels), input_rows: Int64(border.height),
+            top: Int64(g.padding[0] - border.margin))
     }
 }

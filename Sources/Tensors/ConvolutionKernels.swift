@@ -17,6 +17,8 @@ public struct ConvolutionKernels: Sendable {
     private var products = Tensor.empty
     /// `[blocks, weights]`: the gradients of the blocks of a batch.
     private var partials = Tensor.empty
+    /// One image with its border for each thread.
+    private var scratch = Tensor.empty
 
     public init(_ geometry: ConvolutionGeometry, isa: cfk_isa? = nil) {
         self.geometry = geometry
@@ -59,24 +61,25 @@ public struct ConvolutionKernels: Sendable {
     ) {
         let (g, batch) = (geometry, x.count / geometry.inputCount)
         precondition(dy.count == batch * g.outputCount && dw.count == g.weightCount)
-        let wide = forwardPass.wide(x)
         if g.weightCount > Self.largestPartial && !g.isDepthwise {
-            return gradientByTiles(wide.values, dy, wide.imageCount, &dw, batch, threads)
+            return gradientByTiles(x, dy, &dw, batch, threads)
         }
         let isa = isa
         let blocks = min(Self.blocks, batch)
         let size = (batch + blocks - 1) / blocks
         partials.resize(to: [blocks, g.weightCount])
         let (window, depthwise) = (forwardPass.window, forwardPass.depthwise)
-        withPointers(wide.values, dy, &partials) { x, dy, partials in
-            parallel(chunks: blocks, threads: threads) { block in
+        let border = forwardPass.border
+        border.resize(&scratch, threads: threads)
+        withPointers(x, dy, &partials, &scratch) { x, dy, partials, scratch in
+            parallel(chunks: blocks, threads: threads) { block, worker in
                 let dw = partials + block * g.weightCount
                 let images = range(ofChunk: block, size: size, count: batch)
                 guard !images.isEmpty else {
                     return dw.update(repeating: 0, count: g.weightCount)
                 }
                 for part in Self.parts(of: images, g) {
-                    let x = x + part.lowerBound * wide.imageCount
+                    let x = border.image(part.lowerBound, of: x, worker: worker, scratch)
                     let dy = dy + part.lowerBound * g.outputCount
                     let accumulates: Int32 = part.lowerBound > images.lowerBound ? 1 : 0
                     if g.isDepthwise {
@@ -122,20 +125,22 @@ public struct ConvolutionKernels: Sendable {
         }
     }
 
-    private func gradientByTiles(
-        _ x: Tensor, _ dy: Tensor, _ imageCount: Int, _ dw: inout Tensor, _ batch: Int, _ threads: Int
+    /// All images one after the other, their tiles on all threads.
+    private mutating func gradientByTiles(
+        _ x: Tensor, _ dy: Tensor, _ dw: inout Tensor, _ batch: Int, _ threads: Int
     ) {
-        let (g, isa, window) = (geometry, isa, forwardPass.window)
+        let (g, isa, window, border) = (geometry, isa, forwardPass.window, forwardPass.border)
+        border.resize(&scratch, threads: 1)
         var counted = window
         let tiles = Int(cfk_gradient_tiles(&counted))
-        withPointers(x, dy, &dw) { x, dy, dw in
+        withPointers(x, dy, &dw, &scratch) { x, dy, dw, scratch in
             let size = max(1, tiles / 16)
-            parallel(chunks: (tiles + size - 1) / size, threads: threads) { chunk in
-                let part = range(ofChunk: chunk, size: size, count: tiles)
-                for image in 0..<batch {
+            for image in 0..<batch {
+                let x = border.image(image, of: x, worker: 0, scratch)
+                parallel(chunks: (tiles + size - 1) / size, threads: threads) { chunk in
+                    let part = range(ofChunk: chunk, size: size, count: tiles)
                     Self.gradient(
-                        isa, window, g, x + image * imageCount, dy + image * g.outputCount, dw,
-                        part, image == 0 ? 0 : 1)
+                        isa, window, g, x, dy + image * g.outputCount, dw, part, image == 0 ? 0 : 1)
                 }
             }
         }

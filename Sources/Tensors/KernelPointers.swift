@@ -47,3 +47,27 @@ func withPointers<Result>(
         c.withUnsafeElements { c in body(a, b, c.baseAddress!) }
     }
 }
+
+func withPointers<Result>(
+    _ a: Tensor, _ b: Tensor, _ c: Tensor, _ y: inout Tensor, _ z: inout Tensor,
+    _ body: (
+        UnsafePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>,
+        UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
+    ) -> Result
+) -> Result {
+    z.withUnsafeMutableElements { z in
+        withPointers(a, b, c, &y) { a, b, c, y in body(a, b, c, y, z.baseAddress!) }
+    }
+}
+
+func withPointers<Result>(
+    _ a: Tensor, _ b: Tensor, _ y: inout Tensor, _ z: inout Tensor,
+    _ body: (
+        UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>,
+        UnsafeMutablePointer<Float>
+    ) -> Result
+) -> Result {
+    z.withUnsafeMutableElements { z in
+        withPointers(a, b, &y) { a, b, y in body(a, b, y, z.baseAddress!) }
+    }
+}

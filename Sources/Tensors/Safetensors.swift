@@ -6,7 +6,7 @@
 ///
 ///     0                8           8 + length
 ///     | header length  | header    | data: the tensors without gaps            |
-///     | 8, little end  | JSON      | floats first, so that each is 4-aligned   |
+///     | 8, little end  | JSON      | the widest types first, so each is aligned |
 ///
 /// The header is padded with spaces to a multiple of 8. It lists the tensors in the order of
 /// `tensors` and the metadata by key, so the same content gives the same bytes.
@@ -16,6 +16,8 @@ public struct Safetensors: Sendable, Equatable {
         case float32(Tensor)
         /// `U8`, row-major.
         case bytes(shape: [Int], [UInt8])
+        /// `I64`, row-major: what PyTorch counts with.
+        case int64(shape: [Int], [Int64])
     }
 
     public struct Entry: Sendable, Equatable {
@@ -82,18 +84,19 @@ extension Safetensors {
         }
     }
 
-    fileprivate static func withBytes<Result, Failure: Error>(
-        of bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    fileprivate static func withBytes<Number: BitwiseCopyable, Result, Failure: Error>(
+        of numbers: [Number], _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        try bytes.withUnsafeBufferPointer { buffer throws(Failure) in
+        try numbers.withUnsafeBufferPointer { buffer throws(Failure) in
             try body(UnsafeRawBufferPointer(buffer))
         }
     }
 
-    /// Indices of the tensors in the order of their data: floats first.
+    /// Indices of the tensors in the order of their data: the widest types first.
     var storageOrder: [Int] {
-        tensors.indices.filter { tensors[$0].content.type == .float32 }
-            + tensors.indices.filter { tensors[$0].content.type != .float32 }
+        [.int64, .float32, .uint8].flatMap { type in
+            tensors.indices.filter { tensors[$0].content.type == type }
+        }
     }
 }
 
@@ -101,7 +104,7 @@ extension Safetensors.Content {
     public var shape: [Int] {
         switch self {
         case .float32(let tensor): tensor.shape
-        case .bytes(let shape, _): shape
+        case .bytes(let shape, _), .int64(let shape, _): shape
         }
     }
 
@@ -109,6 +112,7 @@ extension Safetensors.Content {
         switch self {
         case .float32: .float32
         case .bytes: .uint8
+        case .int64: .int64
         }
     }
 
@@ -124,6 +128,11 @@ extension Safetensors.Content {
             precondition(
                 bytes.count == shape.reduce(1, *), "\(bytes.count) bytes are not of shape \(shape)")
             try Safetensors.withBytes(of: bytes, body)
+        case .int64(let shape, let numbers):
+            precondition(
+                numbers.count == shape.reduce(1, *),
+                "\(numbers.count) numbers are not of shape \(shape)")
+            try Safetensors.withBytes(of: numbers, body)
         }
     }
 }
@@ -194,6 +203,11 @@ extension Safetensors.Content {
             self = .float32(tensor)
         case .uint8:
             self = .bytes(shape: shape, Array(bytes))
+        case .int64:
+            let numbers = stride(from: 0, to: bytes.count, by: 8).map {
+                bytes.loadUnaligned(fromByteOffset: $0, as: Int64.self)
+            }
+            self = .int64(shape: shape, numbers)
         }
     }
 }

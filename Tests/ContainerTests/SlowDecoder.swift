@@ -84,6 +84,7 @@ struct SlowDecoder {
                 model.nodes[index].operation = .convolution(tensor(layer), window)
             case .maxPooling, .flatten:
                 break
+            default: fatalError("not yet")
             }
         }
         precondition(bytes.isEmpty)

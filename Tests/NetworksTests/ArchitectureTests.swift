@@ -15,14 +15,23 @@ import Testing
                 activation: activation))
     }
 
-    /// From He et al. 2016 and the documentation of torchvision (`num_params` of the weights).
-    /// ResNets for CIFAR have the paper's 0.27 and 0.85 million, here with option B.
+    /// From the papers, and for 1000 classes from torchvision's documentation (`num_params` of the
+    /// weights) and timm's model list. ResNets for CIFAR have the paper's 0.27 and 0.85 million, here
+    /// with option B: two 1×1 convolutions with γ and β, 16·32 + 64 + 32·64 + 128, more.
     @Test(arguments: [
         (Architecture.lenet300x100, [28, 28, 1], 10, 266_610),
         (.lenet5, [28, 28, 1], 10, 431_080), (.digitsCNN, [8, 8, 1], 10, 71_754),
-        (.resnet20, [32, 32, 3], 10, 272_474), (.resnet56, [32, 32, 3], 10, 855_770),
-        (.resnet18, [224, 224, 3], 1000, 11_689_512), (.resnet34, [224, 224, 3], 1000, 21_797_672),
+        (.resnet20, [32, 32, 3], 10, 269_722 + 2_752),
+        (.resnet56, [32, 32, 3], 10, 853_018 + 2_752),
+        (.resnet18, [224, 224, 3], 1000, 11_689_512),
+        (.resnet34, [224, 224, 3], 1000, 21_797_672),
         (.resnet50, [224, 224, 3], 1000, 25_557_032),
+        (.alexnet, [224, 224, 3], 1000, 61_100_840),
+        (.vgg16, [224, 224, 3], 1000, 138_357_544),
+        (.mobilenetV2, [224, 224, 3], 1000, 3_504_872),
+        (.shufflenetV2, [224, 224, 3], 1000, 2_278_604),
+        (.efficientnetB0, [224, 224, 3], 1000, 5_288_548),
+        (.mixnetS, [224, 224, 3], 1000, 4_134_606),
     ])
     func `has the published number of parameters`(
         architecture: Architecture, shape: [Int], classes: Int, count: Int
@@ -91,17 +100,64 @@ import Testing
                 == standard.map { $0 == .relu ? .silu : $0 })
     }
 
-    /// The shapes of images: 224 / 32 = 7, 32 / 32 = 1, and 32 / 8 = 4 with the small stem.
-    @Test(arguments: [Architecture.resnet18, .resnet34, .resnet50])
-    func `for small images keeps four times the resolution with their stem`(
-        architecture: Architecture
+    /// ShuffleNet's from torchvision's documentation; MobileNet's are what torchvision 0.29.2 has with
+    /// `width_mult`, whose documentation has no narrow ones.
+    @Test(
+        arguments: [
+            (Architecture.mobilenetV2, 0.35, 1_677_128), (.mobilenetV2, 0.5, 1_968_680),
+            (.mobilenetV2, 0.75, 2_636_424), (.mobilenetV2, 1.4, 6_108_776),
+            (.shufflenetV2, 0.5, 1_366_792), (.shufflenetV2, 1.5, 3_503_624),
+            (.shufflenetV2, 2, 7_393_996),
+        ] as [(Architecture, Float, Int)])
+    func `of a published width has the published number of parameters`(
+        architecture: Architecture, width: Float, count: Int
     ) throws {
-        func last(_ shape: [Int], _ stem: Architecture.Stem) throws -> Int? {
-            try blank(architecture, shape, stem: stem).shapes.last { $0.count == 3 && $0[0] > 1 }?[
-                0]
+        let network = try blank(architecture, [64, 64, 3], classes: 1000, width: width)
+        #expect(network.parameterCount == count)
+    }
+
+    @Test(arguments: [
+        Architecture.resnet18, .resnet34, .resnet50, .alexnet, .vgg16, .mobilenetV2, .shufflenetV2,
+        .efficientnetB0, .mixnetS,
+    ])
+    func `can be narrow, wide and for small images`(architecture: Architecture) throws {
+        for width in [0.1, 0.3, 1.3] as [Float] {
+            for side in [32, 33, 64] {
+                let network = try blank(
+                    architecture, [side, side, 3], classes: 7, width: width, dropout: 0.2,
+                    stem: .cifar)
+                #expect(network.shapes.last == [7])
+            }
         }
-        #expect(try last([32, 32, 3], .cifar) == 4)
-        #expect(try last([64, 64, 3], .cifar) == 8)
+    }
+
+    /// Height of the last images: a 32nd of 64 as published, an 8th with the small stem. Behind the
+    /// poolings of AlexNet are 64 → 31 → 15 → 7.
+    @Test(arguments: [
+        (Architecture.resnet18, 2, 8), (.resnet34, 2, 8), (.resnet50, 2, 8), (.alexnet, 1, 7),
+        (.vgg16, 2, 2), (.mobilenetV2, 2, 8), (.shufflenetV2, 2, 8), (.efficientnetB0, 2, 8),
+        (.mixnetS, 2, 8), (.resnet20, 16, 16),
+    ])
+    func `keeps four times the resolution with the stem for small images`(
+        architecture: Architecture, published: Int, small: Int
+    ) throws {
+        func last(_ stem: Architecture.Stem) throws -> Int? {
+            let network = try blank(architecture, [64, 64, 3], stem: stem)
+            // What is pooled over space comes behind the last image.
+            return zip(network.nodes, network.shapes).reversed().first {
+                $1.count == 3 && !($0.layer is GlobalAveragePooling)
+            }?.1[0]
+        }
+        #expect(try last(.imageNet) == published)
+        #expect(try last(.cifar) == small)
+    }
+
+    /// Five kernels and 6 · 24 channels: 28 each, and the 4 that remain to the first.
+    @Test func `with kernels of several sizes shares all channels among them`() throws {
+        let network = try blank(.mixnetS, [64, 64, 3], width: 0.2)
+        let slices = network.nodes.filter { $0.name.hasPrefix("blocks.5.0.conv_dw.slice") }
+        let channels = slices.compactMap { ($0.layer as? Slice)?.channels }
+        #expect(channels == [0..<32, 32..<60, 60..<88, 88..<116, 116..<144])
     }
 
     // MARK: Initialization

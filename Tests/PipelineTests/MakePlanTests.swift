@@ -54,4 +54,19 @@ import Testing
         try plan(folder, withoutShare)
         #expect(try make(folder) == ["quantize", "encode"])
     }
+
+    @Test func `run again when the weights that they start from have changed`() throws {
+        let folder = try TemporaryFolder()
+        let weights = try folder.file("weights.safetensors", "1")
+        let yaml = quickPipeline.replacingOccurrences(
+            of: "architecture: digits-cnn", with: "architecture: digits-cnn, weights: \(weights)")
+        try plan(folder, yaml)
+        #expect(try make(folder).first == "train")
+        #expect(try make(folder) == [])
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: 60)], ofItemAtPath: weights)
+        #expect(try make(folder).first == "train")
+        try FileManager.default.removeItem(atPath: weights)
+        #expect(try make(folder) == [])
+    }
 }

@@ -54,6 +54,8 @@ private struct MissingTensor: Error {}
     file.append(Tensor(shape: [2], elements: [1.5, -2]), named: "z\u{1f642}/\\\"")
     file.append([], shape: [4, 0], named: "nothing")
     file.append(Tensor(shape: [1, 1], elements: [0x1p-149]), named: "a")
+    file.tensors.append(
+        .init(name: "count", content: .int64(shape: [2, 1], [Int64.min, 0x0102_0304_0506_0708])))
     let path = temporaryPath("model.safetensors")
     defer { removeFolder(of: path) }
     try file.write(to: path)

@@ -26,6 +26,18 @@ public enum Architecture: String, CaseIterable, Sendable {
     /// He et al. 2016, table 1, with the stride in the 3×3 convolutions, as in torchvision:
     /// 25,557,032 parameters.
     case resnet50 = "resnet-50"
+    /// Krizhevsky 2014: 61,100,840 parameters.
+    case alexnet
+    /// Configuration D of Simonyan & Zisserman 2015: 138,357,544 parameters.
+    case vgg16 = "vgg-16"
+    /// Sandler et al. 2018: 3,504,872 parameters.
+    case mobilenetV2 = "mobilenet-v2"
+    /// Ma et al. 2018: 2,278,604 parameters.
+    case shufflenetV2 = "shufflenet-v2"
+    /// Tan & Le 2019: 5,288,548 parameters.
+    case efficientnetB0 = "efficientnet-b0"
+    /// Tan & Le 2019, "MixConv": 4,134,606 parameters.
+    case mixnetS = "mixnet-s"
 
     /// How an architecture for 224×224 images begins.
     public enum Stem: String, CaseIterable, Sendable {
@@ -77,6 +89,12 @@ public enum Architecture: String, CaseIterable, Sendable {
         case .resnet34: try ResNet(blocks: [3, 4, 6, 3]).add(to: &graph, options)
         case .resnet50:
             try ResNet(blocks: [3, 4, 6, 3], isBottleneck: true).add(to: &graph, options)
+        case .alexnet: try AlexNet().add(to: &graph, options)
+        case .vgg16: try VGG.sixteen.add(to: &graph, options)
+        case .mobilenetV2: try MobileNetV2().add(to: &graph, options)
+        case .shufflenetV2: try ShuffleNetV2().add(to: &graph, options)
+        case .efficientnetB0: try EfficientNet().add(to: &graph, options)
+        case .mixnetS: try MixNet().add(to: &graph, options)
         }
         return try graph.network(named: rawValue)
     }

@@ -81,10 +81,4 @@ struct GraphBuilder {
     mutating func dropout(_ name: String, _ x: Value, rate: Float) throws(NetworkError) -> Value {
         rate > 0 ? try add(name, Dropout(rate: rate), to: x) : x
     }
-
-    /// Mean over space, then features.
-    mutating func pooledFeatures(_ x: Value) throws(NetworkError) -> Value {
-        let pooled = try add("avgpool", GlobalAveragePooling(), to: x)
-        return try add("flatten", Flatten(), to: pooled)
-    }
 }
