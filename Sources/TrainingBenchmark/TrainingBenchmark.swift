@@ -15,7 +15,6 @@ import Training
 @main
 struct TrainingBenchmark {
     static func main() throws {
-        setvbuf(stdout, nil, _IOLBF, 0)
         let arguments = Array(CommandLine.arguments.dropFirst())
         func value(_ name: String) -> Int? {
             arguments.firstIndex(of: name).flatMap {
@@ -43,6 +42,7 @@ struct TrainingBenchmark {
         while let line = readLine() {
             guard let seconds = Double(line) else { exit(64) }
             print(measure(seconds))
+            fflush(nil)
         }
     }
 }
