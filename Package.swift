@@ -93,7 +93,7 @@ let package = Package(
         tests(
             "ConversionTests",
             [
-                "Conversion", "PackedModel", "Networks", "Tensors", "Pruning", "WeightSharing",
+                "Conversion", "Inference", "PackedModel", "Networks", "Tensors", "Pruning", "WeightSharing",
                 "Quantization",
             ]),
         tests(
