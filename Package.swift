@@ -35,12 +35,19 @@ let package = Package(
             providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .systemLibrary(
+            name: "CPNG", pkgConfig: "libpng",
+            providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+        .systemLibrary(
+            name: "CJPEG", pkgConfig: "libjpeg",
+            providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
         module("PackedModel"),
         .target(
             name: "ONNXSchema",
             dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["onnx.proto", "LICENSE.onnx.txt"], swiftSettings: swift),
         // Level 1
+        .target(name: "CImages", dependencies: ["CPNG", "CJPEG"], cSettings: c),
         module("Tensors", ["CFloatKernels"]),
         module("Container", ["PackedModel", "CZstd"]),
         module("Inference", ["PackedModel", "CIntegerKernels"]),
@@ -50,7 +57,7 @@ let package = Package(
         module(
             "Importing",
             [
-                "Networks", "Tensors", "CZlib", "ONNXSchema",
+                "Networks", "Tensors", "CImages", "CZlib", "ONNXSchema",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
         module("Training", ["Networks", "Tensors"]),
@@ -81,6 +88,10 @@ let package = Package(
                 "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift),
+        // Timed by `make bench-training`
+        .executableTarget(
+            name: "TrainingBenchmark",
+            dependencies: ["Networks", "Training", "Quantization", "Tensors"], swiftSettings: swift),
         tests("ContainerTests", ["Container", "PackedModel"]),
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
         tests("TensorsTests", ["Tensors", "CFloatKernels"]),
@@ -103,7 +114,8 @@ let package = Package(
         tests(
             "ConversionTests",
             [
-                "Conversion", "PackedModel", "Networks", "Tensors", "Pruning", "WeightSharing",
+                "Conversion", "Inference", "PackedModel", "Networks", "Tensors", "Pruning",
+                "WeightSharing",
                 "Quantization",
             ]),
         tests(
@@ -116,7 +128,8 @@ let package = Package(
         tests(
             "PipelineTests",
             [
-                "Pipeline", "Conversion", "Importing", "Training", "Pruning", "WeightSharing",
+                "Pipeline", "Conversion", "Exporting", "Importing", "Training", "Pruning",
+                "WeightSharing",
                 "Quantization", "Container", "Inference", "PackedModel", "Networks", "Tensors",
                 "shrink",
             ]),

@@ -28,6 +28,11 @@ static const cik_kernel_set cik_kernels[] = {
         .s32_requantize_each = s32_requantize_each__scalar,
         .u8_planes = u8_planes__scalar,
         .u8_max_pooling = u8_max_pooling__scalar,
+        .u8_average_pooling = u8_average_pooling__scalar,
+        .u8_add = u8_add__scalar,
+        .u8_multiply = u8_multiply__scalar,
+        .u8_lookup = u8_lookup__scalar,
+        .u8_channel_shuffle = u8_channel_shuffle__scalar,
         .u8_encode = u8_encode__scalar,
     },
 };

@@ -22,6 +22,16 @@ void s32_requantize_each__scalar(
 void u8_planes__scalar(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_max_pooling__scalar(
     const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
+void u8_average_pooling__scalar(
+    const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
+void u8_add__scalar(
+    const cik_addition *addition, const uint8_t *const *x, size_t count, uint8_t *y);
+void u8_multiply__scalar(
+    const cik_multiplication *multiplication, const uint8_t *a, const uint8_t *b, size_t lanes,
+    uint8_t *y);
+void u8_lookup__scalar(const uint8_t *table, const uint8_t *x, size_t count, uint8_t *y);
+void u8_channel_shuffle__scalar(
+    size_t groups, size_t channels, size_t size, const uint8_t *x, uint8_t *y);
 void u8_encode__scalar(
     const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes, uint8_t *y);
 

@@ -22,7 +22,7 @@ static void whole_row(const cik_planes *planes, const uint8_t *row, size_t lanes
     size_t border = planes->padding_width * lanes, middle = planes->width * lanes;
     memset(y, planes->fill, border);
     memcpy(y + border, row, middle);
-    memset(y + border + middle, planes->fill, border);
+    memset(y + border + middle, planes->fill, planes->plane_width * lanes - border - middle);
 }
 
 static void plane_of_phase(

@@ -12,8 +12,8 @@ public enum Container {
     ) throws(ContainerError) -> (bytes: [UInt8], summary: ContainerSummary) {
         try validate(model)
         try options.validate(model)
-        var file = FileWriter()
         let metadata = MetadataWriter(model)
+        var file = FileWriter(version: metadata.version)
         let packed = options.usesZstd ? Zstd.shorter(metadata.bytes) : nil
         let metadataBytes = file.append(
             .metadata, [packed == nil ? 0 : 1] + (packed ?? metadata.bytes))

@@ -39,6 +39,7 @@ public enum ZstdFailure: String, Sendable {
 /// A file that can not be read, or a model that can not be written.
 public enum ContainerError: Error, Sendable, Equatable {
     case notAContainer(found: [UInt8])
+    /// `supported` is the newest version.
     case unsupportedVersion(found: UInt8, supported: UInt8)
     /// `needed` and `available` are bytes, of `field` in a bit stream bits.
     case truncated(section: FileSection, field: String, needed: Int, available: Int)
@@ -68,7 +69,7 @@ extension ContainerError: CustomStringConvertible {
         case .notAContainer(let found):
             "header: not a shrink file: begins with \(found), expected \(Header.magic)"
         case .unsupportedVersion(let found, let supported):
-            "header: version \(found), expected \(supported)"
+            "header: version \(found), expected 1...\(supported)"
         case .truncated(let section, let field, let needed, let available):
             "\(section): \(field) needs \(needed), only \(available) left"
         case .wrongSection(let section, let found, let expected):

@@ -1,7 +1,8 @@
 /// The first bytes of a file.
 enum Header {
     static let magic: [UInt8] = [0x89, 0x53, 0x48, 0x4B]
-    static let version: UInt8 = 1
+    /// The newest version; all from 1 on are read.
+    static let version: UInt8 = 2
     static let size = 5
 }
 
@@ -15,8 +16,9 @@ package struct FileWriter {
     package private(set) var bytes: [UInt8]
     private var checksum = CRC32()
 
-    package init() {
-        bytes = Header.magic + [Header.version]
+    /// - Parameter version: 1 or 2.
+    package init(version: UInt8 = 1) {
+        bytes = Header.magic + [version]
         checksum.update(bytes[...])
     }
 
@@ -60,7 +62,7 @@ struct FileReader {
                 section: .header, field: "magic and version", needed: Header.size,
                 available: bytes.count)
         }
-        guard bytes[4] == Header.version else {
+        guard (1...Header.version).contains(bytes[4]) else {
             throw .unsupportedVersion(found: bytes[4], supported: Header.version)
         }
         checksum.update(bytes[..<Header.size])

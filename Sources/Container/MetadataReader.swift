@@ -30,7 +30,7 @@ struct MetadataReader {
         for index in 0..<nodeCount {
             let node = try node(index, shapes)
             let shape = try node.operation.outputShape(
-                input: shapes[node.inputs[0]], node: node.name)
+                inputs: node.inputs.map { shapes[$0] }, node: node.name)
             _ = try checkedProduct(
                 shape, limit: Limits.values, "output of node \"\(node.name)\"", .metadata)
             shapes.append(shape)
@@ -93,8 +93,15 @@ struct MetadataReader {
         let name = try reader.text("node name")
         var inputs = [index]
         if kindByte & 128 != 0 {
-            _ = try reader.varint("number of inputs of node \"\(name)\"", in: 1...1)
-            inputs = [try reader.varint("input of node \"\(name)\"", in: 0...index)]
+            let field = "inputs of node \"\(name)\""
+            let count = try reader.varint("number of \(field)", in: kind.inputCounts)
+            try budget.charge(8 * count, .metadata, field)
+            inputs = []
+            for _ in 0..<count { inputs.append(try reader.varint(field, in: 0...index)) }
+        } else if !kind.inputCounts.contains(1) {
+            throw .outOfRange(
+                section: .metadata, field: "number of inputs of node \"\(name)\"", found: 1,
+                expected: kind.inputCounts)
         }
         let operation = try operation(kind, name, input: shapes[inputs[0]])
         return PackedNode(name: name, inputs: inputs, operation: operation)
@@ -106,24 +113,88 @@ struct MetadataReader {
         switch kind {
         case .linear:
             return .linear(try layer(name, window: nil, input: input))
-        case .convolution:
-            let window = try window()
+        case .convolution, .generalConvolution:
+            var window = try window()
+            if kind == .generalConvolution {
+                window.dilation = try pair("dilation", 1...Limits.dimension)
+                window.groups = try reader.varint("groups", in: 1...Limits.dimension)
+            }
             return .convolution(try layer(name, window: window, input: input), window)
         case .maxPooling:
             return .maxPooling(try window())
+        case .averagePooling:
+            return .averagePooling(try window(), output: try quantizer())
         case .flatten:
             return .flatten
+        case .reshape:
+            return .reshape(try shape(name))
+        case .add:
+            let activation = try activation(upTo: PackedActivation.largestClamp)
+            return .add(activation, output: try quantizer())
+        case .multiply:
+            return .multiply(output: try quantizer())
+        case .concatenation:
+            return .concatenation(output: try quantizer())
+        case .slice:
+            let first = try reader.varint("first channel", in: 0...Limits.dimension)
+            let count = try reader.varint("number of channels", in: 1...Limits.dimension)
+            return .slice(first..<first + count)
+        case .channelShuffle:
+            return .channelShuffle(
+                groups: try reader.varint("groups", in: 1...Limits.dimension))
+        case .padding:
+            let vertical = try pair("padding", 0...Limits.dimension)
+            return .padding(vertical + (try pair("padding", 0...Limits.dimension)))
+        case .function:
+            let activation = try activation(upTo: PackedActivation.largest)
+            return .function(activation, output: try quantizer())
+        case .softmax:
+            return .softmax
         }
     }
 
-    private mutating func window() throws(ContainerError) -> PackedWindow {
-        let sizes = 1...Limits.dimension
-        func pair(_ field: String, _ range: ClosedRange<Int>) throws(ContainerError) -> [Int] {
-            let vertical = try reader.varint(field, in: range)
-            return [vertical, try reader.varint(field, in: range)]
+    private mutating func shape(_ name: String) throws(ContainerError) -> [Int] {
+        let count = try reader.byte("dimensions of node \"\(name)\"")
+        guard count == 1 || count == 3 else {
+            throw .outOfRange(
+                section: .metadata, field: "dimensions of node \"\(name)\"", found: count,
+                expected: count < 3 ? 1...1 : 3...3)
         }
-        let kernel = try pair("kernel", sizes)
-        let stride = try pair("stride", sizes)
+        var shape: [Int] = []
+        for _ in 0..<count {
+            shape.append(
+                try reader.varint("shape of node \"\(name)\"", in: 1...Limits.dimension))
+        }
+        return shape
+    }
+
+    /// A function of a number up to `largest`, with its parameters.
+    private mutating func activation(upTo largest: Int) throws(ContainerError) -> PackedActivation {
+        let number = try reader.byte("activation")
+        guard number <= largest else {
+            throw .reserved(section: .metadata, field: "activation", found: number)
+        }
+        return PackedActivation(number: number, parameters: try parameters(number))
+    }
+
+    private mutating func parameters(_ function: Int) throws(ContainerError) -> [Float] {
+        var parameters: [Float] = []
+        for _ in 0..<PackedActivation.parameterCount(function) {
+            parameters.append(try reader.float("parameter of an activation"))
+        }
+        return parameters
+    }
+
+    private mutating func pair(
+        _ field: String, _ range: ClosedRange<Int>
+    ) throws(ContainerError) -> [Int] {
+        let first = try reader.varint(field, in: range)
+        return [first, try reader.varint(field, in: range)]
+    }
+
+    private mutating func window() throws(ContainerError) -> PackedWindow {
+        let kernel = try pair("kernel", 1...Limits.dimension)
+        let stride = try pair("stride", 1...Limits.dimension)
         return PackedWindow(
             kernel: kernel, stride: stride, padding: try pair("padding", 0...Limits.dimension))
     }
@@ -131,25 +202,38 @@ struct MetadataReader {
     private mutating func layer(
         _ name: String, window: PackedWindow?, input: [Int]
     ) throws(ContainerError) -> PackedLayer {
-        let flags = try reader.flags("layer flags", reserved: 0b1100_0000)
-        guard flags & 15 < 2 else {
+        let flags = try reader.flags("layer flags", reserved: 0b1000_0000)
+        guard flags & 15 <= PackedActivation.largestClamp else {
             throw .reserved(section: .metadata, field: "activation", found: flags & 15)
         }
+        guard flags & 96 != 64 else {
+            throw .reserved(section: .metadata, field: "layer flags", found: flags)
+        }
+        let activation = PackedActivation(
+            number: flags & 15, parameters: try parameters(flags & 15))
         let outputs = try reader.varint("outputs", in: 1...Limits.dimension)
         let shape = try PackedOperation.weightShape(
             outputs: outputs, window: window, input: input, node: name)
         _ = try checkedProduct(
             shape, limit: Limits.weights, "weight shape of node \"\(name)\"", .metadata)
-        let perOutput = flags & 32 != 0
-        let scales = try reader.floats(
-            "scale of node \"\(name)\"", perOutput ? .nonzero : .finite,
-            count: perOutput ? outputs : 1, listed: true, budget: &budget)
+        let scales = try scales(
+            "scale of node \"\(name)\"", perOutput: flags & 32 != 0, multiples: flags & 64 != 0,
+            outputs: outputs)
         let output = flags & 16 == 0 ? nil : try quantizer()
         let weights = PackedTensor(shape: shape, levels: [0], gaps: [], codes: [], scales: scales)
         return PackedLayer(
-            weights: weights, bias: try bias(outputs),
-            activation: flags & 15 == 1 ? .relu : .identity,
-            output: output)
+            weights: weights, bias: try bias(outputs), activation: activation, output: output)
+    }
+
+    private mutating func scales(
+        _ field: String, perOutput: Bool, multiples: Bool, outputs: Int
+    ) throws(ContainerError) -> [Float] {
+        guard multiples else {
+            return try reader.floats(
+                field, perOutput ? .nonzero : .finite, count: perOutput ? outputs : 1,
+                listed: true, budget: &budget)
+        }
+        return try ScaleMultiples.read(field, count: outputs, from: &reader, budget: &budget)
     }
 
     private mutating func bias(_ outputs: Int) throws(ContainerError) -> PackedBias {
@@ -160,7 +244,10 @@ struct MetadataReader {
         }
         let scale = try reader.float("bias scale", .positive)
         let before = reader.remaining
-        let codes = try BiasTable.read(count: outputs, bits: bits, from: &reader, budget: &budget)
+        let form = try reader.flags("bias form", reserved: 0b1100_0000)
+        let codes = try ShortCodes(form: form, "bias", .metadata).read(
+            "bias", count: outputs, largest: 2 * (1 << (bits - 1) - 1), from: &reader,
+            budget: &budget, code: unzigzag)
         biasBytes.append(before - reader.remaining - 1)
         return PackedBias(bits: bits, scale: scale, codes: codes)
     }

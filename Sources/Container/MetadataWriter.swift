@@ -3,6 +3,10 @@ import PackedModel
 /// Writes the content of the metadata section: everything but levels, positions and codes.
 struct MetadataWriter {
     private var writer = ByteWriter()
+    /// The lowest version of the format that has all that was written.
+    private(set) var version: UInt8 = 1
+    /// Whether the value before is the network's real-valued output.
+    private var isReal = false
     /// The bytes of bias codes of each layer, in the order of nodes.
     private(set) var biasBytes: [Int] = []
 
@@ -54,17 +58,41 @@ struct MetadataWriter {
             writer.varint(node.inputs.count)
             for input in node.inputs { writer.varint(input) }
         }
+        let kind = node.operation.kind
+        if kind.rawValue > OperationKind.flatten.rawValue || isReal { version = 2 }
         switch node.operation {
         case .linear(let layer):
             write(layer)
         case .convolution(let layer, let window):
             write(window)
+            if kind == .generalConvolution {
+                for value in window.dilation + [window.groups] { writer.varint(value) }
+            }
             write(layer)
         case .maxPooling(let window):
             write(window)
-        case .flatten:
+            if window.padding != [0, 0] { version = 2 }
+        case .averagePooling(let window, let output):
+            write(window)
+            write(output)
+        case .flatten, .softmax:
             break
-        default: fatalError("not yet")
+        case .reshape(let shape):
+            writer.byte(shape.count)
+            for size in shape { writer.varint(size) }
+        case .add(let activation, let output), .function(let activation, let output):
+            writer.byte(activation.number)
+            for parameter in activation.parameters { writer.float(parameter) }
+            write(output)
+        case .multiply(let output), .concatenation(let output):
+            write(output)
+        case .slice(let channels):
+            writer.varint(channels.lowerBound)
+            writer.varint(channels.count)
+        case .channelShuffle(let groups):
+            writer.varint(groups)
+        case .padding(let border):
+            for side in border { writer.varint(side) }
         }
     }
 
@@ -75,19 +103,26 @@ struct MetadataWriter {
     private mutating func write(_ layer: PackedLayer) {
         let outputs = layer.weights.shape[0]
         let scales = layer.weights.scales
-        let listsScales = scales.count > 1
-        let activation = layer.activation == .relu ? 1 : 0
-        writer.byte(activation | (layer.output == nil ? 0 : 16) | (listsScales ? 32 : 0))
+        let multiples = ScaleMultiples(ifShorter: scales)
+        if multiples != nil || !layer.activation.parameters.isEmpty { version = 2 }
+        writer.byte(
+            layer.activation.number | (layer.output == nil ? 0 : 16) | (scales.count > 1 ? 32 : 0)
+                | (multiples == nil ? 0 : 64))
+        for parameter in layer.activation.parameters { writer.float(parameter) }
         writer.varint(outputs)
-        for scale in scales { writer.float(scale) }
+        if let multiples {
+            multiples.write(to: &writer)
+        } else {
+            for scale in scales { writer.float(scale) }
+        }
         if let output = layer.output { write(output) }
+        isReal = layer.output == nil
         writer.byte(layer.bias.bits)
         writer.float(layer.bias.scale)
-        let form = BiasTable.smallest(layer.bias.codes)
-        writer.byte(form.parameter | (form.isRice ? 32 : 0))
-        var biases = BitWriter()
-        form.write(layer.bias.codes, to: &biases)
-        let coded = biases.finished()
+        let values = layer.bias.codes.map { zigzag(Int($0)) }
+        let table = ShortCodes.smallest(values)
+        writer.byte(table.form)
+        let coded = table.coded(values)
         writer.append(coded)
         biasBytes.append(coded.count)
     }

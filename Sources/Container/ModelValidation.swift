@@ -12,20 +12,20 @@ extension Container {
         try check(model.input)
         try require(model.nodes.count, in: 1...Limits.nodes, "number of nodes")
         var shapes = [model.input.shape]
-        var isReal = [false]
+        var isReal = false
         for (index, node) in model.nodes.enumerated() {
-            let field = "inputs of node \"\(node.name)\""
-            try require(node.inputs.count, in: 1...1, "number of \(field)")
-            try require(node.inputs[0], in: 0...index, field)
-            // A real-valued result can not be read by another node.
-            try require(isReal[node.inputs[0]] ? 1 : 0, in: 0...0, "real values in \(field)")
-            let input = shapes[node.inputs[0]]
-            let layer = try checkOperation(of: node, input: input)
-            let shape = try node.operation.outputShape(input: input, node: node.name)
+            try checkInputs(of: node, index, isReal: isReal)
+            let inputs = node.inputs.map { shapes[$0] }
+            try checkOperation(of: node, input: inputs[0])
+            let shape = try node.operation.outputShape(inputs: inputs, node: node.name)
             _ = try checkedProduct(
                 shape, limit: Limits.values, "output of node \"\(node.name)\"", .metadata)
             shapes.append(shape)
-            isReal.append(layer.map { $0.output == nil } ?? false)
+            if let layer = node.operation.layer, layer.output == nil { isReal = true }
+            if case .softmax = node.operation {
+                let last = model.nodes.count
+                try require(index + 1, in: last...last, "place of softmax \"\(node.name)\"")
+            }
         }
         if !model.classNames.isEmpty {
             let outputs = shapes[model.nodes.count].reduce(1, *)
@@ -58,20 +58,51 @@ private func check(_ quantizer: PackedQuantizer, _ name: String) throws(Containe
     try require(quantizer.offset, .finite, "offset of the quantizer of \(name)")
 }
 
-/// Checks the layer of a node, if it has one, and returns it.
-private func checkOperation(
-    of node: PackedNode, input: [Int]
-) throws(ContainerError) -> PackedLayer? {
+/// Checks which values node `index` reads; `isReal` says that the value before it is real.
+private func checkInputs(
+    of node: PackedNode, _ index: Int, isReal: Bool
+) throws(ContainerError) {
+    let field = "inputs of node \"\(node.name)\""
+    let kind = node.operation.kind
+    try require(node.inputs.count, in: kind.inputCounts, "number of \(field)")
+    for input in node.inputs { try require(input, in: 0...index, field) }
+    if isReal {
+        // Nothing but what ends the network may stand behind a real-valued result.
+        try require(kind.readsRealValues ? 0 : 1, in: 0...0, "real values in \(field)")
+        try require(node.inputs[0], in: index...index, field)
+    } else if kind == .softmax {
+        throw .outOfRange(
+            section: .metadata, field: "real values in \(field)", found: 0, expected: 1...1)
+    }
+}
+
+/// Checks the numbers of an operation: weights, activation functions and quantizers.
+private func checkOperation(of node: PackedNode, input: [Int]) throws(ContainerError) {
+    if let quantizer = node.operation.ownQuantizer {
+        try check(quantizer, "node \"\(node.name)\"")
+    }
     switch node.operation {
     case .linear(let layer):
         try check(layer, window: nil, input: input, name: node.name)
-        return layer
     case .convolution(let layer, let window):
         try check(layer, window: window, input: input, name: node.name)
-        return layer
-    case .maxPooling, .flatten:
-        return nil
-    default: fatalError("not yet")
+    case .add(let activation, _):
+        try check(activation, upTo: PackedActivation.largestClamp, node.name)
+    case .function(let activation, _):
+        try check(activation, upTo: PackedActivation.largest, node.name)
+    default:
+        break
+    }
+}
+
+private func check(
+    _ activation: PackedActivation, upTo largest: Int, _ name: String
+) throws(ContainerError) {
+    let field = "activation of node \"\(name)\""
+    try require(activation.number, in: 0...largest, field)
+    for parameter in activation.parameters { try require(parameter, .finite, field) }
+    if case .clip(let lowest, let highest) = activation {
+        try require(lowest <= highest ? 0 : 1, in: 0...0, "crossed bounds in \(field)")
     }
 }
 
@@ -79,6 +110,7 @@ private func check(
     _ layer: PackedLayer, window: PackedWindow?, input: [Int], name: String
 ) throws(ContainerError) {
     let shape = layer.weights.shape
+    try check(layer.activation, upTo: PackedActivation.largestClamp, name)
     try require(shape.count, in: 1...4, "dimensions of the weights of node \"\(name)\"")
     let expected = try PackedOperation.weightShape(
         outputs: shape[0], window: window, input: input, node: name)

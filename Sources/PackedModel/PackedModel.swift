@@ -106,7 +106,8 @@ public enum PackedOperation: Sendable, Equatable {
     case averagePooling(PackedWindow, output: PackedQuantizer)
     /// `[channels, height, width]` to `[channels · height · width]`; moves no data.
     case flatten
-    /// The same codes in `[channels, height, width]` order under another shape.
+    /// The same codes in the same order under another shape: `[channels, height, width]` or
+    /// `[features]`.
     case reshape([Int])
     /// The sum of two or more inputs of one shape, through the activation function (a clamp).
     case add(PackedActivation, output: PackedQuantizer)
@@ -123,8 +124,29 @@ public enum PackedOperation: Sendable, Equatable {
     /// A function of each value by itself: a table of the input's codes. With `.identity` it brings
     /// values to another grid.
     case function(PackedActivation, output: PackedQuantizer)
-    /// `exp(x) / Σ exp(x)` of the network's real-valued output; only as the last node.
+    /// `exp(x) / Σ exp(x)` of the network's real-valued output, all its values; only as the last node.
     case softmax
+}
+
+extension PackedOperation {
+    /// Weights and what belongs to them, if the operation has any. Setting it on another operation
+    /// changes nothing.
+    public var layer: PackedLayer? {
+        get {
+            switch self {
+            case .linear(let layer), .convolution(let layer, _): layer
+            default: nil
+            }
+        }
+        set {
+            guard let newValue else { return }
+            switch self {
+            case .linear: self = .linear(newValue)
+            case .convolution(_, let window): self = .convolution(newValue, window)
+            default: break
+            }
+        }
+    }
 }
 
 /// How a convolution's or a pooling's window moves; `[vertical, horizontal]` each.
@@ -159,7 +181,8 @@ public struct PackedLayer: Sendable, Equatable {
     public var weights: PackedTensor
     public var bias: PackedBias
     public var activation: PackedActivation
-    /// The quantizer of the result, or `nil` for the network's real-valued output.
+    /// The quantizer of the result, or `nil` for the network's real-valued output. Only flattening,
+    /// reshaping and softmax may stand behind such a layer.
     public var output: PackedQuantizer?
 
     public init(
@@ -173,7 +196,8 @@ public struct PackedLayer: Sendable, Equatable {
     }
 }
 
-/// Layers and sums take the first three, which are clamps; a table can hold any of them.
+/// Layers and sums take the first three, which are clamps; a table can hold any of them. Parameters
+/// are finite.
 public enum PackedActivation: Sendable, Equatable {
     case identity
     /// `max(x, 0)`

@@ -19,6 +19,8 @@ private func sampleFiles() throws -> [[UInt8]] {
     let (bytes, summary) = try Container.write(repetitive)
     #expect(summary.metadataUsesZstd && summary.tensors[0].usesZstd)
     files.append(bytes)
+    files.append(try Container.write(graphModel()).bytes)
+    files.append(try Container.write(graphModel(), options: EncodingOptions(usesZstd: false)).bytes)
     return files
 }
 
@@ -69,8 +71,8 @@ struct DamageTests {
         #expect(throws: ContainerError.notAContainer(found: [1, 0x53, 0x48, 0x4B])) {
             try Container.read([1] + file.dropFirst())
         }
-        #expect(throws: ContainerError.unsupportedVersion(found: 2, supported: 1)) {
-            try Container.read(Array(file.prefix(4)) + [2] + file.dropFirst(5))
+        #expect(throws: ContainerError.unsupportedVersion(found: 3, supported: 2)) {
+            try Container.read(Array(file.prefix(4)) + [3] + file.dropFirst(5))
         }
         #expect(throws: ContainerError.wrongSection(section: .metadata, found: 9, expected: 1)) {
             try Container.read(Array(file.prefix(5)) + [9] + file.dropFirst(6))

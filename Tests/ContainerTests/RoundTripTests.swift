@@ -114,6 +114,52 @@ struct RoundTripTests {
         }
     }
 
+    @Test(arguments: 0..<3 as Range<UInt64>)
+    func `a graph of every operation comes back`(seed: UInt64) throws {
+        try expectRoundTrip(graphModel(seed: seed), EncodingOptions())
+        try expectRoundTrip(graphModel(seed: seed), EncodingOptions(usesZstd: false))
+    }
+
+    @Test func `every activation function comes back`() throws {
+        let functions: [PackedActivation] = [
+            .identity, .relu, .clip(lowest: -1, highest: 6), .leakyReLU(slope: 0.01), .sigmoid,
+            .hardSigmoid, .silu, .hardSwish,
+        ]
+        for function in functions {
+            var model = graphModel()
+            model.nodes[4].operation = .function(function, output: unsigned4)
+            try expectRoundTrip(model, EncodingOptions(), "\(function)")
+        }
+    }
+
+    @Test func `a file has the lowest version that can hold it`() throws {
+        // Scales that are no multiples of a base, so that they do not need version 2.
+        var small = smallModel()
+        var first = small.nodes[0].operation.layer!
+        first.weights.scales = [0.1, 0.2345678, -0.3456789]
+        small.nodes[0].operation.layer = first
+        #expect(try Container.write(small).bytes[4] == 1)
+        #expect(try Container.write(smallModel()).bytes[4] == 2)
+        #expect(try Container.write(leNet300()).bytes[4] == 1)
+        #expect(try Container.write(graphModel()).bytes[4] == 2)
+        let window = PackedWindow(kernel: [2, 2], stride: [2, 2], padding: [1, 1])
+        var pooled = small
+        pooled.nodes.removeLast(4)
+        pooled.classNames = []
+        #expect(try Container.write(pooled).bytes[4] == 1)
+        pooled.nodes[1].operation = .maxPooling(window)
+        #expect(try Container.write(pooled).bytes[4] == 2)
+        var clipped = small
+        var layer = clipped.nodes[5].operation.layer!
+        layer.activation = .clip(lowest: 0, highest: 1)
+        clipped.nodes[5].operation.layer = layer
+        #expect(try Container.write(clipped).bytes[4] == 2)
+        var real = small
+        real.nodes.append(PackedNode(name: "end", inputs: [6], operation: .flatten))
+        #expect(try Container.write(real).bytes[4] == 2)
+        for model in [pooled, clipped, real] { try expectRoundTrip(model, EncodingOptions()) }
+    }
+
     @Test func `biases of every width come back`() throws {
         for bits in 2...16 {
             let largest = Int16(1 << (bits - 1) - 1)

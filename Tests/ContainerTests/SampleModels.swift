@@ -76,7 +76,7 @@ func linearModel(_ weights: PackedTensor) -> PackedModel {
         nodes: [PackedNode(name: "fc", inputs: [0], operation: .linear(layer(weights)))])
 }
 
-/// A small convolutional network with every operation, lists of inputs, scales a channel, and names
+/// A small convolutional network with every operation of version 1, lists of inputs, scales a channel, and names
 /// outside of ASCII.
 func smallModel(seed: UInt64 = 1) -> PackedModel {
     var first = randomTensor(shape: [3, 2, 3, 3], levels: gridLevels(15), density: 0.5, seed: seed)
@@ -106,6 +106,64 @@ func smallModel(seed: UInt64 = 1) -> PackedModel {
                 name: "fc1", inputs: [4], operation: .linear(layer(second, output: unsigned4))),
             PackedNode(name: "fc2", inputs: [5], operation: .linear(layer(third))),
         ], classNames: ["a", "b", "ç", ""])
+}
+
+/// A graph with every operation, most activation functions, groups, dilation and scales as multiples.
+func graphModel(seed: UInt64 = 1) -> PackedModel {
+    let grid = PackedQuantizer(bits: 5, isSigned: true, scale: 0.25, offset: 0.125)
+    var nodes: [PackedNode] = []
+    func append(_ name: String, _ inputs: [Int], _ operation: PackedOperation) {
+        nodes.append(PackedNode(name: name, inputs: inputs, operation: operation))
+    }
+    func weights(_ shape: [Int], _ index: UInt64, scales: [Float] = [0.5]) -> PackedTensor {
+        var tensor = randomTensor(
+            shape: shape, levels: gridLevels(9), density: 0.4, seed: seed + index)
+        tensor.scales = scales
+        return tensor
+    }
+    func window(
+        _ kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1, groups: Int = 1
+    ) -> PackedWindow {
+        PackedWindow(
+            kernel: [kernel, kernel], stride: [stride, stride], padding: [padding, padding],
+            dilation: [dilation, dilation], groups: groups)
+    }
+    var stem = layer(weights([8, 4, 3, 3], 0), output: unsigned4)
+    stem.activation = .clip(lowest: 0, highest: 6)
+    append("stem", [0], .convolution(stem, window(3, padding: 1)))
+    let multiples = (0..<8).map { Float(0.001) * Float([7, -3, 127, 1, 90, 11, 64, -2][$0]) }
+    append(
+        "depthwise", [1],
+        .convolution(
+            layer(weights([8, 1, 3, 3], 1, scales: multiples), output: grid),
+            window(3, padding: 2, dilation: 2, groups: 8)))
+    append("sum", [1, 2], .add(.relu, output: unsigned4))
+    append("mean", [3], .averagePooling(window(8), output: unsigned8))
+    append("gate", [4], .function(.sigmoid, output: unsigned8))
+    append("scaled", [3, 5], .multiply(output: grid))
+    append("left", [6], .slice(0..<4))
+    append("right", [6], .slice(4..<8))
+    append("swish", [7], .function(.hardSwish, output: grid))
+    append("both", [9, 8, 0], .concatenation(output: unsigned8))
+    append("mixed", [10], .channelShuffle(groups: 3))
+    append("pool", [11], .maxPooling(window(3, stride: 2, padding: 1)))
+    append("bordered", [12], .padding([0, 1, 2, 1]))
+    append(
+        "grouped", [13],
+        .convolution(
+            layer(weights([6, 4, 2, 2], 2), output: grid), window(2, stride: 2, groups: 3)))
+    append("vector", [14], .reshape([54]))
+    append("leaky", [15], .function(.leakyReLU(slope: 0.125), output: grid))
+    append("regrid", [16], .function(.identity, output: unsigned4))
+    append("fc", [17], .linear(layer(weights([5, 54], 3))))
+    append("image", [18], .reshape([5, 1, 1]))
+    append("classes", [19], .softmax)
+    return PackedModel(
+        name: "graph",
+        input: PackedInput(
+            shape: [4, 8, 8], pixelScale: 1 / 255, mean: [0, 0, 0, 0], deviation: [1, 1, 1, 1],
+            quantizer: unsigned8),
+        nodes: nodes, classNames: ["a", "b", "c", "d", "e"])
 }
 
 /// LeNet-300-100 with random weights of the densities of Han, Mao and Dally (2016, table 2).

@@ -77,14 +77,8 @@ struct SlowDecoder {
         precondition(metadata.u8() == 0)
         var model = metadata.metadata()
         for index in model.nodes.indices {
-            switch model.nodes[index].operation {
-            case .linear(let layer):
-                model.nodes[index].operation = .linear(tensor(layer))
-            case .convolution(let layer, let window):
-                model.nodes[index].operation = .convolution(tensor(layer), window)
-            case .maxPooling, .flatten:
-                break
-            default: fatalError("not yet")
+            if let layer = model.nodes[index].operation.layer {
+                model.nodes[index].operation.layer = tensor(layer)
             }
         }
         precondition(bytes.isEmpty)
@@ -116,7 +110,7 @@ struct SlowDecoder {
             let kind = u8()
             let name = text()
             let inputs = kind >= 128 ? (0..<varint()).map { _ in varint() } : [index]
-            let (operation, shape) = operation(kind % 128, shapes[inputs[0]])
+            let (operation, shape) = operation(kind % 128, inputs.map { shapes[$0] })
             nodes.append(PackedNode(name: name, inputs: inputs, operation: operation))
             shapes.append(shape)
         }
@@ -135,45 +129,106 @@ struct SlowDecoder {
             offset: flags & 16 != 0 ? f32() : 0)
     }
 
-    private mutating func operation(_ kind: Int, _ input: [Int]) -> (PackedOperation, [Int]) {
+    private mutating func operation(_ kind: Int, _ inputs: [[Int]]) -> (PackedOperation, [Int]) {
+        let input = inputs[0]
         let all = input.reduce(1, *)
-        if kind == 4 { return (.flatten, [all]) }
-        if kind == 1 {
+        switch kind {
+        case 1:
             let layer = layer([all])
             return (.linear(layer), [layer.weights.shape[0]])
+        case 4: return (.flatten, [all])
+        case 7:
+            let shape = (0..<u8()).map { _ in varint() }
+            return (.reshape(shape), shape)
+        case 8: return (.add(activation(), output: quantizer()), input)
+        case 9: return (.multiply(output: quantizer()), input)
+        case 10:
+            let channels = inputs.reduce(0) { $0 + $1[0] }
+            return (.concatenation(output: quantizer()), [channels] + input[1...])
+        case 11:
+            let first = varint()
+            let count = varint()
+            return (.slice(first..<first + count), [count] + input[1...])
+        case 12: return (.channelShuffle(groups: varint()), input)
+        case 13:
+            let sides = (0..<4).map { _ in varint() }
+            let height = sides[0] + input[1] + sides[2]
+            return (.padding(sides), [input[0], height, sides[1] + input[2] + sides[3]])
+        case 14: return (.function(activation(), output: quantizer()), input)
+        case 15: return (.softmax, input)
+        default: return windowed(kind, input)
         }
+    }
+
+    private mutating func activation(_ number: Int? = nil) -> PackedActivation {
+        switch number ?? u8() {
+        case 0: .identity
+        case 1: .relu
+        case 2: .clip(lowest: f32(), highest: f32())
+        case 3: .leakyReLU(slope: f32())
+        case 4: .sigmoid
+        case 5: .hardSigmoid
+        case 6: .silu
+        default: .hardSwish
+        }
+    }
+
+    /// Convolution and pooling.
+    private mutating func windowed(_ kind: Int, _ input: [Int]) -> (PackedOperation, [Int]) {
         let values = (0..<6).map { _ in varint() }
-        let window = PackedWindow(
+        var window = PackedWindow(
             kernel: [values[0], values[1]], stride: [values[2], values[3]],
             padding: [values[4], values[5]])
+        if kind == 5 {
+            window.dilation = [varint(), varint()]
+            window.groups = varint()
+        }
         let size = (0..<2).map { (axis: Int) -> Int in
             let padded: Int = input[axis + 1] + 2 * values[4 + axis]
-            return (padded - values[axis]) / values[2 + axis] + 1
+            let extent = window.dilation[axis] * (values[axis] - 1) + 1
+            return (padded - extent) / values[2 + axis] + 1
         }
         if kind == 3 { return (.maxPooling(window), [input[0]] + size) }
-        let layer = layer([input[0]] + window.kernel)
+        if kind == 6 {
+            return (.averagePooling(window, output: quantizer()), [input[0]] + size)
+        }
+        let layer = layer([input[0] / window.groups] + window.kernel)
         return (.convolution(layer, window), [layer.weights.shape[0]] + size)
     }
 
     private mutating func layer(_ inner: [Int]) -> PackedLayer {
         let flags = u8()
+        let activation = activation(flags % 16)
         let outputs = varint()
-        let scales = (0..<(flags & 32 != 0 ? outputs : 1)).map { _ in f32() }
+        let scales =
+            flags & 64 != 0
+            ? multiples(outputs) : (0..<(flags & 32 != 0 ? outputs : 1)).map { _ in f32() }
         let output = flags & 16 != 0 ? quantizer() : nil
         let biasBits = u8()
         let biasScale = f32()
-        let form = u8()
-        startBits()
-        let all = bits.count
-        let codes = (0..<outputs).map { _ in
-            Int16(signed(form & 32 != 0 ? rice(form % 32) : number(form % 32)))
-        }
-        bytes.removeFirst((all - bits.count + 7) / 8)
+        let codes = codes(u8(), outputs).map { Int16(signed($0)) }
         return PackedLayer(
             weights: PackedTensor(
                 shape: [outputs] + inner, levels: [], gaps: [], codes: [], scales: scales),
             bias: PackedBias(bits: biasBits, scale: biasScale, codes: codes),
-            activation: flags % 16 == 1 ? .relu : .identity, output: output)
+            activation: activation, output: output)
+    }
+
+    private mutating func multiples(_ count: Int) -> [Float] {
+        let base = f32()
+        let form = u8()
+        return codes(form, count).map { base * Float(form & 64 != 0 ? $0 + 1 : signed($0)) }
+    }
+
+    /// The numbers `z` of a list of codes.
+    private mutating func codes(_ form: Int, _ count: Int) -> [Int] {
+        startBits()
+        let all = bits.count
+        let codes = (0..<count).map { _ in
+            form & 32 != 0 ? rice(form % 32) : number(form % 32)
+        }
+        bytes.removeFirst((all - bits.count + 7) / 8)
+        return codes
     }
 
     private mutating func tensor(_ layer: PackedLayer) -> PackedLayer {

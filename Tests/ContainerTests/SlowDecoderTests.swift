@@ -12,6 +12,8 @@ struct SlowDecoderTests {
             let model = smallModel(seed: seed)
             #expect(SlowDecoder.model(try Container.write(model, options: options).bytes) == model)
         }
+        let graph = graphModel()
+        #expect(SlowDecoder.model(try Container.write(graph, options: options).bytes) == graph)
         for (index, density) in [0, 0.01, 0.1, 0.6, 1].enumerated() {
             for levels in [2, 3, 4, 16, 200] {
                 let model = linearModel(

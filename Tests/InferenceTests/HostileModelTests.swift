@@ -63,7 +63,7 @@ import Testing
         model.nodes[0].inputs = [-1]
         expectRefused(model, .unknownInput(place, found: -1, highest: 0))
         model.nodes[0].inputs = []
-        expectRefused(model, .inputCount(place, found: 0, expected: 1))
+        expectRefused(model, .inputCount(place, found: 0, expected: 1...1))
         model.nodes = []
         expectRefused(model, .noNodes)
     }
@@ -145,8 +145,197 @@ import Testing
             changed { $0.output = quantizer(bits: 4, isSigned: false) },
             .output(place, isQuantized: true))
         var model = valid
-        model.nodes.append(PackedNode(name: "flat", inputs: [1], operation: .flatten))
+        model.nodes.append(PackedNode(name: "part", inputs: [1], operation: .slice(0..<1)))
         expectRefused(model, .output(place, isQuantized: false))
+        // Flattening may follow, but has to read the real value.
+        model.nodes[1].operation = .flatten
+        #expect(throws: Never.self) { try Engine(model) }
+        model.nodes[1].inputs = [0]
+        expectRefused(model, .output(place, isQuantized: false))
+    }
+
+    @Test func `a softmax of codes or before the end is refused`() {
+        var model = valid
+        model.nodes.append(PackedNode(name: "n1", inputs: [1], operation: .softmax))
+        #expect(throws: Never.self) { try Engine(model) }
+        model.nodes.append(PackedNode(name: "n2", inputs: [2], operation: .flatten))
+        expectRefused(model, .softmax(.node("n1")))
+        expectRefused(
+            chain([3], quantizer(bits: 4, isSigned: false), [.softmax]), .softmax(place))
+    }
+
+    /// One operation `n0` on an image `[4, 3, 2]`, which it reads `inputs` times.
+    private func image(_ operation: PackedOperation, inputs: Int = 1) -> PackedModel {
+        var model = chain(
+            [4, 3, 2], quantizer(bits: 4, isSigned: false), [operation, showing(24).operation])
+        model.nodes[0].inputs = [Int](repeating: 0, count: inputs)
+        return model
+    }
+
+    @Test func `operations that do not fit their inputs are refused`() {
+        let grid = quantizer(bits: 4, isSigned: false)
+        let pair = 2...255
+        expectRefused(
+            image(.add(.identity, output: grid)), .inputCount(place, found: 1, expected: pair))
+        expectRefused(
+            image(.concatenation(output: grid), inputs: 256),
+            .inputCount(place, found: 256, expected: pair))
+        expectRefused(
+            image(.multiply(output: grid), inputs: 3),
+            .inputCount(place, found: 3, expected: 2...2))
+        for (operation, error) in [
+            (
+                PackedOperation.reshape([23]),
+                EngineError.count(
+                    place, of: "values of the new shape", found: 23, expected: [24])
+            ),
+            (.reshape([6, 4]), .shape(place, found: [6, 4], sizes: [1, 3])),
+            (.reshape([.max, 2, 2]), .shape(place, found: [.max, 2, 2], sizes: [1, 3])),
+            (
+                .slice(2..<5),
+                .count(place, of: "channels to take up to 5", found: 2, expected: [0, 4])
+            ),
+            (
+                .slice(1..<1),
+                .count(place, of: "channels to take up to 1", found: 1, expected: [0, 4])
+            ),
+            (
+                .slice(-1..<2),
+                .count(place, of: "channels to take up to 2", found: -1, expected: [0, 4])
+            ),
+            (
+                .channelShuffle(groups: 3),
+                .value(place, of: "the number of groups of 4 channels", found: 3)
+            ),
+            (
+                .channelShuffle(groups: 0),
+                .value(place, of: "the number of groups of 4 channels", found: 0)
+            ),
+            (
+                .padding([1, 2, 3]),
+                .count(place, of: "sides of the padding", found: 3, expected: [4])
+            ),
+            (.padding([0, 0, -1, 0]), .value(place, of: "a padding", found: -1)),
+            (
+                .padding([1 << 28, 0, 0, 0]),
+                .shape(place, found: [4, 3 + 1 << 28, 2], sizes: [3])
+            ),
+            (
+                .function(.leakyReLU(slope: .infinity), output: grid),
+                .value(place, of: "the slope of the leaky ReLU", found: .infinity)
+            ),
+        ] {
+            expectRefused(image(operation), error)
+        }
+        expectRefused(
+            image(.add(.silu, output: grid), inputs: 2), .activation(place, found: .silu))
+        let crossed = PackedActivation.clip(lowest: 2, highest: 1)
+        expectRefused(
+            image(.add(crossed, output: grid), inputs: 2), .activation(place, found: crossed))
+        expectRefused(changed { $0.activation = .sigmoid }, .activation(place, found: .sigmoid))
+        expectRefused(
+            changed { $0.activation = .clip(lowest: -.infinity, highest: 1) },
+            .value(place, of: "a bound of the clip", found: -.infinity))
+    }
+
+    @Test func `inputs of shapes that do not go together are refused`() {
+        let grid = quantizer(bits: 4, isSigned: false)
+        for (operation, expected) in [
+            (PackedOperation.add(.identity, output: grid), [4, 3, 2]),
+            (.multiply(output: grid), [4, 3, 2]), (.concatenation(output: grid), [3, 3, 2]),
+        ] {
+            var model = chain(
+                [4, 3, 2], grid,
+                [.reshape([3, 4, 2]), operation, showing(24).operation])
+            model.nodes[1].inputs = [0, 1]
+            expectRefused(
+                model, .inputShape(.node("n1"), found: [3, 4, 2], expected: expected))
+        }
+    }
+
+    @Test func `every quantizer is checked`() {
+        let bad = PackedQuantizer(bits: 4, isSigned: false, scale: .nan, offset: 0)
+        let window = PackedWindow(kernel: [1, 1], stride: [1, 1])
+        for (operation, inputs) in [
+            (PackedOperation.add(.identity, output: bad), 2), (.multiply(output: bad), 2),
+            (.concatenation(output: bad), 2), (.function(.sigmoid, output: bad), 1),
+            (.averagePooling(window, output: bad), 1),
+        ] {
+            let model = image(operation, inputs: inputs)
+            #expect {
+                try Engine(model)
+            } throws: {
+                guard
+                    case EngineError.value(.node("n0"), "the scale of a quantizer", _)? =
+                        $0 as? EngineError
+                else { return false }
+                return true
+            }
+        }
+    }
+
+    @Test func `groups that do not divide channels or outputs are refused`() {
+        let window = PackedWindow(kernel: [1, 1], stride: [1, 1], groups: 3)
+        expectRefused(
+            image(.convolution(layer([3, 1, 1, 1], [1, 1, 1]), window)),
+            .value(place, of: "the number of groups of 4 channels", found: 3))
+        var two = window
+        two.groups = 2
+        expectRefused(
+            image(.convolution(layer([3, 2, 1, 1], [1, 1, 1, 1, 1, 1]), two)),
+            .value(place, of: "the number of groups of 3 channels", found: 2))
+        expectRefused(
+            image(.convolution(layer([2, 4, 1, 1], [1, 1, 1, 1, 1, 1, 1, 1]), two)),
+            .count(place, of: "weights an output", found: 4, expected: [2]))
+        expectRefused(
+            image(.maxPooling(two)), .value(place, of: "the number of groups", found: 2))
+    }
+
+    @Test func `a mean whose sum could overflow is refused`() {
+        let side = 1 << 12
+        let model = chain(
+            [1, side, side], quantizer(bits: 8, isSigned: false),
+            [
+                .averagePooling(
+                    PackedWindow(kernel: [side, side], stride: [1, 1]),
+                    output: quantizer(bits: 8, isSigned: false)), showing(1).operation,
+            ])
+        expectRefused(
+            model, .accumulator(place, output: 0, bound: side * side * 255, limit: 2_147_483_647))
+    }
+
+    @Test func `sums and products that the fixed-point rule can not represent are refused`() {
+        let fine = PackedQuantizer(bits: 4, isSigned: false, scale: 1e-30, offset: 0)
+        for operation in [PackedOperation.add(.identity, output: fine), .multiply(output: fine)] {
+            let model = image(operation, inputs: 2)
+            for make in [{ _ = try Engine(model) }, { _ = try ReferenceInterpreter(model) }] {
+                #expect(throws: EngineError.self) { try make() }
+            }
+        }
+    }
+
+    @Test func `a run that would need gigabytes is refused`() {
+        let side = 1 << 14 - 1
+        let border = PackedOperation.padding([side - 1, side - 1, 0, 0])
+        let grid = quantizer(bits: 4, isSigned: false)
+        var model = chain(
+            [1, 1, 1], grid,
+            [PackedOperation](repeating: border, count: 9) + [.add(.relu, output: grid)]
+                + [
+                    .maxPooling(
+                        PackedWindow(kernel: [side, side], stride: [1, 1])),
+                    showing(1).operation,
+                ])
+        for index in 0..<9 { model.nodes[index].inputs = [0] }
+        model.nodes[9].inputs = Array(1...9)
+        #expect {
+            try Engine(model)
+        } throws: {
+            guard case EngineError.memory(let needed, 2_147_483_648)? = $0 as? EngineError else {
+                return false
+            }
+            return needed > 9 * side * side
+        }
     }
 
     @Test func `windows that do not fit their input are refused`() {
@@ -159,6 +348,8 @@ import Testing
             PackedWindow(kernel: [1, 1], stride: [1, .max]),
             PackedWindow(kernel: [1, 1], stride: [1, 1], padding: [-1, 0]),
             PackedWindow(kernel: [1, 1], stride: [1, 1], padding: [1, 0]),
+            PackedWindow(kernel: [2, 2], stride: [1, 1], padding: [2, 0]),
+            PackedWindow(kernel: [1, 1], stride: [1, 1], dilation: [1]),
             PackedWindow(kernel: [.max, 1], stride: [1, 1]),
         ]
         for window in windows {
@@ -171,6 +362,18 @@ import Testing
                     place,
                     .init(
                         kernel: window.kernel, stride: window.stride, padding: window.padding,
+                        dilation: window.dilation, input: [3, 3])))
+        }
+        for dilation in [[0, 1], [3, 1], [.max, 1], [1, 2, 3]] {
+            let window = PackedWindow(kernel: [2, 1], stride: [1, 1], dilation: dilation)
+            expectRefused(
+                chain(
+                    [1, 3, 3], quantizer(bits: 4, isSigned: false),
+                    [.convolution(layer([1, 1, 2, 1], [1, 1]), window)]),
+                .window(
+                    place,
+                    .init(
+                        kernel: [2, 1], stride: [1, 1], padding: [0, 0], dilation: dilation,
                         input: [3, 3])))
         }
         let flat = chain(

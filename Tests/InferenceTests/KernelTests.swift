@@ -89,7 +89,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
                 var levels = weights(outputs * stride, density: 0.9, &random)
                 for i in 0..<stride { levels[i] = -128 }
                 let x = activations(stride, highest: 255, &random).map { $0 | 128 }
-                let expected = (0..<outputs).map { output in
+                let expected = (0..<outputs).map { (output: Int) -> Int32 in
                     (0..<stride).reduce(Int32(0)) {
                         $0 + Int32(levels[output * stride + $1]) * Int32(x[$1])
                     }

@@ -53,14 +53,24 @@ import Testing
         }
     }
 
+    @Test func `a sum is rounded by the same rule`() {
+        for sum in -40...40 as ClosedRange<Int64> {
+            let rounding = cik_rounding(shift: 3, low: -4, high: 3)
+            let expected = exact(1, 0, sum, 3, -4, 3)
+            #expect(requantize(sum: sum, shift: 3, low: -4, high: 3) == expected)
+            #expect(cik_requantize_sum(sum, rounding) == expected)
+        }
+    }
+
     /// Codes of a layer `[1 weight a row]` over one input of scale 1, for pixel 0...255.
     private func codes(
-        weights: [Int8], scales: [Float], output: PackedQuantizer, relu: Bool = false, pixel: UInt8
+        weights: [Int8], scales: [Float], output: PackedQuantizer, relu: Bool = false,
+        activation: PackedActivation? = nil, pixel: UInt8
     ) throws -> [Int32] {
         let layer = PackedLayer(
             weights: packedTensor(shape: [weights.count, 1], weights: weights, scales: scales),
             bias: PackedBias(bits: 8, scale: 0.5, codes: weights.map { _ in 0 }),
-            activation: relu ? .relu : .identity, output: output)
+            activation: activation ?? (relu ? .relu : .identity), output: output)
         var model = chain(
             [1], PackedQuantizer(bits: 8, isSigned: false, scale: 1, offset: 0),
             [.linear(layer), showing(weights.count).operation], pixelScale: 1)
@@ -93,6 +103,10 @@ import Testing
             try codes(weights: [-1, 1], scales: [1], output: shifted, relu: true, pixel: 3)
                 == [-2, 1])
         #expect(try codes(weights: [-1, 1], scales: [1], output: shifted, pixel: 3) == [-5, 1])
+        #expect(
+            try codes(
+                weights: [-1, 1, 1], scales: [1], output: shifted,
+                activation: .clip(lowest: -1, highest: 4.4), pixel: 9) == [-3, 2, 2])
         // Zero lies below the range: nothing can be smaller than the lowest code.
         let above = PackedQuantizer(bits: 2, isSigned: false, scale: 1, offset: 5)
         #expect(try codes(weights: [-1], scales: [1], output: above, relu: true, pixel: 9) == [0])

@@ -98,6 +98,47 @@ func chain(
     return PackedModel(name: "test", input: input, nodes: nodes)
 }
 
+/// Nodes that read any values, collected one by one.
+struct GraphBuilder {
+    private(set) var nodes: [PackedNode] = []
+
+    /// Adds an operation and returns the number of its value; 0 is the network's input.
+    mutating func add(_ operation: PackedOperation, _ inputs: Int...) -> Int {
+        add(operation, inputs)
+    }
+
+    mutating func add(_ operation: PackedOperation, _ inputs: [Int]) -> Int {
+        nodes.append(
+            PackedNode(name: "n\(nodes.count)", inputs: inputs, operation: operation))
+        return nodes.count
+    }
+
+    /// The graph as a model whose logits are the `count` codes of its last value.
+    func model(_ shape: [Int], _ quantizer: PackedQuantizer, showing count: Int) -> PackedModel {
+        var model = chain(shape, quantizer, [])
+        var last = InferenceTests.showing(count)
+        last.inputs = [nodes.count]
+        model.nodes = nodes + [last]
+        return model
+    }
+
+    /// The graph as it is.
+    func model(_ shape: [Int], _ quantizer: PackedQuantizer) -> PackedModel {
+        var model = chain(shape, quantizer, [])
+        model.nodes = nodes
+        return model
+    }
+}
+
+/// A random quantizer whose codes cover roughly −1...1, or 0...2.
+func randomGrid(using random: inout SplitMix) -> PackedQuantizer {
+    let bits = Int.random(in: 3...8, using: &random)
+    let isSigned = Bool.random(using: &random)
+    let scale = Float(2 / Double(1 << bits - 1) * (0.6 + 0.8 * random.uniform()))
+    let offset = random.next().isMultiple(of: 3) ? 0 : Float(0.4 * (random.uniform() - 0.5))
+    return PackedQuantizer(bits: bits, isSigned: isSigned, scale: scale, offset: offset)
+}
+
 /// A quantizer whose codes cover roughly −0.5...1.5, the range of the input of `chain`.
 func quantizer(bits: Int, isSigned: Bool, offset: Float = 0) -> PackedQuantizer {
     PackedQuantizer(

@@ -106,17 +106,21 @@ typedef struct {
     int32_t low, high;
 } cik_rounding;
 
-/// The rounding rule of the engine: `clamp((acc * M + B + half) >> shift)`, `half = 1 << (shift -
-/// 1)`.
+/// The rounding rule of the engine: `clamp((sum + half) >> shift)`, `half = 1 << (shift - 1)`.
 ///
 /// It rounds to nearest, ties up. The planner keeps the sum below 2^63 in magnitude. `>>` of a
 /// negative number is arithmetic in every compiler that this package builds with.
-static inline int32_t cik_requantize(
-    int32_t accumulator, int32_t multiplier, int64_t constant, cik_rounding rounding) {
+static inline int32_t cik_requantize_sum(int64_t sum, cik_rounding rounding) {
     int64_t half = (int64_t)1 << (rounding.shift - 1);
-    int64_t value = ((int64_t)accumulator * multiplier + constant + half) >> rounding.shift;
+    int64_t value = (sum + half) >> rounding.shift;
     if (value < rounding.low) return rounding.low;
     return (int32_t)(value > rounding.high ? rounding.high : value);
+}
+
+/// The rounding rule for an accumulator: the sum is `acc * M + B`.
+static inline int32_t cik_requantize(
+    int32_t accumulator, int32_t multiplier, int64_t constant, cik_rounding rounding) {
+    return cik_requantize_sum((int64_t)accumulator * multiplier + constant, rounding);
 }
 
 /// How a convolution wants its input: a border of `fill`, and one plane for each phase of the
@@ -129,20 +133,51 @@ static inline int32_t cik_requantize(
 /// with sizes `[channels, stride_height, stride_width, plane_height, plane_width, lanes]`.
 typedef struct {
     size_t channels, height, width;
+    /// Above and to the left; what the planes have more than that and the input lies below and to
+    /// the right.
     size_t padding_height, padding_width;
     size_t stride_height, stride_width;
-    /// `(height + 2 * padding_height) / stride_height`, rounded up; the width alike.
+    /// At least `(padding_height + height) / stride_height`, rounded up; the width alike.
     size_t plane_height, plane_width;
     uint8_t fill;
 } cik_planes;
 
-/// Windows of a max pooling; all of them lie inside the plane.
+/// Windows of a pooling: window (i, j) begins at `(i * stride_height - padding_height, j *
+/// stride_width - padding_width)`; each has a part inside the plane.
 typedef struct {
     size_t channels, height, width;
     size_t kernel_height, kernel_width;
     size_t stride_height, stride_width;
+    size_t padding_height, padding_width;
     size_t output_height, output_width;
 } cik_pooling;
+
+/// How the sum of a window's bytes becomes a byte: `sum * multiplier + constant`, rounded.
+typedef struct {
+    cik_pooling windows;
+    /// The byte of places outside the plane.
+    uint8_t fill;
+    int32_t multiplier;
+    int64_t constant;
+    cik_rounding rounding;
+} cik_averaging;
+
+/// How bytes are added: `sum of x[term] * multipliers[term] + constant`, rounded.
+typedef struct {
+    size_t terms;
+    const int32_t *multipliers;
+    int64_t constant;
+    cik_rounding rounding;
+} cik_addition;
+
+/// How bytes are multiplied: `a * b * both + a * first + b * second + constant`, rounded.
+typedef struct {
+    /// Bytes of `a` are `[channels, area, lanes]`, of `b` as many or `[channels, lanes]`.
+    size_t channels, area;
+    bool one_per_channel;
+    int64_t both, first, second, constant;
+    cik_rounding rounding;
+} cik_multiplication;
 
 /// How pixels become bytes: one table of 256 a channel; a channel has `area` pixels.
 typedef struct {
@@ -167,7 +202,7 @@ typedef struct {
     double spmm_narrow_term, spmm_wide_term, spmm_group;
     /// A term of `gemm` on a tile.
     double gemm_term;
-    /// A byte requantized.
+    /// A byte requantized, by whichever kernel makes it.
     double requantize;
 } cik_costs;
 
@@ -212,6 +247,22 @@ typedef struct {
     /// y `[channels, output_height, output_width, lanes]`
     void (*u8_max_pooling)(
         const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
+    /// y `[channels, output_height, output_width, lanes]`
+    void (*u8_average_pooling)(
+        const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
+    /// y `[count]` from `terms` inputs x `[terms][count]`
+    void (*u8_add)(
+        const cik_addition *addition, const uint8_t *const *x, size_t count, uint8_t *y);
+    /// y `[channels, area, lanes]`
+    void (*u8_multiply)(
+        const cik_multiplication *multiplication, const uint8_t *a, const uint8_t *b, size_t lanes,
+        uint8_t *y);
+    /// y `[count]`: `table[x]`, of a table of 256.
+    void (*u8_lookup)(const uint8_t *table, const uint8_t *x, size_t count, uint8_t *y);
+    /// y `[channels / groups, groups, size]` from x `[groups, channels / groups, size]`; `size`
+    /// counts the bytes of a channel in all lanes.
+    void (*u8_channel_shuffle)(
+        size_t groups, size_t channels, size_t size, const uint8_t *x, uint8_t *y);
     /// y `[channels * area, lanes]` from pixels `[count, channels * area]`; lanes from `count` on
     /// become 0.
     void (*u8_encode)(

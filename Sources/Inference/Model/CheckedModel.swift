@@ -8,6 +8,8 @@ import PackedModel
 struct CheckedModel: Sendable {
     /// The most values (and the largest single size) a shape may have, batch not counted.
     static let mostValues = 1 << 28
+    /// The most inputs of a node.
+    static let mostInputs = 255
 
     /// A value of the network: 0 is the input, `k` is the output of node `k - 1`.
     struct Value: Sendable, Equatable {
@@ -32,57 +34,197 @@ struct CheckedModel: Sendable {
     init(_ model: PackedModel) throws(EngineError) {
         self.model = model
         values = [try Self.inputValue(model.input)]
-        guard !model.nodes.isEmpty else { throw .noNodes }
+        guard let last = model.nodes.last else { throw .noNodes }
         for (index, node) in model.nodes.enumerated() {
             let place = EngineError.Place.node(node.name)
-            guard node.inputs.count == 1 else {
-                throw .inputCount(place, found: node.inputs.count, expected: 1)
-            }
-            guard (0...index).contains(node.inputs[0]) else {
-                throw .unknownInput(place, found: node.inputs[0], highest: index)
-            }
-            let input = values[node.inputs[0]]
-            values.append(try output(of: node.operation, reading: input, at: place))
-            let isLast = index == model.nodes.count - 1
-            guard (values[index + 1].quantizer == nil) == isLast else {
-                throw .output(place, isQuantized: isLast)
-            }
+            try checkInputs(of: node, index, at: place)
+            let inputs = node.inputs.map { values[$0] }
+            values.append(try output(of: node.operation, reading: inputs, at: place))
+        }
+        guard values[model.nodes.count].quantizer == nil else {
+            throw .output(.node(last.name), isQuantized: true)
         }
     }
 
-    /// The value that node `index` reads.
+    /// The first value that node `index` reads.
     func input(of index: Int) -> Value { values[model.nodes[index].inputs[0]] }
+
+    /// All values that node `index` reads.
+    func inputs(of index: Int) -> [Value] { model.nodes[index].inputs.map { values[$0] } }
 
     /// How many numbers the network returns a sample.
     var outputCount: Int { values[values.count - 1].count }
 
+    /// Whether every output of layer `index` reads the whole input: a linear layer, or a convolution
+    /// with a single place.
+    func readsWholeInput(_ index: Int) -> Bool {
+        switch model.nodes[index].operation {
+        case .linear: true
+        case .convolution(_, let window):
+            window.groups == 1 && window.padding == [0, 0]
+                && window.kernel == Array(input(of: index).shape[1...])
+        default: false
+        }
+    }
+
+    // MARK: References
+
+    private func checkInputs(
+        of node: PackedNode, _ index: Int, at place: EngineError.Place
+    ) throws(EngineError) {
+        let expected = node.operation.inputCounts
+        guard expected.contains(node.inputs.count) else {
+            throw .inputCount(place, found: node.inputs.count, expected: expected)
+        }
+        for input in node.inputs where !(0...index).contains(input) {
+            throw .unknownInput(place, found: input, highest: index)
+        }
+        let isReal = values[index].quantizer == nil
+        // Real values end the network: nothing but what reads the last one may follow.
+        if isReal, !node.operation.readsRealValues || node.inputs != [index] {
+            throw .output(.node(model.nodes[index - 1].name), isQuantized: false)
+        }
+        if case .softmax = node.operation, !isReal || index != model.nodes.count - 1 {
+            throw .softmax(place)
+        }
+    }
+
+    // MARK: Shapes
+
     private mutating func output(
-        of operation: PackedOperation, reading input: Value, at place: EngineError.Place
+        of operation: PackedOperation, reading inputs: [Value], at place: EngineError.Place
     ) throws(EngineError) -> Value {
         weights.append(nil)
+        let input = inputs[0]
         switch operation {
         case .linear(let layer):
             try Self.checkShape(layer.weights.shape, sizes: [2], at: place)
             weights[weights.count - 1] = try checkLayer(layer, inputs: input.count, at: place)
             return Value(shape: [layer.weights.shape[0]], quantizer: layer.output)
         case .convolution(let layer, let window):
-            let shape = layer.weights.shape
-            try Self.checkShape(shape, sizes: [4], at: place)
-            guard Array(shape[2...]) == window.kernel else {
-                throw .value(place, of: "the window's kernel", found: Double(shape[2]))
-            }
-            let places = try Self.places(of: window, over: input, padded: true, at: place)
-            try Self.checkShape([shape[0]] + places, sizes: [3], at: place)
-            let taps = input.shape[0] * window.kernel[0] * window.kernel[1]
-            weights[weights.count - 1] = try checkLayer(layer, inputs: taps, at: place)
-            return Value(shape: [shape[0]] + places, quantizer: layer.output)
+            return try convolution(layer, window, over: input, at: place)
         case .maxPooling(let window):
-            let places = try Self.places(of: window, over: input, padded: false, at: place)
+            let places = try Self.pooledPlaces(window, over: input, at: place)
             return Value(shape: [input.shape[0]] + places, quantizer: input.quantizer)
+        case .averagePooling(let window, let output):
+            try Self.check(output, at: place)
+            let places = try Self.pooledPlaces(window, over: input, at: place)
+            try checkSum(window, of: input.quantizer!, at: place)
+            return Value(shape: [input.shape[0]] + places, quantizer: output)
         case .flatten:
             return Value(shape: [input.count], quantizer: input.quantizer)
-        default: fatalError("not yet")
+        case .reshape(let shape):
+            try Self.checkShape(shape, sizes: [1, 3], at: place)
+            let result = Value(shape: shape, quantizer: input.quantizer)
+            guard result.count == input.count else {
+                throw .count(
+                    place, of: "values of the new shape", found: result.count,
+                    expected: [input.count])
+            }
+            return result
+        case .add(let activation, let output):
+            try Self.checkClamp(activation, at: place)
+            try Self.check(output, at: place)
+            for other in inputs where other.shape != input.shape {
+                throw .inputShape(place, found: other.shape, expected: input.shape)
+            }
+            return Value(shape: input.shape, quantizer: output)
+        case .multiply(let output):
+            try Self.check(output, at: place)
+            let isOnePerChannel =
+                input.shape.count == 3 && inputs[1].shape == [input.shape[0], 1, 1]
+            guard inputs[1].shape == input.shape || isOnePerChannel else {
+                throw .inputShape(place, found: inputs[1].shape, expected: input.shape)
+            }
+            return Value(shape: input.shape, quantizer: output)
+        case .concatenation(let output):
+            try Self.check(output, at: place)
+            return Value(shape: try Self.joined(inputs, at: place), quantizer: output)
+        case .slice(let channels):
+            let count = input.shape[0]
+            guard channels.lowerBound >= 0, channels.upperBound <= count, !channels.isEmpty else {
+                throw .count(
+                    place, of: "channels to take up to \(channels.upperBound)",
+                    found: channels.lowerBound, expected: [0, count])
+            }
+            return Value(
+                shape: [channels.count] + input.shape[1...], quantizer: input.quantizer)
+        case .channelShuffle(let groups):
+            try Self.checkGroups(groups, of: input.shape[0], at: place)
+            return input
+        case .padding(let border):
+            return try padded(input, border, at: place)
+        case .function(let function, let output):
+            try Self.checkFunction(function, at: place)
+            try Self.check(output, at: place)
+            return Value(shape: input.shape, quantizer: output)
+        case .softmax:
+            return input
         }
+    }
+
+    private mutating func convolution(
+        _ layer: PackedLayer, _ window: PackedWindow, over input: Value,
+        at place: EngineError.Place
+    ) throws(EngineError) -> Value {
+        let shape = layer.weights.shape
+        try Self.checkShape(shape, sizes: [4], at: place)
+        guard Array(shape[2...]) == window.kernel else {
+            throw .value(place, of: "the window's kernel", found: Double(shape[2]))
+        }
+        let places = try Self.places(
+            of: window, over: input, mostPadding: [Self.mostValues, Self.mostValues], at: place)
+        try Self.checkGroups(window.groups, of: input.shape[0], at: place)
+        try Self.checkGroups(window.groups, of: shape[0], at: place)
+        try Self.checkShape([shape[0]] + places, sizes: [3], at: place)
+        let taps = input.shape[0] / window.groups * window.kernel[0] * window.kernel[1]
+        weights[weights.count - 1] = try checkLayer(layer, inputs: taps, at: place)
+        return Value(shape: [shape[0]] + places, quantizer: layer.output)
+    }
+
+    /// Checks that the sum of a window's codes fits an accumulator.
+    private func checkSum(
+        _ window: PackedWindow, of input: PackedQuantizer, at place: EngineError.Place
+    ) throws(EngineError) {
+        let bound = window.kernel[0] * window.kernel[1] * Int(input.highest - input.lowest)
+        guard bound <= Int(Int32.max) else {
+            throw .accumulator(place, output: 0, bound: bound, limit: Int(Int32.max))
+        }
+    }
+
+    private func padded(
+        _ input: Value, _ border: [Int], at place: EngineError.Place
+    ) throws(EngineError) -> Value {
+        guard input.shape.count == 3 else { throw .shape(place, found: input.shape, sizes: [3]) }
+        guard border.count == 4 else {
+            throw .count(place, of: "sides of the padding", found: border.count, expected: [4])
+        }
+        for side in border where !(0...Self.mostValues).contains(side) {
+            throw .value(place, of: "a padding", found: Double(side))
+        }
+        let shape = [
+            input.shape[0], border[0] + input.shape[1] + border[2],
+            border[1] + input.shape[2] + border[3],
+        ]
+        try Self.checkShape(shape, sizes: [3], at: place)
+        return Value(shape: shape, quantizer: input.quantizer)
+    }
+
+    /// The shape of all inputs behind each other.
+    private static func joined(
+        _ inputs: [Value], at place: EngineError.Place
+    ) throws(EngineError) -> [Int] {
+        let first = inputs[0].shape
+        var channels = 0
+        for input in inputs {
+            let expected = [input.shape[0]] + first[1...]
+            guard input.shape == expected else {
+                throw .inputShape(place, found: input.shape, expected: expected)
+            }
+            channels += input.shape[0]
+        }
+        try checkShape([channels] + first[1...], sizes: [first.count], at: place)
+        return [channels] + first[1...]
     }
 
     /// Checks a layer whose outputs each read `inputs` values, and spreads its weights out.
@@ -97,102 +239,27 @@ struct CheckedModel: Sendable {
                 expected: [inputs])
         }
         try Self.checkScales(layer, outputs: outputs, at: place)
+        try Self.checkClamp(layer.activation, at: place)
         if let output = layer.output { try Self.check(output, at: place) }
         return try SparseRows(layer.weights, at: place)
     }
 }
 
-// MARK: Single checks
-
-extension CheckedModel {
-    private static func inputValue(_ input: PackedInput) throws(EngineError) -> Value {
-        try checkShape(input.shape, sizes: [1, 3], at: .input)
-        // A plain vector may be normalised as a whole or value by value.
-        let channels = input.shape.count == 3 ? [input.shape[0]] : [1, input.shape[0]]
-        for (name, list) in [("means", input.mean), ("deviations", input.deviation)]
-        where !channels.contains(list.count) || list.count != input.mean.count {
-            throw .count(.input, of: name, found: list.count, expected: channels)
-        }
-        for mean in [input.pixelScale] + input.mean where !mean.isFinite {
-            throw .value(.input, of: "a mean or the pixel scale", found: Double(mean))
-        }
-        for deviation in input.deviation where !deviation.isFinite || deviation == 0 {
-            throw .value(.input, of: "a deviation", found: Double(deviation))
-        }
-        try check(input.quantizer, at: .input)
-        return Value(shape: input.shape, quantizer: input.quantizer)
-    }
-
-    static func checkShape(
-        _ shape: [Int], sizes: [Int], at place: EngineError.Place
-    ) throws(EngineError) {
-        var count = 1
-        var isSmall = sizes.contains(shape.count)
-        for size in shape where isSmall {
-            isSmall = size > 0 && size <= mostValues / count
-            if isSmall { count *= size }
-        }
-        guard isSmall else { throw .shape(place, found: shape, sizes: sizes) }
-    }
-
-    private static func check(
-        _ quantizer: PackedQuantizer, at place: EngineError.Place
-    ) throws(EngineError) {
-        guard (2...8).contains(quantizer.bits) else {
-            throw .value(place, of: "the width of a quantizer", found: Double(quantizer.bits))
-        }
-        guard quantizer.scale.isNormal, quantizer.scale > 0 else {
-            throw .value(place, of: "the scale of a quantizer", found: Double(quantizer.scale))
-        }
-        guard quantizer.offset.isFinite else {
-            throw .value(place, of: "the offset of a quantizer", found: Double(quantizer.offset))
+extension PackedOperation {
+    /// How many inputs a node has.
+    fileprivate var inputCounts: ClosedRange<Int> {
+        switch self {
+        case .add, .concatenation: 2...CheckedModel.mostInputs
+        case .multiply: 2...2
+        default: 1...1
         }
     }
 
-    private static func checkScales(
-        _ layer: PackedLayer, outputs: Int, at place: EngineError.Place
-    ) throws(EngineError) {
-        let scales = layer.weights.scales
-        guard scales.count == 1 || scales.count == outputs else {
-            throw .count(place, of: "scales", found: scales.count, expected: [1, outputs])
+    /// Whether the network's real-valued output may be read.
+    fileprivate var readsRealValues: Bool {
+        switch self {
+        case .flatten, .reshape, .softmax: true
+        default: false
         }
-        for scale in scales where !scale.isFinite || scale == 0 {
-            throw .value(place, of: "a scale of weights", found: Double(scale))
-        }
-        guard layer.bias.codes.count == outputs else {
-            throw .count(
-                place, of: "bias codes", found: layer.bias.codes.count, expected: [outputs])
-        }
-        guard layer.bias.scale.isFinite, layer.bias.scale > 0 else {
-            throw .value(place, of: "the scale of the bias", found: Double(layer.bias.scale))
-        }
-    }
-
-    /// Height and width of what a window yields.
-    private static func places(
-        of window: PackedWindow, over input: Value, padded: Bool, at place: EngineError.Place
-    ) throws(EngineError) -> [Int] {
-        guard input.shape.count == 3 else { throw .shape(place, found: input.shape, sizes: [3]) }
-        let error = EngineError.window(
-            place,
-            .init(
-                kernel: window.kernel, stride: window.stride, padding: window.padding,
-                input: Array(input.shape[1...])))
-        for pair in [window.kernel, window.stride, window.padding] where pair.count != 2 {
-            throw error
-        }
-        for axis in 0..<2 {
-            let padding = window.padding[axis]
-            guard
-                window.kernel[axis] > 0, (0...(padded ? mostValues : 0)).contains(padding),
-                (1...mostValues).contains(window.stride[axis]),
-                window.kernel[axis] <= input.shape[1 + axis] + 2 * padding
-            else { throw error }
-        }
-        // The bordered input must be as limited as every other value.
-        let sizes = (0..<2).map { input.shape[1 + $0] + 2 * window.padding[$0] }
-        let bordered = (0..<2).map { roundedUp(sizes[$0], to: window.stride[$0]) }
-        try checkShape([input.shape[0]] + bordered, sizes: [3], at: place)
-        return (0..<2).map { (sizes[$0] - window.kernel[$0]) / window.stride[$0] + 1 }
     }
 }

@@ -25,6 +25,6 @@ struct RealOutput: Sendable, Equatable {
     func value(_ accumulator: Int32, output: Int) -> Float {
         let product = Double(accumulator) * factors[output]
         let value = Float(product + constants[output])
-        return activation == .relu ? max(value, 0) : value
+        return activation.value(value)
     }
 }

@@ -1,12 +1,12 @@
 import PackedModel
 
-/// How the accumulators of a layer become codes: `q = clamp((acc · M + B + half) >> shift, low, high)`.
+/// How sums become codes: `q = clamp((Σ term · M + B + half) >> shift, low, high)`.
 ///
 /// See <doc:IntegerSemantics> for the derivation and its roundings.
 struct Requantization: Sendable, Equatable {
-    /// `M`, one for each output.
+    /// `M`: of a layer one for each output, else one for each term.
     var multipliers: [Int32]
-    /// `B`, one for each output.
+    /// `B`: of a layer one for each output, else a single one.
     var constants: [Int64]
     /// 1...``largestShift``
     var shift: Int32
@@ -25,44 +25,58 @@ struct Requantization: Sendable, Equatable {
             accumulator, multiplier: multipliers[output], constant: constants[output],
             shift: shift, low: low, high: high)
     }
+
+    /// The code of a sum of terms times their multipliers, without the constant.
+    func code(sum: Int64) -> Int32 {
+        requantize(sum: sum + constants[0], shift: shift, low: low, high: high)
+    }
 }
 
-/// The rounding rule of the engine: `clamp((acc · M + B + half) >> shift)`, `half = 1 << (shift − 1)`.
+/// The rounding rule of the engine: `clamp((sum + half) >> shift)`, `half = 1 << (shift − 1)`.
 ///
-/// It rounds to the nearest code, ties up. `cik_requantize` is the same rule in C.
+/// It rounds to the nearest code, ties up. `cik_requantize_sum` is the same rule in C.
+package func requantize(sum: Int64, shift: Int32, low: Int32, high: Int32) -> Int32 {
+    let half = Int64(1) << Int64(shift - 1)
+    return Int32(min(max((sum + half) >> Int64(shift), Int64(low)), Int64(high)))
+}
+
+/// The rounding rule for an accumulator: the sum is `acc · M + B`.
 package func requantize(
     _ accumulator: Int32, multiplier: Int32, constant: Int64, shift: Int32, low: Int32, high: Int32
 ) -> Int32 {
-    let half = Int64(1) << Int64(shift - 1)
-    let value = (Int64(accumulator) * Int64(multiplier) + constant + half) >> Int64(shift)
-    return Int32(min(max(value, Int64(low)), Int64(high)))
+    requantize(
+        sum: Int64(accumulator) * Int64(multiplier) + constant, shift: shift, low: low, high: high)
 }
 
 extension Requantization {
-    /// Derives the integers of a layer whose result has the quantizer `output`.
+    /// Derives the integers for real results `Σ factor · term + constant` on the grid of `output`.
+    ///
+    /// - Parameters:
+    ///   - factors: what a term of each multiplier is worth.
+    ///   - constants: real numbers, one for each `B`.
+    ///   - activation: a clamp.
     init(
-        _ layer: PackedLayer, weights: SparseRows, input: PackedQuantizer,
+        factors: [Double], constants: [Double], activation: PackedActivation,
         output: PackedQuantizer, at place: EngineError.Place
     ) throws(EngineError) {
-        let real = RealOutput(layer, weights: weights, input: input)
         let scale = Double(output.scale)
-        let factors = real.factors.map { $0 / scale }
+        let factors = factors.map { $0 / scale }
         let shift = try Self.shift(of: factors, at: place)
         self.shift = shift
         let unit = Double(sign: .plus, exponent: Int(shift), significand: 1)
         multipliers = factors.map { Int32(($0 * unit).rounded(.toNearestOrEven)) }
-        constants = []
-        for (index, constant) in real.constants.enumerated() {
+        self.constants = []
+        for (index, constant) in constants.enumerated() {
             let fixed = (constant - Double(output.offset)) / scale * unit
             guard fixed.magnitude <= Self.largestConstant else {
                 throw .requantization(
-                    place, output: index, multiplier: factors[index], constant: fixed / unit)
+                    place, index: index, multiplier: factors[index], constant: fixed / unit)
             }
-            constants.append(Int64(fixed.rounded(.toNearestOrEven)))
+            self.constants.append(Int64(fixed.rounded(.toNearestOrEven)))
         }
-        let zero = output.code(0)
-        low = layer.activation == .relu ? max(output.lowest, zero) : output.lowest
-        high = output.highest
+        let bounds = activation.bounds
+        low = bounds.lowest.map { max(output.lowest, output.code($0)) } ?? output.lowest
+        high = bounds.highest.map { min(output.highest, output.code($0)) } ?? output.highest
     }
 
     /// The shift that puts the largest multiplier into `[2³⁰, 2³¹)`, at most ``largestShift``.
@@ -79,8 +93,44 @@ extension Requantization {
         let unit = Double(sign: .plus, exponent: shift, significand: 1)
         if (largest.magnitude * unit).rounded(.toNearestOrEven) >= 0x1p31 { shift -= 1 }
         guard shift >= 1 else {
-            throw .requantization(place, output: output, multiplier: largest, constant: 0)
+            throw .requantization(place, index: output, multiplier: largest, constant: 0)
         }
         return Int32(shift)
+    }
+}
+
+extension CheckedModel {
+    /// The rounding rule of node `index`, if its results have one.
+    func requantization(of index: Int) throws(EngineError) -> Requantization? {
+        let node = model.nodes[index]
+        let place = EngineError.Place.node(node.name)
+        let grids = inputs(of: index).compactMap(\.quantizer)
+        let scales = grids.map { Double($0.scale) }
+        let offsets = grids.map { Double($0.offset) }
+        switch node.operation {
+        case .linear(let layer), .convolution(let layer, _):
+            guard let output = layer.output else { return nil }
+            let real = RealOutput(layer, weights: weights[index]!, input: grids[0])
+            return try Requantization(
+                factors: real.factors, constants: real.constants, activation: layer.activation,
+                output: output, at: place)
+        case .averagePooling(let window, let output):
+            return try Requantization(
+                factors: [scales[0] / Double(window.kernel[0] * window.kernel[1])],
+                constants: [offsets[0]], activation: .identity, output: output, at: place)
+        case .add(let activation, let output):
+            return try Requantization(
+                factors: scales, constants: [offsets.reduce(0, +)], activation: activation,
+                output: output, at: place)
+        case .multiply(let output):
+            return try Requantization(
+                factors: [
+                    scales[0] * scales[1], scales[0] * offsets[1], scales[1] * offsets[0],
+                ],
+                constants: [offsets[0] * offsets[1]], activation: .identity, output: output,
+                at: place)
+        default:
+            return nil
+        }
     }
 }

@@ -11,19 +11,17 @@ enum Epilogue: Sendable {
     /// `corrections[output]` is `lowest · Σ level`.
     case logits(RealOutput, corrections: [Int32])
 
+    /// `rule` belongs to the layer's output quantizer and is `nil` without one.
     init(
-        _ layer: PackedLayer, weights: SparseRows, input: PackedQuantizer,
-        at place: EngineError.Place
-    ) throws(EngineError) {
+        _ layer: PackedLayer, weights: SparseRows, input: PackedQuantizer, rule: Requantization?
+    ) {
         let corrections = (0..<weights.outputs).map { Int(input.lowest) * weights.sum(of: $0) }
-        guard let output = layer.output else {
+        guard let output = layer.output, let rule else {
             self = .logits(
                 RealOutput(layer, weights: weights, input: input),
                 corrections: corrections.map(Int32.init))
             return
         }
-        let rule = try Requantization(
-            layer, weights: weights, input: input, output: output, at: place)
         self = .bytes(ByteEpilogue(rule, corrections: corrections, lowest: output.lowest))
     }
 }
@@ -44,12 +42,21 @@ struct ByteEpilogue: Sendable {
         // |lowest · Σ level| < 2³⁰ by the accumulator's bound and |B| < 2⁶²: the sum fits.
         let constants = rule.constants.indices.map {
             rule.constants[$0] + Int64(corrections[$0]) * Int64(rule.multipliers[$0])
-                - Int64(lowest) << Int64(rule.shift)
+                - rule.byteShift(lowest: lowest)
         }
         count = constants.count
         multiplierBuffer = AlignedBuffer(rule.multipliers)
         constantBuffer = AlignedBuffer(constants)
-        rounding = cik_rounding(
-            shift: rule.shift, low: rule.low - lowest, high: rule.high - lowest)
+        rounding = rule.rounding(lowest: lowest)
     }
+}
+
+extension Requantization {
+    /// The rule for bytes `code − lowest`; its constant has to be lowered by ``byteShift(lowest:)``.
+    func rounding(lowest: Int32) -> cik_rounding {
+        cik_rounding(shift: shift, low: low - lowest, high: high - lowest)
+    }
+
+    /// What `lowest` codes are worth in a sum.
+    func byteShift(lowest: Int32) -> Int64 { Int64(lowest) << Int64(shift) }
 }

@@ -3,9 +3,9 @@ import PackedModel
 
 /// A layer ready to run: its weights in the layouts of the kernels, and what follows the sums.
 struct PackedWeights: Sendable {
-    /// For one sample; fully connected layers only.
+    /// For one sample; layers that read their whole input only.
     var vector: VectorWeights?
-    /// For planes: convolutions, and fully connected layers of a batch.
+    /// For planes: other convolutions, and all layers of a batch.
     var planar: PlanarWeights?
     var epilogue: Epilogue
     var bound: Int
@@ -22,13 +22,14 @@ struct PackedWeights: Sendable {
         let place = EngineError.Place.node(node.name)
         let input = checked.input(of: index).quantizer!
         bound = try accumulatorBound(of: weights, reading: input, at: place)
-        epilogue = try Epilogue(layer, weights: weights, input: input, at: place)
-        if case .linear = node.operation {
+        epilogue = Epilogue(
+            layer, weights: weights, input: input, rule: try checked.requantization(of: index))
+        if checked.readsWholeInput(index) {
             vector = VectorWeights(weights, costs: costs, preference: preference)
         }
         if let geometry {
             planar = PlanarWeights(
-                weights, offsets: geometry.offsets, highest: input.highest - input.lowest,
+                weights, geometry: geometry, highest: input.highest - input.lowest,
                 bound: bound, costs: costs, preference: preference)
         }
     }

@@ -2,23 +2,23 @@ import CIntegerKernels
 
 /// The weights of a convolution, or of a fully connected layer for a batch, packed for planes.
 ///
-/// `offsets[column]` says where the plane that a weight reads starts, in positions. The layouts are
-/// written down in `CIntegerKernels.h`.
+/// Its geometry says where the plane that a weight reads starts. The layouts are written down in
+/// `CIntegerKernels.h`.
 enum PlanarWeights: Sendable {
     case sparse(SparsePlanarWeights)
     case dense(DensePlanarWeights)
 
     /// Packs for whichever kernel is estimated to be faster; `highest` is the largest byte read.
     init(
-        _ weights: SparseRows, offsets: [UInt32], highest: Int32, bound: Int, costs: cik_costs,
-        preference: KernelPreference
+        _ weights: SparseRows, geometry: PlaneGeometry, highest: Int32, bound: Int,
+        costs: cik_costs, preference: KernelPreference
     ) {
         let sparse = Self.sparseCost(weights, highest: highest, costs: costs)
         let dense = Double(weights.outputs * weights.columnCount) * costs.gemm_term
         self =
             preference.choosesSparse(sparse: sparse, dense: dense)
-            ? .sparse(.init(weights, offsets: offsets, highest: highest, bound: bound))
-            : .dense(.init(weights, offsets: offsets))
+            ? .sparse(.init(weights, geometry: geometry, highest: highest, bound: bound))
+            : .dense(.init(weights, geometry: geometry))
     }
 
     /// Nanoseconds for one tile of all outputs.
@@ -32,23 +32,25 @@ enum PlanarWeights: Sendable {
     }
 }
 
-/// Nonzeros of an output grouped by level.
+/// Nonzeros of an output grouped by level. Offsets count from the first plane of all, so that outputs
+/// of several groups of channels can be run together.
 final class SparsePlanarWeights: @unchecked Sendable {
     let view: cik_spmm_weights
     private let buffers: [AlignedBuffer]
 
     var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
 
-    init(_ weights: SparseRows, offsets: [UInt32], highest: Int32, bound: Int) {
+    init(_ weights: SparseRows, geometry: PlaneGeometry, highest: Int32, bound: Int) {
         var firstGroup: [UInt32] = [0]
         var firstTerm: [UInt32] = [0]
         var levels: [Int8] = []
         var terms: [UInt32] = []
         terms.reserveCapacity(weights.nonzeros)
         for output in 0..<weights.outputs {
+            let start = output / (weights.outputs / geometry.groups) * geometry.groupStride
             for group in weights.groups(of: output) {
                 levels.append(group.level)
-                terms += group.columns.map { offsets[Int($0)] }
+                terms += group.columns.map { geometry.offsets[Int($0)] + UInt32(start) }
                 firstTerm.append(UInt32(terms.count))
             }
             firstGroup.append(UInt32(levels.count))
@@ -65,14 +67,22 @@ final class SparsePlanarWeights: @unchecked Sendable {
     }
 }
 
-/// Rows of int8 levels, each a multiple of 4 long, and one list of offsets for all.
+/// Rows of int8 levels, each a multiple of 4 long, and one list of offsets for all. Offsets count from
+/// the first plane of an output's group of channels: groups are run one by one.
 final class DensePlanarWeights: @unchecked Sendable {
     let view: cik_gemm_weights
     private let buffers: [AlignedBuffer]
 
     var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
 
-    init(_ weights: SparseRows, offsets: [UInt32]) {
+    /// Positions from one group's first plane to that of the next.
+    let groupStride: Int
+    let outputsInGroup: Int
+
+    init(_ weights: SparseRows, geometry: PlaneGeometry) {
+        let offsets = geometry.offsets
+        groupStride = geometry.groupStride
+        outputsInGroup = weights.outputs / geometry.groups
         let stride = roundedUp(weights.columnCount, to: 4)
         let rows = denseRows(weights, stride: stride)
         let padded = AlignedBuffer(offsets + [UInt32](repeating: 0, count: stride - offsets.count))

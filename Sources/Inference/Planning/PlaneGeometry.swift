@@ -11,10 +11,14 @@ struct PlaneGeometry: Sendable {
     var copy: cik_planes?
     /// Bytes of the copy for one lane.
     var copiedCount = 0
-    /// One for each column of the weights: positions from the start of the input.
+    /// One for each column of the weights: positions from the start of its group's first plane.
     var offsets: [UInt32]
     /// Positions from one row of the output to the next.
     var rowStride = 1
+    /// Equal runs of channels and of outputs.
+    var groups = 1
+    /// Positions from one group's first plane to that of the next.
+    var groupStride = 0
 
     init(inputs: Int) { offsets = (0..<UInt32(inputs)).map { $0 } }
 
@@ -26,11 +30,15 @@ struct PlaneGeometry: Sendable {
             height: roundedUp(height + 2 * padding[0], to: stride[0]) / stride[0],
             width: roundedUp(width + 2 * padding[1], to: stride[1]) / stride[1]
         )
+        let phases = stride[0] * stride[1]
         offsets = []
         rowStride = plane.width
-        for channel in 0..<channels {
-            for y in 0..<kernel[0] {
-                for x in 0..<kernel[1] {
+        groups = window.groups
+        groupStride = channels / groups * phases * plane.height * plane.width
+        for channel in 0..<channels / groups {
+            for ky in 0..<kernel[0] {
+                for kx in 0..<kernel[1] {
+                    let (y, x) = (ky * window.dilation[0], kx * window.dilation[1])
                     let phase = (channel * stride[0] + y % stride[0]) * stride[1] + x % stride[1]
                     let row = phase * plane.height + y / stride[0]
                     offsets.append(UInt32(row * plane.width + x / stride[1]))
@@ -38,7 +46,7 @@ struct PlaneGeometry: Sendable {
             }
         }
         guard stride != [1, 1] || padding != [0, 0] else { return }
-        copiedCount = channels * stride[0] * stride[1] * plane.height * plane.width
+        copiedCount = channels * phases * plane.height * plane.width
         copy = cik_planes(
             channels: channels, height: height, width: width, padding_height: padding[0],
             padding_width: padding[1], stride_height: stride[0], stride_width: stride[1],

@@ -5,13 +5,16 @@ import PackedModel
 final class PreparedNetwork: Sendable {
     /// Blocks are used while their arena takes no more than this.
     static let mostBlockBytes = 32 << 20
+    /// A network whose single samples need more is refused.
+    static let mostArenaBytes = 2 << 30
 
     let kernels: KernelSet
     let input: InputCodes
     /// `[channels, 256]`
     let pixelTable: AlignedBuffer
-    /// One for each node.
+    /// One for each node: of those with weights, and of the others.
     let layers: [PackedWeights?]
+    let rules: [PackedRule?]
     /// For one sample, and for ``CIK_TILE`` samples side by side.
     let single: Program
     let block: Program?
@@ -30,20 +33,26 @@ final class PreparedNetwork: Sendable {
         outputCount = checked.outputCount
         var geometries = checked.model.nodes.indices.map { Self.geometry(of: $0, in: checked) }
         single = Program(checked, geometries: geometries, lanes: 1)
+        guard single.layout.byteCount <= Self.mostArenaBytes else {
+            throw .memory(needed: single.layout.byteCount, limit: Self.mostArenaBytes)
+        }
         let block = Program(checked, geometries: geometries, lanes: Int(CIK_TILE))
         self.block = block.layout.byteCount <= Self.mostBlockBytes ? block : nil
-        // Without blocks a fully connected layer needs no planes.
-        for (index, node) in model.nodes.enumerated() where self.block == nil {
-            if case .linear = node.operation { geometries[index] = nil }
+        // Without blocks a layer that reads its whole input needs no planes.
+        for index in model.nodes.indices where self.block == nil && checked.readsWholeInput(index) {
+            geometries[index] = nil
         }
         var layers: [PackedWeights?] = []
+        var rules: [PackedRule?] = []
         for index in model.nodes.indices {
+            rules.append(try PackedRule(node: index, of: checked))
             layers.append(
                 try PackedWeights(
                     node: index, of: checked, geometry: geometries[index],
                     costs: kernels.functions.costs, preference: preference))
         }
         self.layers = layers
+        self.rules = rules
         plan = Plan(
             instructionSet: kernels.isa,
             layers: model.nodes.indices.compactMap { index in
@@ -55,20 +64,21 @@ final class PreparedNetwork: Sendable {
             },
             blockSize: self.block == nil ? 1 : block.lanes,
             arenaBytes: max(single.layout.byteCount, self.block?.layout.byteCount ?? 0))
-        estimatedNanoseconds = plan.layers.reduce(0) { $0 + $1.estimatedNanoseconds }
+        let values = model.nodes.indices.reduce(0) { sum, index in
+            rules[index] == nil ? sum : sum + checked.values[index + 1].count
+        }
+        estimatedNanoseconds = plan.layers.reduce(
+            Double(values) * kernels.functions.costs.requantize
+        ) { $0 + $1.estimatedNanoseconds }
     }
 
     private static func geometry(of index: Int, in checked: CheckedModel) -> PlaneGeometry? {
         let input = checked.input(of: index)
-        switch checked.model.nodes[index].operation {
-        case .linear: return PlaneGeometry(inputs: input.count)
-        case .convolution(_, let window):
-            let quantizer = input.quantizer!
-            let fill = UInt8(quantizer.code(0) - quantizer.lowest)
-            return PlaneGeometry(window, over: input, fill: fill)
-        case .maxPooling, .flatten: return nil
-        default: fatalError("not yet")
+        if checked.readsWholeInput(index) { return PlaneGeometry(inputs: input.count) }
+        guard case .convolution(_, let window) = checked.model.nodes[index].operation else {
+            return nil
         }
+        return PlaneGeometry(window, over: input, fill: checked.fill(of: index))
     }
 }
 

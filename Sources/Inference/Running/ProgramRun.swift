@@ -19,7 +19,7 @@ struct ProgramRun {
         var encoding = cik_encoding(
             channels: network.input.channels, area: network.input.area,
             tables: network.pixelTable.pointer(to: UInt8.self))
-        kernels.u8_encode(&encoding, pixels, count, program.lanes, bytes(program.input))
+        kernels.u8_encode(&encoding, pixels, count, program.lanes, buffer(program.input))
         runSteps()
     }
 
@@ -27,7 +27,7 @@ struct ProgramRun {
     func run(samples: UnsafePointer<Float>) {
         let input = network.input
         let lanes = program.lanes
-        let bytes = bytes(program.input)
+        let bytes = buffer(program.input)
         let features = input.channels * input.area
         for feature in 0..<features {
             for lane in 0..<lanes {
@@ -39,36 +39,122 @@ struct ProgramRun {
         runSteps()
     }
 
-    private func bytes(_ buffer: Program.Buffer) -> UnsafeMutablePointer<UInt8> {
-        arena + program.layout.buffers[buffer].offset
+    private func buffer(_ number: Program.Buffer) -> UnsafeMutablePointer<UInt8> {
+        arena + program.layout.buffers[number].offset
     }
 
-    private func accumulators(_ buffer: Program.Buffer) -> UnsafeMutablePointer<Int32> {
-        UnsafeMutableRawPointer(bytes(buffer)).assumingMemoryBound(to: Int32.self)
+    private func bytes(_ location: Program.Location) -> UnsafeMutablePointer<UInt8> {
+        buffer(location.buffer) + location.offset
+    }
+
+    private func accumulators(_ number: Program.Buffer) -> UnsafeMutablePointer<Int32> {
+        UnsafeMutableRawPointer(buffer(number)).assumingMemoryBound(to: Int32.self)
     }
 
     private func runSteps() {
-        for step in program.steps {
-            switch step {
-            case .planes(var planes, let from, let to):
-                kernels.u8_planes(&planes, bytes(from), program.lanes, bytes(to))
-            case .pooling(var pooling, let from, let to):
-                kernels.u8_max_pooling(&pooling, bytes(from), program.lanes, bytes(to))
-            case .vector(let node, let from, let sums, let to):
-                runVector(network.layers[node]!, from: from, accumulators: sums, to: to)
-            case .planar(let step):
-                runPlanar(step, network.layers[step.node]!)
-            }
+        for step in program.steps { run(step) }
+    }
+
+    private func run(_ step: Program.Step) {
+        switch step {
+        case .planes(var planes, let from, let to):
+            kernels.u8_planes(&planes, bytes(from), program.lanes, bytes(to))
+        case .maxPooling(var pooling, let from, let to):
+            kernels.u8_max_pooling(&pooling, bytes(from), program.lanes, bytes(to))
+        case .averagePooling(let pooling, let fill, let node, let from, let to):
+            runAveraging(network.rules[node]!, pooling, fill: fill, from: from, to: to)
+        case .addition(let node, let from, let count, let to):
+            runAddition(network.rules[node]!, from: from, count: count, to: to)
+        case .multiplication(let node, let shape, let from, let to):
+            runMultiplication(network.rules[node]!, shape, from: from, to: to)
+        case .lookup(let node, let input, let from, let count, let to):
+            runLookup(network.rules[node]!, input: input, from: from, count: count, to: to)
+        case .channelShuffle(let groups, let channels, let size, let from, let to):
+            kernels.u8_channel_shuffle(groups, channels, size, bytes(from), bytes(to))
+        case .vector(let node, let from, let sums, let to):
+            runVector(network.layers[node]!, from: from, accumulators: sums, to: to)
+        case .planar(let step):
+            runPlanar(step, network.layers[step.node]!)
+        case .softmax:
+            for sample in 0..<count { applySoftmax(to: logits + sample * network.outputCount) }
         }
     }
 
-    // MARK: One sample, fully connected
+    // MARK: Operations without weights
+
+    private func runAveraging(
+        _ rule: PackedRule, _ pooling: cik_pooling, fill: UInt8, from: Program.Location,
+        to: Program.Location
+    ) {
+        guard case .averaging(let multiplier, let constant, let rounding) = rule else { return }
+        var averaging = cik_averaging(
+            windows: pooling, fill: fill, multiplier: multiplier, constant: constant,
+            rounding: rounding)
+        kernels.u8_average_pooling(&averaging, bytes(from), program.lanes, bytes(to))
+    }
+
+    private func runAddition(
+        _ rule: PackedRule, from: [Program.Location], count: Int, to: Program.Location
+    ) {
+        guard case .addition(let multipliers, let constant, let rounding) = rule else { return }
+        var addition = cik_addition(
+            terms: from.count, multipliers: multipliers.pointer(to: Int32.self),
+            constant: constant, rounding: rounding)
+        withUnsafeTemporaryAllocation(of: UnsafePointer<UInt8>?.self, capacity: from.count) {
+            for (term, location) in from.enumerated() {
+                $0.initializeElement(at: term, to: UnsafePointer(bytes(location)))
+            }
+            kernels.u8_add(&addition, $0.baseAddress, count, bytes(to))
+        }
+    }
+
+    private func runMultiplication(
+        _ rule: PackedRule, _ shape: Program.ProductShape, from: [Program.Location],
+        to: Program.Location
+    ) {
+        guard
+            case .multiplication(let both, let first, let second, let constant, let rounding) = rule
+        else { return }
+        var multiplication = cik_multiplication(
+            channels: shape.channels, area: shape.area, one_per_channel: shape.isOnePerChannel,
+            both: both, first: first, second: second, constant: constant, rounding: rounding)
+        kernels.u8_multiply(
+            &multiplication, bytes(from[0]), bytes(from[1]), program.lanes, bytes(to))
+    }
+
+    private func runLookup(
+        _ rule: PackedRule, input: Int, from: Program.Location, count: Int, to: Program.Location
+    ) {
+        guard case .lookup(let tables) = rule else { return }
+        if let table = tables[input] {
+            kernels.u8_lookup(table.pointer(to: UInt8.self), bytes(from), count, bytes(to))
+        } else {
+            bytes(to).update(from: bytes(from), count: count)
+        }
+    }
+
+    /// `exp(x) / Σ exp(x)` of one sample's logits, in place.
+    private func applySoftmax(to logits: UnsafeMutablePointer<Float>) {
+        var largest = logits[0]
+        for index in 0..<network.outputCount where logits[index] > largest {
+            largest = logits[index]
+        }
+        var sum = 0.0
+        for index in 0..<network.outputCount {
+            sum += exponential(Double(logits[index]) - Double(largest))
+        }
+        for index in 0..<network.outputCount {
+            logits[index] = Float(exponential(Double(logits[index]) - Double(largest)) / sum)
+        }
+    }
+
+    // MARK: One sample, whole inputs
 
     private func runVector(
-        _ layer: PackedWeights, from: Program.Buffer, accumulators buffer: Program.Buffer,
-        to: Program.Buffer?
+        _ layer: PackedWeights, from: Program.Location, accumulators number: Program.Buffer,
+        to: Program.Location?
     ) {
-        let sums = accumulators(buffer)
+        let sums = accumulators(number)
         switch layer.vector! {
         case .sparse(let weights):
             var view = weights.view
@@ -98,7 +184,7 @@ struct ProgramRun {
             let rows = min(step.rowsInBand, step.height - top)
             var first = 0
             while first < step.outputs {
-                let outputs = min(step.outputsInGroup, step.outputs - first)
+                let outputs = outputs(from: first, step, layer.planar!)
                 addPlanes(step, layer, top: top, rows: rows, first: first, outputs: outputs)
                 for output in first..<first + outputs {
                     let sums =
@@ -114,6 +200,15 @@ struct ProgramRun {
             }
             top += rows
         }
+    }
+
+    /// How many outputs from `first` on are run together: dense weights only inside a group.
+    private func outputs(
+        from first: Int, _ step: Program.PlanarStep, _ weights: PlanarWeights
+    ) -> Int {
+        let most = min(step.outputsInRun, step.outputs - first)
+        guard case .dense(let dense) = weights else { return most }
+        return min(most, dense.outputsInGroup - first % dense.outputsInGroup)
     }
 
     /// The sums of some outputs in a band of rows.
@@ -132,8 +227,10 @@ struct ProgramRun {
                 &view, first, outputs, x, lanes, length, sums, step.accumulatorStride)
         case .dense(let weights):
             var view = weights.view
+            let group = first / weights.outputsInGroup
             kernels.u8_s8_gemm(
-                &view, first, outputs, x, lanes, length, sums, step.accumulatorStride)
+                &view, first, outputs, x + group * weights.groupStride * lanes, lanes, length,
+                sums, step.accumulatorStride)
         }
     }
 

@@ -1,0 +1,191 @@
+import CIntegerKernels
+import PackedModel
+
+/// Turns the nodes of a model into the steps of a program, one by one.
+struct ProgramPlanner {
+    private typealias Location = Program.Location
+
+    private(set) var program: Program
+    private let checked: CheckedModel
+    /// Where each value is.
+    private var locations: [Location] = []
+
+    /// Accumulators that a layer keeps at a time (32 KB), if one row of one output needs no more.
+    private static let accumulatorCount = 8192
+    /// Positions that a band should have: its bytes of some channels stay in the first cache.
+    private static let bandLength = 1024
+
+    private var lanes: Int { program.lanes }
+
+    init(_ checked: CheckedModel, lanes: Int) {
+        self.checked = checked
+        program = Program(lanes: lanes)
+        program.input = program.layout.add(byteCount: checked.values[0].count * lanes, at: 0)
+        locations = [Location(buffer: program.input)]
+    }
+
+    /// Appends the steps of node `index`.
+    mutating func append(node index: Int, _ geometry: PlaneGeometry?) {
+        let node = checked.model.nodes[index]
+        let from = node.inputs.map { locations[$0] }
+        let value = checked.values[index + 1]
+        // What moves no data has its input's place; logits are moved by nobody.
+        switch node.operation {
+        case .flatten, .reshape:
+            locations.append(from[0])
+            return
+        case .slice(let channels):
+            let skipped = channels.lowerBound * (value.count / value.shape[0]) * lanes
+            locations.append(Location(buffer: from[0].buffer, offset: from[0].offset + skipped))
+            return
+        case .softmax:
+            program.steps.append(.softmax)
+            locations.append(from[0])
+            return
+        default: break
+        }
+        let to = addResult(of: index)
+        locations.append(to ?? from[0])
+        if node.operation.layer != nil {
+            let copied = addPlanes(geometry, from: from[0], to: to)
+            addLayer(index, geometry, from: copied, to: to)
+        } else if let to {
+            addStep(index, from: from, to: to)
+        }
+    }
+
+    /// Appends the step or steps of an operation without weights.
+    private mutating func addStep(_ index: Int, from: [Location], to: Location) {
+        let node = checked.model.nodes[index]
+        let value = checked.values[index + 1]
+        switch node.operation {
+        case .maxPooling(let window):
+            append(
+                .maxPooling(pooling(window, index), from: from[0], to: to), from, to)
+        case .averagePooling(let window, _):
+            append(
+                .averagePooling(
+                    pooling(window, index), fill: checked.fill(of: index), node: index,
+                    from: from[0], to: to), from, to)
+        case .add:
+            append(
+                .addition(node: index, from: from, count: value.count * lanes, to: to), from, to)
+        case .multiply:
+            let shape = Program.ProductShape(
+                channels: value.planes.channels, area: value.planes.height * value.planes.width,
+                isOnePerChannel: checked.inputs(of: index)[1].shape != value.shape)
+            append(.multiplication(node: index, shape, from: from, to: to), from, to)
+        case .function:
+            append(
+                .lookup(
+                    node: index, input: 0, from: from[0], count: value.count * lanes, to: to),
+                from, to)
+        case .concatenation:
+            var part = to
+            for (number, input) in checked.inputs(of: index).enumerated() {
+                let count = input.count * lanes
+                append(
+                    .lookup(node: index, input: number, from: from[number], count: count, to: part),
+                    [from[number]], to)
+                part.offset += count
+            }
+        case .channelShuffle(let groups):
+            let channels = value.shape[0]
+            let size = value.count / channels * lanes
+            append(
+                .channelShuffle(
+                    groups: groups, channels: channels, size: size, from: from[0], to: to),
+                from, to)
+        case .padding(let border):
+            append(.planes(bordered(index, border), from: from[0], to: to), from, to)
+        default:
+            preconditionFailure("'\(node.name)' has been planned before")
+        }
+    }
+
+    /// Appends a step with what it reads and where it writes.
+    private mutating func append(_ step: Program.Step, _ from: [Location], _ to: Location?) {
+        program.steps.append(step)
+        for location in from { program.layout.extend(location.buffer, to: program.steps.count - 1) }
+        if let to { program.layout.extend(to.buffer, to: program.steps.count - 1) }
+    }
+
+    /// The place of a node's result; none for logits.
+    private mutating func addResult(of index: Int) -> Location? {
+        let value = checked.values[index + 1]
+        guard value.quantizer != nil else { return nil }
+        return newBuffer(value.count)
+    }
+
+    /// Room for `count` bytes of each lane, from the next step on.
+    private mutating func newBuffer(_ count: Int) -> Location {
+        Location(
+            buffer: program.layout.add(byteCount: count * lanes, at: program.steps.count))
+    }
+
+    /// Makes the bordered copy that a convolution reads, if it needs one.
+    private mutating func addPlanes(
+        _ geometry: PlaneGeometry?, from: Location, to result: Location?
+    ) -> Location {
+        guard let geometry, let planes = geometry.copy else { return from }
+        let copy = newBuffer(geometry.copiedCount)
+        append(.planes(planes, from: from, to: copy), [from], copy)
+        return copy
+    }
+
+    private mutating func addLayer(
+        _ index: Int, _ geometry: PlaneGeometry?, from: Location, to: Location?
+    ) {
+        let output = checked.values[index + 1].planes
+        if lanes == 1, checked.readsWholeInput(index) {
+            let count = roundedUp(output.channels, to: Int(CIK_ROWS))
+            let sums = program.layout.add(byteCount: count * 4, at: program.steps.count)
+            append(.vector(node: index, from: from, accumulators: sums, to: to), [from], to)
+            return
+        }
+        let rowStride = geometry?.rowStride ?? 1
+        let rows = min(max(Self.bandLength / (rowStride * lanes), 1), output.height)
+        let length = ((rows - 1) * rowStride + output.width) * lanes
+        let stride = roundedUp(length, to: Int(CIK_TILE))
+        let run = min(max(Self.accumulatorCount / stride, 1), output.channels)
+        let sums = program.layout.add(byteCount: run * stride * 4, at: program.steps.count)
+        append(
+            .planar(
+                Program.PlanarStep(
+                    node: index, from: from, accumulators: sums, to: to,
+                    outputs: output.channels, height: output.height, width: output.width,
+                    rowStride: rowStride, rowsInBand: rows, outputsInRun: run,
+                    accumulatorStride: stride)),
+            [from], to)
+    }
+
+    private func pooling(_ window: PackedWindow, _ index: Int) -> cik_pooling {
+        let input = checked.input(of: index).planes
+        let output = checked.values[index + 1].planes
+        return cik_pooling(
+            channels: input.channels, height: input.height, width: input.width,
+            kernel_height: window.kernel[0], kernel_width: window.kernel[1],
+            stride_height: window.stride[0], stride_width: window.stride[1],
+            padding_height: window.padding[0], padding_width: window.padding[1],
+            output_height: output.height, output_width: output.width)
+    }
+
+    /// Padding is a bordered copy without phases.
+    private func bordered(_ index: Int, _ border: [Int]) -> cik_planes {
+        let input = checked.input(of: index).planes
+        let output = checked.values[index + 1].planes
+        return cik_planes(
+            channels: input.channels, height: input.height, width: input.width,
+            padding_height: border[0], padding_width: border[1], stride_height: 1,
+            stride_width: 1, plane_height: output.height, plane_width: output.width,
+            fill: checked.fill(of: index))
+    }
+}
+
+extension CheckedModel {
+    /// The byte of real zero in the first input of node `index`.
+    func fill(of index: Int) -> UInt8 {
+        let quantizer = input(of: index).quantizer!
+        return UInt8(quantizer.code(0) - quantizer.lowest)
+    }
+}
