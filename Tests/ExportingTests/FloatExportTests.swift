@@ -97,7 +97,7 @@ import Testing
         let swish = add("swish", Activation(.hardSwish), product)
         let flat = add("flat", Flatten(), swish)
         let drop = add("drop", Dropout(rate: 0.5), flat)
-        let features = add("fc1", Linear(inputs: 3 * 4 * 13, outputs: 12), drop)
+        let features = add("fc1", Linear(inputs: 3 * 3 * 13, outputs: 12), drop)
         let relu = add("relu", Activation(.relu), features)
         let image = add("image", Reshape([2, 3, 2]), relu)
         let sigmoid = add("sigmoid", Activation(.sigmoid), image)

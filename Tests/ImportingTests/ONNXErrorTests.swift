@@ -235,7 +235,7 @@ private func problem(
         model.integers("pads", [0, 0, 1 << 16, 1 << 16, 0, 0, 1 << 16, 1 << 16])
         model.node("Pad", ["x", "pads"], "p")
         model.node("Relu", ["p"], "y")
-        guard case .network(.unusableShape)? = problem(of: model)?.problem else {
+        guard case .network? = problem(of: model)?.problem else {
             Issue.record("17,000 million values of a sample")
             return
         }
