@@ -31,9 +31,9 @@ public func parallel(chunks: Int, threads: Int, _ body: (Int, Int) -> Void) {
     }
 }
 
-/// The part of `0..<count` that is chunk `index` of chunks of `size`.
+/// The part of `0..<count` that is chunk `index` of chunks of `size`; empty behind the last one.
 func range(ofChunk index: Int, size: Int, count: Int) -> Range<Int> {
-    index * size..<min((index + 1) * size, count)
+    min(index * size, count)..<min((index + 1) * size, count)
 }
 
 /// `threads`, or 1 if so few floats are moved that waking a second thread takes longer.

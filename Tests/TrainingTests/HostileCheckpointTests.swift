@@ -71,10 +71,14 @@ func `a network that is no such JSON is an error`(text: String) throws {
 }
 
 @Test func `a kind that nobody knows is an error that lists the known ones`() throws {
-    let layers = ["convolution", "dropout", "flatten", "linear", "max-pooling", "relu"]
+    let layers = [
+        "activation", "add", "average-pooling", "batch-normalization", "channel-shuffle",
+        "concatenation", "convolution", "dropout", "flatten", "global-average-pooling", "linear",
+        "max-pooling", "multiply", "padding", "reshape", "slice", "softmax",
+    ]
     expect(
         .unfit(path: "f", reason: "\(SavedStateError.unknownKind("swish", known: layers))"),
-        from: try edited("\"relu\"", to: "\"swish\""))
+        from: try edited("\"kind\":\"activation\"", to: "\"kind\":\"swish\""))
     let chain = ["scaling", "sieve"]
     expect(
         .unfit(path: "f", reason: "\(SavedStateError.unknownKind("colander", known: chain))"),
