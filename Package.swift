@@ -65,6 +65,10 @@ let package = Package(
                 "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift),
+        // Timed by `make bench-training`
+        .executableTarget(
+            name: "TrainingBenchmark",
+            dependencies: ["Networks", "Training", "Quantization", "Tensors"], swiftSettings: swift),
         tests("ContainerTests", ["Container", "PackedModel"]),
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
         tests("TensorsTests", ["Tensors", "CFloatKernels"]),

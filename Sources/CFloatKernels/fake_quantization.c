@@ -19,3 +19,14 @@ void cfk_fake_quantize_gradient(cfk_isa isa, cfk_grid grid, const float *x, cons
                                 float *dx, int64_t count, double sums[2]) {
   DISPATCH(cfk_fake_quantize_gradient, isa, grid, x, dy, dx, count, sums)
 }
+
+void cfk_fake_quantize_columns(cfk_isa isa, cfk_grid grid, const float *steps, const float *x,
+                               float *y, int64_t rows, int64_t columns) {
+  DISPATCH(cfk_fake_quantize_columns, isa, grid, steps, x, y, rows, columns)
+}
+
+void cfk_fake_quantize_columns_gradient(cfk_isa isa, cfk_grid grid, const float *steps,
+                                        const float *x, const float *dy, float *dx, int64_t rows,
+                                        int64_t columns, double *sums) {
+  DISPATCH(cfk_fake_quantize_columns_gradient, isa, grid, steps, x, dy, dx, rows, columns, sums)
+}

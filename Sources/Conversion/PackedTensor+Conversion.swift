@@ -7,27 +7,22 @@ import WeightSharing
 extension PackedTensor {
     /// The integer weights of a quantized parameter.
     ///
-    /// Its levels are zero and those multiples of the step that occur, ascending.
+    /// Its levels are zero and those multiples of the step that occur, ascending; its scales are the
+    /// steps, one or one for each output.
     /// - Throws: `ConversionError.notQuantized` without a weight quantizer.
     public init(_ weight: Parameter, layer: String) throws(ConversionError) {
-        guard let quantizer = weight.parametrization(WeightQuantizer.self) else {
-            throw .notQuantized(layer: layer, what: "weights")
-        }
-        let step = quantizer.grid.step
-        let layout = OutputMajor(weight.effective.shape)
-        let integers = layout.array(
-            weight.effective.elements.map { Int8(($0 / step).rounded(.toNearestOrEven)) })
-        self.init(shape: layout.shape, integers: integers, scale: step)
+        let weights = try IntegerWeights(weight, layer: layer)
+        self = weights.tensor(scales: weights.steps)
     }
 
-    init(shape: [Int], integers: [Int8], scale: Float) {
+    init(shape: [Int], integers: [Int8], scales: [Float]) {
         var occurs = [Bool](repeating: false, count: 256)
         for integer in integers { occurs[Int(integer) + 128] = true }
         occurs[128] = false
         let levels: [Int8] = [0] + (-128...127).filter { occurs[$0 + 128] }.map { Int8($0) }
         var codeOfLevel = [UInt8](repeating: 0, count: 256)
         for (code, level) in levels.enumerated() { codeOfLevel[Int(level) + 128] = UInt8(code) }
-        self.init(shape: shape, levels: levels, gaps: [], codes: [], scales: [scale])
+        self.init(shape: shape, levels: levels, gaps: [], codes: [], scales: scales)
         append(integers.map { codeOfLevel[Int($0) + 128] })
     }
 

@@ -10,7 +10,7 @@ import WeightSharing
 ///
 /// A network with all its quantizers is encoded. Before that, positions and codes are coded as the
 /// container would; where weights or centroids are still floats, each counts 4 bytes, and so does each
-/// bias; the graph counts with its names and 8 bytes a layer.
+/// bias and each scale of batch normalization; the graph counts with its names and 8 bytes a layer.
 struct NetworkSizes {
     private(set) var parameters = StageReport.Parameters(total: 0, nonzero: 0)
     private(set) var bytes = StageReport.Bytes(float32: 0, stored: 0)
@@ -20,13 +20,14 @@ struct NetworkSizes {
         var network = network
         network.updateEffective()
         var tensors: [(name: String, weight: Parameter)] = []
+        let weighted = Set(network.weightedLayers)
         network.visitParameters { name, parameter in
             parameters.total += parameter.effective.count
             parameters.nonzero += parameter.effective.elements.count { $0 != 0 }
-            if let layer = name.removing(suffix: ".weight") {
+            if let layer = name.removing(suffix: ".weight"), weighted.contains(layer) {
                 tensors.append((layer, parameter))
             } else {
-                // Biases: floats, or codes of a quantizer with its scale.
+                // Floats, or codes of a bias with its scale.
                 let bits = parameter.parametrization(BiasQuantizer.self)?.bits ?? 32
                 bytes.stored += (parameter.effective.count * bits + 7) / 8
             }
@@ -96,11 +97,18 @@ extension Network {
         while source > 0 {
             let before = nodes[source - 1]
             if let quantizer = before.layer as? ActivationQuantizer { return quantizer.bits }
-            guard before.layer is Flatten || before.layer is MaxPooling || before.layer is Dropout
-            else { return nil }
+            guard before.layer.movesOnly else { return nil }
             source = before.inputs[0]
         }
         return nil
+    }
+}
+
+extension Layer {
+    /// Whether its outputs are inputs in another place.
+    fileprivate var movesOnly: Bool {
+        self is Flatten || self is MaxPooling || self is Dropout || self is Reshape
+            || self is Slice || self is ChannelShuffle || self is Padding
     }
 }
 

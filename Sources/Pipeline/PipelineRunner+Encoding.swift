@@ -44,8 +44,21 @@ extension PipelineRunner {
             },
             parameters: sizes.parameters,
             bytes: .init(float32: sizes.bytes.float32, stored: bytes.count),
-            layers: zip(sizes.layers, summary.tensors).map(StageReport.Layer.init),
+            layers: Self.layers(sizes, summary),
             engine: engine.report)
+    }
+
+    /// The layers of the file, those included that conversion has made.
+    private static func layers(
+        _ sizes: NetworkSizes, _ summary: ContainerSummary
+    ) -> [StageReport.Layer] {
+        let known = Dictionary(uniqueKeysWithValues: sizes.layers.map { ($0.name, $0) })
+        return summary.tensors.map { tensor in
+            let made = StageReport.Layer(
+                name: tensor.name, shape: tensor.shape, weights: tensor.weights,
+                nonzero: tensor.nonzeros, weightBits: 1, bytes: tensor.bytes)
+            return StageReport.Layer(known[tensor.name] ?? made, tensor)
+        }
     }
 
     /// How the pipeline's `encode` stage writes a network.

@@ -110,6 +110,7 @@ public struct PipelineRunner {
                 lastSave = now
             }
         }
+        try method.finish(&work.trainer.network, context)
         return try finish(work, index, data, since: begin)
     }
 
@@ -122,6 +123,7 @@ public struct PipelineRunner {
     private static func method(_ settings: StageSettings) -> any StageMethod {
         switch settings {
         case .train, .encode: TrainMethod()
+        case .factorize(let settings): FactorizeMethod(settings: settings)
         case .prune(let settings): PruneMethod(settings: settings)
         case .share(let settings): ShareMethod(settings: settings)
         case .quantize(let settings): QuantizeMethod(settings: settings)

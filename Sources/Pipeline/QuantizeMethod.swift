@@ -1,3 +1,4 @@
+import Conversion
 import Networks
 import Quantization
 import Tensors
@@ -6,8 +7,8 @@ import WeightSharing
 
 /// Puts weights, biases and activations on integer grids; training then learns steps and offsets.
 ///
-/// Each layer with weights reads quantized activations: a quantizer stands behind the network's input
-/// and behind the last activation function before each further layer.
+/// `QuantizerPlacement` says where the grids of activations are; they start from samples of what the
+/// network computes with its quantized weights.
 struct QuantizeMethod: StageMethod {
     let settings: QuantizeSettings
 
@@ -17,86 +18,138 @@ struct QuantizeMethod: StageMethod {
             for: layers, key: "weights.bits", context)
         let activationBits = try settings.activations.bits.resolved(
             for: layers, key: "activations.bits", context)
-        var network = network
+        var network = try network.removingActivationQuantizers().separatingFunctions()
         quantizeWeights(&network, bits: weightBits)
-        var floatNetwork = network
-        let samples = calibrate(&floatNetwork, context)
-        return try insertQuantizers(into: network, samples: samples, bits: activationBits)
+        reestimate(&network, context)
+        let placement = QuantizerPlacement(
+            network,
+            bits: .init(
+                layers: activationBits, residual: settings.activations.residualBits,
+                input: settings.inputBits))
+        return try insertQuantizers(placement, into: network, context)
     }
+
+    /// What the file will hold is what is evaluated.
+    func finish(_ network: inout Network, _ context: StageContext) throws {
+        reestimate(&network, context)
+        try network.roundForConversion()
+    }
+
+    private func reestimate(_ network: inout Network, _ context: StageContext) {
+        network.reestimateBatchNormalization(
+            batches: settings.batchNormBatches, settings.training, context)
+    }
+
+    // MARK: Weights
 
     private func quantizeWeights(_ network: inout Network, bits: [String: Int]) {
-        network.visitParameters { name, parameter in
-            guard let layer = name.removing(suffix: ".weight") else {
-                parameter.setChain([BiasQuantizer(bits: settings.biasBits)])
-                return
+        for index in network.nodes.indices where network.nodes[index].hasWeights {
+            let bits = bits[network.nodes[index].name]!
+            let isNormalized = network.readers[index + 1].contains {
+                network.nodes[$0.node].layer is BatchNormalization
             }
-            let codebook = parameter.parametrization(Codebook.self)
-            let values = codebook == nil ? parameter.effective : parameter.trained.value
-            let counts = codebook?.memberCounts(centroids: values.count)
-            let layerBits = bits[layer]!
-            parameter.quantize(
-                with: WeightQuantizer(
-                    bits: layerBits, fitting: values, counts: counts,
-                    initialization: settings.weights.initialization
-                        ?? (layerBits == 8 ? .maximum : .leastSquares),
-                    isNarrow: settings.weights.isNarrow))
+            network.updateLayer(at: index) { layer in
+                layer.visitParameters { name, parameter in
+                    if name == "weight" {
+                        quantize(&parameter, bits: bits)
+                    } else if !isNormalized {
+                        parameter.setChain([BiasQuantizer(bits: settings.biasBits)])
+                    }
+                }
+            }
         }
     }
 
-    /// The activations of all nodes on some training images, before any of them is quantized.
-    private func calibrate(_ network: inout Network, _ context: StageContext) -> [Tensor] {
-        let count = min(settings.calibrationCount, context.data.train.count)
-        var pass = Pass(isTraining: false, threads: context.threads)
-        _ = network.forward(context.data.train.batch(0..<count), pass: &pass)
-        return (0...network.nodes.count).map { network.activation($0) }
+    private func quantize(_ weight: inout Parameter, bits: Int) {
+        // A grid of an earlier stage is no bound for the new one.
+        weight.setChain(weight.chain.filter { !($0 is WeightQuantizer) })
+        let initialization =
+            settings.weights.initialization ?? (bits == 8 ? .maximum : .leastSquares)
+        guard let codebook = weight.parametrization(Codebook.self) else {
+            let values = weight.effective
+            weight.quantize(
+                with: settings.weights.isPerChannel
+                    ? WeightQuantizer(
+                        bits: bits, fittingEachOutputOf: values, initialization: initialization,
+                        isNarrow: settings.weights.isNarrow)
+                    : WeightQuantizer(
+                        bits: bits, fitting: values, initialization: initialization,
+                        isNarrow: settings.weights.isNarrow))
+            return
+        }
+        // Centroids stand for weights of all outputs, so they have one step.
+        let centroids = weight.trained.value
+        weight.quantize(
+            with: WeightQuantizer(
+                bits: bits, fitting: centroids,
+                counts: codebook.memberCounts(centroids: centroids.count),
+                initialization: initialization, isNarrow: settings.weights.isNarrow))
     }
+
+    // MARK: Activations
 
     private func insertQuantizers(
-        into network: Network, samples: [Tensor], bits: [String: Int]
+        _ placement: QuantizerPlacement, into network: Network, _ context: StageContext
     ) throws -> Network {
-        var result = network
-        var quantized: Set<Int> = []
-        // From the end, so that the indices of what is still to come do not move.
-        for index in network.nodes.indices.reversed() where network.nodes[index].hasWeights {
-            let source = Self.quantizedSource(of: network.nodes[index].inputs[0], in: network)
-            guard quantized.insert(source).inserted else { continue }
-            let quantizer = quantizer(
-                behind: source, sample: samples[source], bits: bits[network.nodes[index].name]!)
-            let name = source == 0 ? "quantize-input" : "quantize-\(network.nodes[source - 1].name)"
-            result = try result.inserting(quantizer, named: name, behind: source)
-        }
-        return result
+        let sites = placement.sites
+        var floatNetwork = network
+        let samples = ActivationSamples(
+            of: Set(sites.map(\.value)), in: &floatNetwork, on: context.data.train,
+            count: settings.calibrationCount, seed: context.seed, threads: context.threads)
+        let quantizers = [ActivationQuantizer?](repeating: nil, count: sites.count)
+            .filled(threads: context.threads) { index in
+                quantizer(sites[index], sample: samples[sites[index].value])
+            }
+        return try placement.network(with: quantizers)
     }
 
-    private func quantizer(behind source: Int, sample: Tensor, bits: Int) -> ActivationQuantizer {
-        guard source == 0 else {
-            var quantizer = ActivationQuantizer(
-                bits: bits, scheme: settings.activations.configuration)
-            quantizer.calibrate(
-                on: [sample], initialization: settings.activations.initialization)
-            return quantizer
-        }
-        let isNegative = sample.elements.contains { $0 < 0 }
+    private func quantizer(
+        _ site: QuantizerPlacement.Site, sample: [Float]
+    ) -> ActivationQuantizer {
+        let settings = settings.activations
+        let scheme: ActivationScheme =
+            switch site.role {
+            case .input: .fitting(sample, allowsSigned: false)
+            case .layer: settings.configuration ?? .fitting(sample, allowsSigned: false)
+            case .residual: .fitting(sample, allowsSigned: true)
+            }
         var quantizer = ActivationQuantizer(
-            bits: settings.inputBits ?? bits,
-            scheme: isNegative ? .unsignedAsymmetric : .unsignedSymmetric,
-            isLearned: settings.learnsInput)
-        quantizer.calibrate(on: [sample], initialization: .minMax)
+            bits: site.bits, scheme: scheme,
+            isLearned: site.role != .input || self.settings.learnsInput)
+        quantizer.calibrate(
+            on: sample, initialization: site.role == .input ? .minMax : settings.initialization)
         return quantizer
     }
+}
 
-    /// The node whose output is quantized for a layer that reads `source`: flattening only moves
-    /// values, and dropout does nothing once training is over, so the quantizer stands before them.
-    private static func quantizedSource(of source: Int, in network: Network) -> Int {
-        guard source > 0 else { return source }
-        let layer = network.nodes[source - 1].layer
-        guard layer is Flatten || layer is Dropout else { return source }
-        return quantizedSource(of: network.nodes[source - 1].inputs[0], in: network)
+extension [ActivationQuantizer?] {
+    /// Elements made by `make`, on several threads.
+    fileprivate func filled(
+        threads: Int, _ make: (Int) -> ActivationQuantizer
+    ) -> [ActivationQuantizer] {
+        var result = self
+        result.withUnsafeMutableBufferPointer { result in
+            nonisolated(unsafe) let base = result.baseAddress
+            parallel(chunks: count, threads: threads) { base![$0] = make($0) }
+        }
+        return result.map { $0! }
     }
 }
 
 extension Network.Node {
     var hasWeights: Bool { layer is Linear || layer is Convolution }
+}
+
+extension Network {
+    /// Makes running statistics anew at the end of a stage, where there are any.
+    mutating func reestimateBatchNormalization(
+        batches: Int, _ training: TrainingSettings, _ context: StageContext
+    ) {
+        guard hasBatchNormalization, batches > 0 else { return }
+        reestimateBatchNormalization(
+            on: context.data.train, batches: batches, batchSize: training.batchSize,
+            seed: context.seed, threads: context.threads)
+    }
 }
 
 extension String {

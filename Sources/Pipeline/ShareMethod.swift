@@ -24,6 +24,11 @@ struct ShareMethod: StageMethod {
         return network
     }
 
+    func finish(_ network: inout Network, _ context: StageContext) {
+        network.reestimateBatchNormalization(
+            batches: settings.batchNormBatches, settings.training, context)
+    }
+
     private func initialization(seed: UInt64) -> KMeans.Initialization {
         switch settings.initialization {
         case .linear: .linear

@@ -7,10 +7,13 @@ protocol StageMethod {
     func prepare(_ network: Network, _ context: StageContext) throws -> Network
     /// Called before each training step.
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext)
+    /// Called once after the last training step, before the network is evaluated.
+    func finish(_ network: inout Network, _ context: StageContext) throws
 }
 
 extension StageMethod {
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {}
+    func finish(_ network: inout Network, _ context: StageContext) throws {}
 }
 
 /// What stages are given besides the network.
@@ -38,11 +41,15 @@ extension Network {
         return names
     }
 
-    /// Visits the weights, not the biases, by layer name.
+    /// Visits the weights of convolutions and linear layers, not biases nor batch normalization, by
+    /// layer name.
     mutating func visitWeights(_ visit: (String, inout Parameter) -> Void) {
+        let layers = Set(nodes.filter(\.hasWeights).map(\.name))
         visitParameters { name, parameter in
-            guard name.hasSuffix(".weight") else { return }
-            visit(String(name.dropLast(".weight".count)), &parameter)
+            guard let layer = name.removing(suffix: ".weight"), layers.contains(layer) else {
+                return
+            }
+            visit(layer, &parameter)
         }
     }
 }

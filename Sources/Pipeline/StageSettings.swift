@@ -5,6 +5,7 @@ import WeightSharing
 /// What one stage of a pipeline does, as its file says.
 enum StageSettings: Sendable {
     case train(TrainingSettings)
+    case factorize(FactorizeSettings)
     case prune(PruneSettings)
     case share(ShareSettings)
     case quantize(QuantizeSettings)
@@ -14,6 +15,7 @@ enum StageSettings: Sendable {
     var training: TrainingSettings? {
         switch self {
         case .train(let training): training
+        case .factorize(let settings): settings.training
         case .prune(let settings): settings.training
         case .share(let settings): settings.training
         case .quantize(let settings): settings.training
@@ -27,11 +29,12 @@ extension StageSettings {
     var layerNames: [(key: String, names: [String])] {
         switch self {
         case .train: []
+        case .factorize(let settings): [("layers", settings.layers.map(\.name))]
         case .prune(let settings):
             switch settings.criterion {
             case .density(let densities): [("density", densities.values.keys.sorted())]
             case .quality(let qualities): [("quality", qualities.values.keys.sorted())]
-            case .globalDensity: []
+            case .globalDensity(_, _, _, let dense): [("dense", dense)]
             }
         case .share(let settings): [("bits", settings.bits.values.keys.sorted())]
         case .quantize(let settings):
@@ -46,11 +49,12 @@ extension StageSettings {
 
 /// The kinds of stages, by the word that starts their name.
 public enum StageKind: String, CaseIterable, Sendable {
-    case train, prune, share, quantize, encode
+    case train, factorize, prune, share, quantize, encode
 
     func settings(_ setting: Setting) throws(PipelineFileError) -> StageSettings {
         switch self {
         case .train: .train(try TrainingSettings(setting))
+        case .factorize: .factorize(try FactorizeSettings(setting))
         case .prune: .prune(try PruneSettings(setting))
         case .share: .share(try ShareSettings(setting))
         case .quantize: .quantize(try QuantizeSettings(setting))
@@ -63,10 +67,23 @@ struct PruneSettings: Sendable {
     enum Criterion: Sendable {
         /// The share of each layer's weights that stays.
         case density(PerLayer<Float>)
-        /// The share of all weights that stays, by one threshold, with a least share for each layer.
-        case globalDensity(Float, floor: Float)
+        /// The share of all weights that stays, and how it is spread over the layers, of which those
+        /// in `dense` keep all and the others at least `floor`.
+        case globalDensity(Float, Allocation, floor: Float, dense: [String])
         /// Each layer's threshold in standard deviations of its weights.
         case quality(PerLayer<Float>)
+    }
+
+    /// How a density over all layers is spread over them.
+    enum Allocation: String, CaseIterable, Sendable {
+        /// One threshold over the magnitudes of all weights.
+        case magnitude
+        /// One threshold over the LAMP scores of all weights (Lee et al. 2021).
+        case lamp
+        /// Erdős–Rényi-kernel (Evci et al. 2020).
+        case erk
+        /// The same density everywhere.
+        case uniform
     }
 
     enum Schedule: String, CaseIterable, Sendable {
@@ -87,12 +104,14 @@ struct PruneSettings: Sendable {
     /// The share of the training over which the density falls.
     var ramp: Float
     var regrows: Bool
+    /// Training batches from which the statistics of batch normalization are made anew at the end.
+    var batchNormBatches: Int
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: [
-            "density", "global-density", "floor", "quality", "schedule", "interval", "steps",
-            "ramp", "regrow", "train",
+            "density", "global-density", "allocation", "floor", "dense", "quality", "schedule", "interval", "steps",
+            "ramp", "regrow", "batch-norm-batches", "train",
         ])
         let criteria = ["density", "global-density", "quality"].filter { keys[$0] != nil }
         guard criteria.count == 1 else {
@@ -103,18 +122,26 @@ struct PruneSettings: Sendable {
                 try density.perLayer { s throws(PipelineFileError) in try s.number(in: 0...1) })
         } else if let global = keys["global-density"] {
             criterion = .globalDensity(
-                try global.number(in: 0...1), floor: try keys["floor"]?.number(in: 0...1) ?? 0)
+                try global.number(in: 0...1),
+                try keys["allocation"]?.choice(of: Allocation.self) ?? .magnitude,
+                floor: try keys["floor"]?.number(in: 0...1) ?? 0,
+                dense: try keys["dense"]?.strings() ?? [])
         } else {
             criterion = .quality(
                 try keys["quality"]!.perLayer { s throws(PipelineFileError) in
                     try s.number(in: 0...100)
                 })
         }
+        for key in ["allocation", "floor", "dense"] where keys["global-density"] == nil {
+            guard let misplaced = keys[key] else { continue }
+            throw misplaced.wrong("nothing, since it belongs to global-density")
+        }
         schedule = try keys["schedule"]?.choice(of: Schedule.self) ?? .oneShot
         interval = try keys["interval"]?.integer(in: 1...1_000_000) ?? 100
         steps = try keys["steps"]?.integer(in: 1...1000) ?? 4
         ramp = try keys["ramp"]?.number(in: 0...1) ?? 0.5
         regrows = try keys["regrow"]?.boolean() ?? false
+        batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
         training =
             try keys["train"].map { s throws(PipelineFileError) in
                 try TrainingSettings(s)
@@ -128,16 +155,20 @@ struct ShareSettings: Sendable {
     var bits: PerLayer<Int>
     var initialization: Initialization
     var iterations: Int
+    var batchNormBatches: Int
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
-        let keys = try setting.mapping(known: ["bits", "initialization", "iterations", "train"])
+        let keys = try setting.mapping(known: [
+            "bits", "initialization", "iterations", "batch-norm-batches", "train",
+        ])
         guard let bits = keys["bits"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "bits")
         }
         self.bits = try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 1...8) }
         initialization = try keys["initialization"]?.choice(of: Initialization.self) ?? .linear
         iterations = try keys["iterations"]?.integer(in: 1...10_000) ?? 100
+        batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
         training =
             try keys["train"].map { s throws(PipelineFileError) in
                 try TrainingSettings(s)
@@ -150,11 +181,16 @@ struct QuantizeSettings: Sendable {
         var bits: PerLayer<Int>
         var initialization: StepInitialization?
         var isNarrow: Bool
+        /// Whether each output has a step of its own.
+        var isPerChannel: Bool
     }
 
     struct Activations: Sendable {
         var bits: PerLayer<Int>
-        var configuration: ActivationScheme
+        /// Of what sums, products, concatenations, averages and smooth functions read.
+        var residualBits: Int
+        /// Of what layers with weights read; `nil` to choose for each value by its sample.
+        var configuration: ActivationScheme?
         var initialization: ActivationInitialization
     }
 
@@ -168,11 +204,13 @@ struct QuantizeSettings: Sendable {
     var biasBits: Int
     /// Images to start the grids of activations from.
     var calibrationCount: Int
+    var batchNormBatches: Int
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: [
-            "weights", "activations", "input", "bias-bits", "calibration", "train",
+            "weights", "activations", "input", "bias-bits", "calibration", "batch-norm-batches",
+            "train",
         ])
         guard let weights = keys["weights"], let activations = keys["activations"] else {
             throw .missingKey(
@@ -186,6 +224,7 @@ struct QuantizeSettings: Sendable {
         learnsInput = try input["learned"]?.boolean() ?? false
         biasBits = try keys["bias-bits"]?.integer(in: 2...16) ?? 8
         calibrationCount = try keys["calibration"]?.integer(in: 1...100_000) ?? 1024
+        batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
         training =
             try keys["train"].map { s throws(PipelineFileError) in
                 try TrainingSettings(s)
@@ -193,27 +232,48 @@ struct QuantizeSettings: Sendable {
     }
 
     private static func weights(_ setting: Setting) throws(PipelineFileError) -> Weights {
-        let keys = try setting.mapping(known: ["bits", "initialization", "narrow"])
+        let keys = try setting.mapping(known: ["bits", "initialization", "narrow", "per-channel"])
         guard let bits = keys["bits"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "bits")
         }
         return Weights(
             bits: try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 2...8) },
             initialization: try keys["initialization"]?.choice(of: StepInitialization.self),
-            isNarrow: try keys["narrow"]?.boolean() ?? false)
+            isNarrow: try keys["narrow"]?.boolean() ?? false,
+            isPerChannel: try keys["per-channel"]?.boolean() ?? false)
     }
 
     private static func activations(_ setting: Setting) throws(PipelineFileError) -> Activations {
-        let keys = try setting.mapping(known: ["bits", "configuration", "initialization"])
+        let keys = try setting.mapping(known: [
+            "bits", "residual-bits", "configuration", "initialization",
+        ])
         guard let bits = keys["bits"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "bits")
         }
-        let configuration = try keys["configuration"]?.integer(in: 1...4) ?? 1
         return Activations(
             bits: try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 2...8) },
-            configuration: ActivationScheme(rawValue: configuration)!,
+            residualBits: try keys["residual-bits"]?.integer(in: 2...8) ?? 8,
+            configuration: try keys["configuration"].flatMap(Self.configuration),
             initialization: try keys["initialization"]?.choice(of: ActivationInitialization.self)
                 ?? .leastSquares)
+    }
+
+    /// `auto`, or the number of a configuration of LSQ+.
+    private static func configuration(
+        _ setting: Setting
+    ) throws(PipelineFileError) -> ActivationScheme? {
+        if setting.node.scalar?.string == "auto" { return nil }
+        guard let number = Int(setting.node.scalar?.string ?? ""),
+            let scheme = ActivationScheme(rawValue: number)
+        else { throw setting.wrong("auto, or a whole number in 1...4") }
+        return scheme
+    }
+}
+
+extension Setting? {
+    /// `batch-norm-batches`, 0 for none.
+    fileprivate func batchNormBatches() throws(PipelineFileError) -> Int {
+        try self?.integer(in: 0...100_000) ?? 20
     }
 }
 

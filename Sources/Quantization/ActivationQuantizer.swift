@@ -43,7 +43,13 @@ public struct ActivationQuantizer: Layer {
     public mutating func calibrate(
         on samples: [Tensor], initialization: ActivationInitialization = .leastSquares
     ) {
-        let sample = samples.flatMap(\.elements)
+        calibrate(on: samples.flatMap(\.elements), initialization: initialization)
+    }
+
+    /// Sets step and offset from some of the values that the layer reads.
+    public mutating func calibrate(
+        on sample: [Float], initialization: ActivationInitialization = .leastSquares
+    ) {
         let grid = initialization.grid(for: sample, bits: bits, scheme: scheme)
         step.value[0] = grid.step
         offset.value[0] = grid.offset
@@ -62,10 +68,11 @@ public struct ActivationQuantizer: Layer {
         return inputs[0]
     }
 
-    /// The value of the code that stands for `value`: padding is quantized like everything else.
+    /// The value of the code that stands for real zero, also behind another quantizer: padding is
+    /// quantized like everything else.
     public func paddingValue(behind value: Float) -> Float {
         var result = Tensor(shape: [1])
-        grid.fakeQuantize(Tensor(shape: [1], repeating: value), into: &result)
+        grid.fakeQuantize(Tensor(shape: [1]), into: &result)
         return result[0]
     }
 

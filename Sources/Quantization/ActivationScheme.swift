@@ -13,6 +13,19 @@ public enum ActivationScheme: Int, Sendable, CaseIterable {
     public var hasOffset: Bool { self == .signedAsymmetric || self == .unsignedAsymmetric }
 }
 
+extension ActivationScheme {
+    /// The scheme for values of which a sample is known: unsigned without an offset if none is
+    /// negative; else, if both signs are about as large, signed without an offset where that is
+    /// allowed; else with an offset.
+    public static func fitting(_ sample: [Float], allowsSigned: Bool) -> ActivationScheme {
+        let low = sample.min() ?? 0
+        let high = sample.max() ?? 0
+        if low >= 0 { return .unsignedSymmetric }
+        let isBalanced = high >= -low / 2 && high <= -low * 2
+        return allowsSigned && isBalanced ? .signedSymmetric : .unsignedAsymmetric
+    }
+}
+
 /// How the first grid of an activation quantizer is chosen from a sample.
 public enum ActivationInitialization: String, Sendable, CaseIterable {
     /// The extremes of the sample are the ends of the grid.

@@ -29,7 +29,9 @@ public struct BiasQuantizer: Parametrization {
     public func backpropagate(
         value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
     ) {
-        valueGradient = effectiveGradient
+        effectiveGradient.withUnsafeElements { gradient in
+            valueGradient.withUnsafeMutableElements { _ = $0.update(from: gradient) }
+        }
     }
 
     private func grid(of value: Tensor) -> UniformGrid {

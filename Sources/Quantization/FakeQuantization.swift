@@ -94,6 +94,47 @@ extension UniformGrid {
     }
 }
 
+/// The same for weights `[..., outputs]` in which each output has a step of its own. The grid's step
+/// and offset are not used.
+extension UniformGrid {
+    /// - Parameter steps: `[outputs]`, positive.
+    func fakeQuantize(_ values: Tensor, steps: [Float], into result: inout Tensor) {
+        precondition(
+            values.shape == result.shape && values.shape.last == steps.count,
+            "values \(values.shape), result \(result.shape), \(steps.count) steps")
+        let rows = Int64(values.count / steps.count)
+        values.withUnsafeElements { x in
+            result.withUnsafeMutableElements { y in
+                cfk_fake_quantize_columns(
+                    cfk_best_isa(), kernelGrid, steps, x.baseAddress, y.baseAddress, rows,
+                    Int64(steps.count))
+            }
+        }
+    }
+
+    /// - Returns: `[outputs]`, the loss gradients with respect to the steps, unscaled.
+    func backpropagate(
+        _ values: Tensor, steps: [Float], resultGradient: Tensor, into valueGradient: inout Tensor
+    ) -> [Double] {
+        precondition(
+            values.shape == resultGradient.shape && values.shape == valueGradient.shape
+                && values.shape.last == steps.count,
+            "values \(values.shape), gradient \(resultGradient.shape), \(steps.count) steps")
+        let rows = Int64(values.count / steps.count)
+        var sums = [Double](repeating: 0, count: steps.count)
+        values.withUnsafeElements { x in
+            resultGradient.withUnsafeElements { dy in
+                valueGradient.withUnsafeMutableElements { dx in
+                    cfk_fake_quantize_columns_gradient(
+                        cfk_best_isa(), kernelGrid, steps, x.baseAddress, dy.baseAddress,
+                        dx.baseAddress, rows, Int64(steps.count), &sums)
+                }
+            }
+        }
+        return sums
+    }
+}
+
 /// Elements cut into chunks of constant size, and threads that each take a run of chunks.
 private struct Chunks {
     let count: Int

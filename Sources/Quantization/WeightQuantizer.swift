@@ -2,7 +2,7 @@ import Networks
 import Tensors
 
 /// Rounds weights, or the centroids of shared weights, to whole multiples of a learned step: LSQ
-/// (Esser et al. 2020, arXiv 1902.08153), signed and symmetric, one step a tensor.
+/// (Esser et al. 2020, arXiv 1902.08153), signed and symmetric, one step a tensor or one an output.
 ///
 /// It stands first in a parameter's chain, next to what is trained. On shared weights it therefore
 /// sees the centroids; a centroid's gradient is already the sum over its members, so the step's is
@@ -16,20 +16,30 @@ public struct WeightQuantizer: Parametrization {
     public let isNarrow: Bool
     /// Whether a weight that is not zero keeps away from zero; otherwise rounding prunes it.
     public let keepsNonzero: Bool
-    /// `N` of the gradient scale `1/√(N·p)`: how many weights share the step.
+    /// `N` of the gradient scale `1/√(N·p)`: how many weights share a step.
     public var weightCount: Int
-    /// `[1]`; what is used is its absolute value.
+    /// `[1]`, or `[outputs]` for weights `[..., outputs]`; what is used is the absolute value.
     public private(set) var step: Variable
 
     public init(
-        bits: Int, step: Float, weightCount: Int, isNarrow: Bool = false, keepsNonzero: Bool = false
+        bits: Int, steps: [Float], weightCount: Int, isNarrow: Bool = false,
+        keepsNonzero: Bool = false
     ) {
         precondition((2...8).contains(bits), "a weight has 2 to 8 bits, not \(bits)")
+        precondition(!steps.isEmpty, "weights have at least one step")
         self.bits = bits
         self.isNarrow = isNarrow
         self.keepsNonzero = keepsNonzero
         self.weightCount = weightCount
-        self.step = Variable(Tensor(shape: [1], repeating: step), decays: false)
+        self.step = Variable(Tensor(shape: [steps.count], elements: steps), decays: false)
+    }
+
+    public init(
+        bits: Int, step: Float, weightCount: Int, isNarrow: Bool = false, keepsNonzero: Bool = false
+    ) {
+        self.init(
+            bits: bits, steps: [step], weightCount: weightCount, isNarrow: isNarrow,
+            keepsNonzero: keepsNonzero)
     }
 
     /// A quantizer whose first step fits the nonzero values.
@@ -50,7 +60,41 @@ public struct WeightQuantizer: Parametrization {
             weightCount: count, isNarrow: isNarrow, keepsNonzero: keepsNonzero)
     }
 
-    /// The grid of the present step.
+    /// A quantizer with a step for each output of weights `[..., outputs]`.
+    public init(
+        bits: Int, fittingEachOutputOf weights: Tensor,
+        initialization: StepInitialization = .leastSquares, isNarrow: Bool = false,
+        keepsNonzero: Bool = false
+    ) {
+        let (values, outputs) = (weights.elements, weights.shape.last ?? 1)
+        let grid = UniformGrid(bits: bits, isSigned: true, isNarrow: isNarrow)
+        let steps = (0..<outputs).map { output in
+            initialization.step(
+                for: stride(from: output, to: values.count, by: outputs).map { values[$0] },
+                grid: grid)
+        }
+        self.init(
+            bits: bits, steps: steps, weightCount: values.count { $0 != 0 } / outputs,
+            isNarrow: isNarrow, keepsNonzero: keepsNonzero)
+    }
+
+    /// The same with other steps, as many as there are.
+    public func withSteps(_ steps: [Float]) -> WeightQuantizer {
+        precondition(steps.count == step.value.count, "\(steps.count) steps")
+        return WeightQuantizer(
+            bits: bits, steps: steps, weightCount: weightCount, isNarrow: isNarrow,
+            keepsNonzero: keepsNonzero)
+    }
+
+    /// Whether each output has its step.
+    public var isPerOutput: Bool { step.value.count > 1 }
+
+    /// The steps in use: `[1]` or `[outputs]`, positive.
+    public var steps: [Float] {
+        step.value.elements.map { max(abs($0), UniformGrid.smallestStep) }
+    }
+
+    /// The grid of the present step; of the first one where each output has its own.
     public var grid: UniformGrid {
         var grid = UniformGrid(
             bits: bits, isSigned: true, isNarrow: isNarrow, step: step.value[0])
@@ -58,19 +102,48 @@ public struct WeightQuantizer: Parametrization {
         return grid
     }
 
-    /// The integers of which `grid.step` makes the effective values.
-    public func codes(of value: Tensor) -> [Int8] { grid.codes(of: value).map { Int8($0) } }
+    /// The integers of which the steps make the effective values.
+    public func codes(of value: Tensor) -> [Int8] {
+        guard isPerOutput else { return grid.codes(of: value).map { Int8($0) } }
+        var effective = Tensor(shape: value.shape)
+        apply(to: value, into: &effective)
+        let steps = steps
+        return effective.elements.enumerated().map {
+            Int8(($1 / steps[$0 % steps.count]).rounded(.toNearestOrEven))
+        }
+    }
+
+    public func requireFit(to shape: [Int]) throws(SavedStateError) {
+        guard !isPerOutput || shape.last == step.value.count else {
+            throw .wrongShape(
+                kind: Self.kind, field: "step", found: step.value.shape,
+                expected: [shape.last ?? 1])
+        }
+    }
 
     public func apply(to value: Tensor, into effective: inout Tensor) {
-        grid.fakeQuantize(value, into: &effective)
+        if isPerOutput {
+            grid.fakeQuantize(value, steps: steps, into: &effective)
+        } else {
+            grid.fakeQuantize(value, into: &effective)
+        }
     }
 
     public mutating func backpropagate(
         value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
     ) {
+        guard isPerOutput else {
+            let sums = grid.backpropagate(
+                value, resultGradient: effectiveGradient, into: &valueGradient)
+            step.gradient[0] = step.value.signOfFirst * Float(sums.step) * gradientScale
+            return
+        }
         let sums = grid.backpropagate(
-            value, resultGradient: effectiveGradient, into: &valueGradient)
-        step.gradient[0] = step.value.signOfFirst * Float(sums.step) * gradientScale
+            value, steps: steps, resultGradient: effectiveGradient, into: &valueGradient)
+        for (output, sum) in sums.enumerated() {
+            let sign: Float = step.value[output] < 0 ? -1 : 1
+            step.gradient[output] = sign * Float(sum) * gradientScale
+        }
     }
 
     public var gradientScale: Float { grid.gradientScale(sharedBy: weightCount) }
@@ -90,9 +163,14 @@ public struct WeightQuantizer: Parametrization {
     }
 
     public init(state: SavedState) throws {
+        let steps = try state.tensor("step")
+        guard steps.shape.count == 1, steps.count > 0 else {
+            throw SavedStateError.wrongShape(
+                kind: state.kind, field: "step", found: steps.shape, expected: [1])
+        }
         self.init(
             bits: try state.integer("bits", in: 2...8),
-            step: try state.scalar("step"),
+            steps: steps.elements,
             weightCount: try state.integer("weightCount", in: 0...Int(Int32.max)),
             isNarrow: try state.integer("isNarrow", in: 0...1) == 1,
             keepsNonzero: try state.integer("keepsNonzero", in: 0...1) == 1)

@@ -230,44 +230,75 @@ struct PackedModelConversionTests {
             [("fc1", linear(3, 3)), ("quantize", quantizer), ("fc2", linear(3, 2))])
     }
 
-    @Test func `an activation function behind a quantizer is an error`() {
+    @Test func `a function of codes without a quantizer behind it is an error`() {
         expect(
-            .unsupported(layer: "late", "relu behind a quantizer"),
+            .notQuantized(layer: "late", what: "results"),
             [
                 ("quantize", inputQuantizer), ("fc1", linear(3, 3)), ("quantize1", quantizer),
                 ("late", Activation(.relu)), ("fc2", linear(3, 2)),
             ])
     }
 
-    @Test func `a second quantizer is an error`() {
-        expect(
-            .unsupported(layer: "again", "activation-quantizer behind a quantizer"),
+    @Test func `a quantizer behind a quantizer, and a function of codes, become tables`() throws {
+        let found = try convert(
             [
-                ("quantize", inputQuantizer), ("fc1", linear(3, 3)), ("quantize1", quantizer),
-                ("dropout", Dropout(rate: 0.5)), ("again", quantizer), ("fc2", linear(3, 2)),
-            ])
+                ("quantize", inputQuantizer), ("fc1", linear(3, 3)), ("quantize1", inputQuantizer),
+                ("dropout", Dropout(rate: 0.5)), ("again", quantizer),
+                ("silu", Activation(.silu)), ("quantize2", quantizer), ("fc2", linear(3, 2)),
+            ], inputShape: [3])
+        #expect(found.nodes.map(\.name) == ["fc1", "again", "silu", "fc2"])
+        #expect(found.nodes.map(\.inputs) == [[0], [1], [2], [3]])
+        #expect(
+            found.nodes[1].operation == .function(.identity, output: PackedQuantizer(quantizer)))
+        #expect(found.nodes[2].operation == .function(.silu, output: PackedQuantizer(quantizer)))
     }
 
     @Test func `an activation function on the input is an error`() {
-        for chain: Chain in [
-            [("relu", Activation(.relu)), ("quantize", inputQuantizer), ("fc", linear(3, 2))],
-            [("quantize", inputQuantizer), ("relu", Activation(.relu)), ("fc", linear(3, 2))],
-        ] {
-            expect(.unsupported(layer: "relu", "relu on the input"), chain)
-        }
+        expect(
+            .unsupported(layer: "relu", "activation on the input"),
+            [("relu", Activation(.relu)), ("quantize", inputQuantizer), ("fc", linear(3, 2))])
     }
 
-    @Test(arguments: [true, false])
-    func `what changes a value that two layers use is an error`(isReLU: Bool) {
-        let change: any Layer = isReLU ? Activation(.relu) : quantizer
-        let kind = isReLU ? "relu" : "activation-quantizer"
+    @Test func `a smooth function of what has no grid is an error`() {
         expect(
-            .unsupported(layer: "change", "\(kind) on a shared value"),
+            .notQuantized(layer: "fc1", what: "results"),
+            [
+                ("quantize", inputQuantizer), ("fc1", linear(3, 3)), ("silu", Activation(.silu)),
+                ("quantize1", quantizer), ("fc2", linear(3, 2)),
+            ])
+    }
+
+    @Test func `a clamp of a value that two layers use is an error`() {
+        expect(
+            .unsupported(layer: "change", "activation on a shared value"),
             nodes: [
                 .init(name: "quantize", inputs: [0], layer: inputQuantizer),
                 .init(name: "fc1", inputs: [1], layer: linear(3, 3)),
-                .init(name: "change", inputs: [2], layer: change),
+                .init(name: "change", inputs: [2], layer: Activation(.relu)),
                 .init(name: "fc2", inputs: [2], layer: linear(3, 2)),
+            ])
+    }
+
+    @Test func `a value that one layer reads rounded and another does not is an error`() {
+        expect(
+            .notQuantized(layer: "fc1", what: "results"),
+            nodes: [
+                .init(name: "quantize", inputs: [0], layer: inputQuantizer),
+                .init(name: "fc1", inputs: [1], layer: linear(3, 3)),
+                .init(name: "change", inputs: [2], layer: quantizer),
+                .init(name: "fc2", inputs: [2], layer: linear(3, 2)),
+            ])
+    }
+
+    @Test func `two quantizers side by side on one result are an error`() {
+        expect(
+            .unsupported(layer: "other", "a second quantizer of the results of 'fc1'"),
+            nodes: [
+                .init(name: "quantize", inputs: [0], layer: inputQuantizer),
+                .init(name: "fc1", inputs: [1], layer: linear(3, 3)),
+                .init(name: "one", inputs: [2], layer: quantizer),
+                .init(name: "other", inputs: [2], layer: inputQuantizer),
+                .init(name: "fc2", inputs: [4], layer: linear(3, 2)),
             ])
     }
 
@@ -284,6 +315,99 @@ struct PackedModelConversionTests {
         }
     }
 
+    @Test func `a sum as the output gets a layer behind it that makes numbers of codes`() throws {
+        let found = try convert([
+            .init(name: "quantize", inputs: [0], layer: inputQuantizer),
+            .init(name: "fc1", inputs: [1], layer: linear(3, 3)),
+            .init(name: "quantize1", inputs: [2], layer: quantizer),
+            .init(name: "sum", inputs: [1, 3], layer: Add(activation: .relu)),
+            .init(name: "quantize2", inputs: [4], layer: quantizer),
+        ])
+        #expect(
+            found.nodes.map(\.name)
+                == ["fc1", "sum", "quantize2-real-image", "quantize2-real", "quantize2-real-vector"])
+        #expect(found.nodes[1].inputs == [0, 1])
+        #expect(
+            found.nodes[1].operation == .add(.relu, output: PackedQuantizer(quantizer)))
+        let identity = PackedLayer(
+            weights: .slow(shape: [3, 1, 1, 1], integers: [1, 1, 1], scale: 1),
+            bias: PackedBias(bits: 2, scale: 1, codes: [0, 0, 0]), activation: .identity,
+            output: nil)
+        #expect(found.nodes[2].operation == .reshape([3, 1, 1]))
+        #expect(
+            found.nodes[3].operation
+                == .convolution(
+                    identity, PackedWindow(kernel: [1, 1], stride: [1, 1], groups: 3)))
+        #expect(found.nodes[4].operation == .flatten)
+    }
+
+    @Test func `a sum without a grid is an error`() {
+        expect(
+            .notQuantized(layer: "sum", what: "results"),
+            nodes: [
+                .init(name: "quantize", inputs: [0], layer: inputQuantizer),
+                .init(name: "sum", inputs: [1, 1], layer: Add()),
+                .init(name: "fc", inputs: [2], layer: linear(3, 2)),
+            ])
+    }
+
+    // MARK: Batch normalization
+
+    /// By hand: γ / √(σ² + ε) is 2, -1/2 and 0, the step 1/2.
+    @Test func `batch normalization goes into scales and biases`() throws {
+        var layer = linear(3, 3)
+        layer.bias.trained.value = Tensor(shape: [3], elements: [1, 2, 3])
+        layer.bias.setChain([])
+        var normalization = BatchNormalization(channels: 3, epsilon: 0, activation: .relu)
+        normalization.weight.trained.value = Tensor(shape: [3], elements: [4, -1, 0])
+        normalization.bias.trained.value = Tensor(shape: [3], elements: [0.5, 0, 7])
+        normalization.runningMean = Tensor(shape: [3], elements: [3, 3, 3])
+        normalization.runningVariance = Tensor(shape: [3], elements: [4, 4, 4])
+        let found = try convert(
+            [
+                ("quantize", inputQuantizer), ("fc", layer), ("bn", normalization),
+                ("quantize1", quantizer), ("last", linear(3, 2)),
+            ], inputShape: [3])
+        guard case .linear(let packed) = found.nodes[0].operation else {
+            Issue.record("\(found.nodes[0])")
+            return
+        }
+        #expect(found.nodes.count == 2 && packed.activation == .relu)
+        let expected: [Float] = [1, -0.25, 1]
+        for (scale, expected) in zip(packed.weights.scales, expected) {
+            #expect(abs(scale - expected) <= 1 / 65534)
+        }
+        // β − (μ − b) · f: 0.5 − 2 · 2, 0 + 1 · 0.5, 7 − 0
+        #expect(packed.bias.bits == 16)
+        let biases = packed.bias.codes.map { Float($0) * packed.bias.scale }
+        for (bias, expected) in zip(biases, [-3.5, 0.5, 7] as [Float]) {
+            #expect(abs(bias - expected) <= 7 / 32767)
+        }
+        // The output whose γ is zero keeps no weights.
+        #expect(packed.weights.slowWeights[6...].allSatisfy { $0 == 0 })
+        #expect(packed.weights.slowWeights[..<6].contains { $0 != 0 })
+    }
+
+    @Test func `scales that are not finite are an error`() {
+        var normalization = BatchNormalization(channels: 3, epsilon: 0)
+        normalization.runningVariance = Tensor(shape: [3])
+        expect(
+            .notFinite(layer: "fc", what: "scales behind batch normalization"),
+            [
+                ("quantize", inputQuantizer), ("fc", linear(3, 3)), ("bn", normalization),
+                ("quantize1", quantizer), ("last", linear(3, 2)),
+            ])
+    }
+
+    @Test func `softmax before the end is an error`() {
+        expect(
+            .unsupported(layer: "softmax", "softmax before the last layer"),
+            [
+                ("quantize", inputQuantizer), ("fc", linear(3, 3)), ("softmax", Softmax()),
+                ("last", linear(3, 2)),
+            ])
+    }
+
     @Test func `a layer whose results are not quantized is an error, the last one apart`() {
         #expect(throws: ConversionError.notQuantized(layer: "fc1", what: "results")) {
             try convert(
@@ -295,22 +419,15 @@ struct PackedModelConversionTests {
     }
 
     /// One of the two would be lost.
-    @Test func `a second quantizer of the input is an error`() {
-        #expect(throws: ConversionError.self) {
-            try convert(
-                [("quantize", inputQuantizer), ("again", quantizer), ("fc", linear(3, 2))],
-                inputShape: [3])
-        }
-    }
-
-    @Test func `a layer with two inputs is an error`() {
+    @Test func `two quantizers side by side on the input are an error`() {
         expect(
-            .unsupported(layer: "sum", "several inputs"),
+            .unsupported(layer: "other", "a second quantizer of the input"),
             nodes: [
-                .init(name: "quantize", inputs: [0], layer: inputQuantizer),
-                .init(name: "fc1", inputs: [1], layer: linear(3, 3)),
-                .init(name: "fc2", inputs: [1], layer: linear(3, 3)),
-                .init(name: "sum", inputs: [2, 3], layer: Sum()),
+                .init(name: "one", inputs: [0], layer: inputQuantizer),
+                .init(name: "other", inputs: [0], layer: quantizer),
+                .init(name: "sum", inputs: [1, 2], layer: Add()),
+                .init(name: "quantize", inputs: [3], layer: quantizer),
+                .init(name: "fc", inputs: [4], layer: linear(3, 2)),
             ])
     }
 
@@ -324,6 +441,7 @@ struct PackedModelConversionTests {
         for (error, words) in [
             (ConversionError.notQuantized(layer: "fc7", what: "weights"), ["fc7", "weights"]),
             (.unsupported(layer: "mystery", "sum"), ["mystery", "sum"]),
+            (.notFinite(layer: "fc7", what: "biases"), ["fc7", "biases", "finite"]),
         ] {
             #expect(words.allSatisfy { "\(error)".contains($0) }, "\(error)")
         }

@@ -18,7 +18,8 @@ extension PackedTensor {
         var index = -1
         for (gap, code) in zip(gaps, codes) {
             index += Int(gap) + 1
-            weights[index] = scales[0] * Float(levels[Int(code)])
+            let scale = scales[scales.count == 1 ? 0 : index / (count / shape[0])]
+            weights[index] = scale * Float(levels[Int(code)])
         }
         return weights
     }

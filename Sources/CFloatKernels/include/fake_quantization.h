@@ -33,3 +33,13 @@ void cfk_quantization_codes(cfk_isa isa, cfk_grid grid, const float *x, int32_t 
 // Lanes add up in float, so count should stay within about 10^4: cut longer arrays into chunks.
 void cfk_fake_quantize_gradient(cfk_isa isa, cfk_grid grid, const float *x, const float *dy,
                                 float *dx, int64_t count, double sums[2]);
+
+// The same for x of shape [rows, columns] in which each column has a step of its own (positive,
+// steps[columns]) and no offset; the grid's step and offset are not used.
+void cfk_fake_quantize_columns(cfk_isa isa, cfk_grid grid, const float *steps, const float *x,
+                               float *y, int64_t rows, int64_t columns);
+
+// sums[columns] receives the sums for the steps. dx may be dy, not NULL.
+void cfk_fake_quantize_columns_gradient(cfk_isa isa, cfk_grid grid, const float *steps,
+                                        const float *x, const float *dy, float *dx, int64_t rows,
+                                        int64_t columns, double *sums);

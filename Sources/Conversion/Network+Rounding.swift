@@ -1,0 +1,73 @@
+import Networks
+import PackedModel
+import Quantization
+import Tensors
+
+extension Network {
+    /// Changes batch normalization, and steps of single outputs, by the little that makes the network
+    /// compute what its file will: scales of 16 bits and biases of 16 bits.
+    ///
+    ///     γ = f · √(σ² + ε),   β = bias + (μ − b) · f     with f and bias as rounded
+    ///
+    /// Doing it again changes nothing beyond the last bits of `Float`.
+    /// - Throws: `ConversionError` for weights without a quantizer.
+    public mutating func roundForConversion() throws(ConversionError) {
+        updateEffective()
+        let readers = readers
+        for index in nodes.indices {
+            let node = nodes[index]
+            let source = node.inputs[0]
+            let before = source > 0 && readers[source].count == 1 ? nodes[source - 1] : nil
+            if let layer = node.layer as? BatchNormalization {
+                let weights = before?.layer.weightAndBias
+                let integers =
+                    try weights.map { w throws(ConversionError) in
+                        try IntegerWeights(w.weight, layer: before!.name)
+                    } ?? IntegerWeights(identityOf: layer.channels)
+                let folded = try FoldedLayer(
+                    integers, bias: weights?.bias, normalization: layer, name: node.name)
+                updateLayer(at: index) { $0 = layer.rounded(to: folded, ownBias: weights?.bias) }
+            } else if let weight = node.layer.weightAndBias?.weight,
+                let quantizer = weight.parametrization(WeightQuantizer.self),
+                quantizer.isPerOutput,
+                !readers[index + 1].contains(where: { nodes[$0.node].layer is BatchNormalization })
+            {
+                let steps = quantizer.withSteps(
+                    PackedTensor.roundedScales(quantizer.steps, bits: FoldedLayer.scaleBits))
+                updateLayer(at: index) { layer in
+                    layer.visitParameters { name, parameter in
+                        if name == "weight" { parameter.quantize(with: steps) }
+                    }
+                }
+            }
+        }
+        updateEffective()
+    }
+}
+
+extension BatchNormalization {
+    fileprivate func rounded(to folded: FoldedLayer, ownBias: Parameter?) -> BatchNormalization {
+        var result = self
+        for channel in 0..<channels {
+            let factor = folded.factors[channel]
+            let deviation = Double(runningVariance[channel] + epsilon).squareRoot()
+            let mean =
+                Double(runningMean[channel]) - Double(ownBias?.effective[channel] ?? 0)
+            let bias = Double(folded.bias.scale) * Double(folded.bias.codes[channel])
+            result.weight.trained.value[channel] = Float(factor * deviation)
+            result.bias.trained.value[channel] = Float(bias + mean * factor)
+        }
+        return result
+    }
+}
+
+extension Layer {
+    /// The parameters of a convolution or a linear layer.
+    fileprivate var weightAndBias: (weight: Parameter, bias: Parameter?)? {
+        switch self {
+        case let layer as Linear: (layer.weight, layer.bias)
+        case let layer as Convolution: (layer.weight, layer.bias)
+        default: nil
+        }
+    }
+}
