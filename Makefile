@@ -27,8 +27,8 @@ help: ## This list
 	@echo "  Pipelines: $(basename $(notdir $(wildcard Pipelines/*.yaml)))"
 
 # System libraries by their pkg-config names, and the Debian packages that have them.
-LIBRARIES := libzstd zlib
-PACKAGES := libzstd-dev zlib1g-dev
+LIBRARIES := libzstd zlib libpng libjpeg
+PACKAGES := libzstd-dev zlib1g-dev libpng-dev libjpeg-dev
 
 deps: ## Install missing system packages (Debian, Ubuntu)
 	@command -v swift > /dev/null || { echo "swift is not on the PATH; see https://www.swift.org/install" >&2; exit 1; }

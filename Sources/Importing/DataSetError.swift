@@ -31,6 +31,8 @@ public enum DataSetError: Error, Equatable, Sendable {
     case archive(ZipError)
     /// An array in NumPy's format, or what it holds.
     case array(NumPyError)
+    /// A picture, or a folder of pictures.
+    case image(ImageError)
 
     case differentCounts(images: String, imageCount: Int, labels: String, labelCount: Int)
     case labelOutOfRange(file: String, index: Int, found: Int, classCount: Int)
@@ -78,6 +80,7 @@ extension DataSetError: CustomStringConvertible {
             "\(file): \(found) class names, expected \(expected)"
         case .archive(let error): "\(error)"
         case .array(let error): "\(error)"
+        case .image(let error): "\(error)"
         case .differentCounts(let images, let imageCount, let labels, let labelCount):
             "\(labels): \(labelCount) labels, expected \(imageCount) as in \(images)"
         case .labelOutOfRange(let file, let index, let found, let classCount):

@@ -14,6 +14,8 @@ public struct DataSetSource: Sendable, Equatable {
         case numPyFiles
         /// One `.npz` archive of the same arrays; the folder is its path.
         case numPyArchive
+        /// `train` and `test` with a folder of pictures for each class.
+        case imageFolders
     }
 
     public let name: String
@@ -44,9 +46,10 @@ public struct DataSetSource: Sendable, Equatable {
 
     /// A data set by name from `folder` or `<folder>/<name>`.
     ///
-    /// A name that is not known stands for the layout whose files the folder has: NumPy arrays
-    /// (`x_train.npy` and so on), the binary version of CIFAR-10, or else IDX files in MNIST's layout.
-    /// Then there are as many classes as the training labels have, and ten in CIFAR-10's layout.
+    /// NumPy arrays (`x_train.npy` and so on) and folders of pictures (`train/<class>`) are told by what
+    /// is there. A name that is not known otherwise stands for the binary version of CIFAR-10, or else
+    /// for IDX files in MNIST's layout. Where nothing names the classes, there are as many as the
+    /// training labels have.
     public init(folder: String, name: String) {
         let folders = [folder, join(folder, name)]
         func holds(anyOf files: [String]) -> Bool {
@@ -54,6 +57,8 @@ public struct DataSetSource: Sendable, Equatable {
         }
         if holds(anyOf: Self.numPyFiles) {
             self.init(name: name, folders: [folder], layout: .numPyFiles)
+        } else if isFolder(join(folder, ImageFolder.trainingName)) {
+            self.init(name: name, folders: [folder], layout: .imageFolders)
         } else if let kind = DataSetKind(rawValue: name) {
             self.init(kind, folders: folders)
         } else if holds(anyOf: Self.cifar10TrainingFiles + [Self.cifar10TestFile]) {
@@ -88,16 +93,19 @@ public struct DataSetSource: Sendable, Equatable {
     }
 
     /// Reads a part. The last `validationCount` training samples are the validation set.
+    /// - Parameter progress: called now and then with the files read and all files, where they are many.
     public func load(
-        _ split: Split, validationCount: Int = 0
+        _ split: Split, validationCount: Int = 0, progress: (Int, Int) -> Void = { _, _ in }
     ) throws(DataSetError) -> DataSet {
-        let part = try read(isTest: split == .test)
+        let part = try read(isTest: split == .test, progress)
         if split == .test { return part }
         return try part.trainingPart(split, validationCount: validationCount)
     }
 
     /// The test set, or all that is not the test set.
-    private func read(isTest: Bool) throws(DataSetError) -> DataSet {
+    private func read(
+        isTest: Bool, _ progress: (Int, Int) -> Void
+    ) throws(DataSetError) -> DataSet {
         switch layout {
         case .trainingAndTestFiles: return try read(prefix: isTest ? "t10k" : "train")
         case .oneFile(let prefix, let testCount):
@@ -109,6 +117,7 @@ public struct DataSetSource: Sendable, Equatable {
             return all.subset(isTest ? boundary..<all.count : 0..<boundary)
         case .cifar10: return try readCIFAR10(isTest: isTest)
         case .numPyFiles, .numPyArchive: return try readNumPy(isTest: isTest)
+        case .imageFolders: return try readImageFolders(isTest: isTest, progress: progress)
         }
     }
 
@@ -160,6 +169,12 @@ public struct DataSetSource: Sendable, Equatable {
 
 func join(_ folder: String, _ name: String) -> String {
     folder.hasSuffix("/") ? folder + name : folder + "/" + name
+}
+
+func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        && isFolder.boolValue
 }
 
 func folder(of path: String) -> String {

@@ -46,7 +46,9 @@ public struct PipelineRunner {
         let stage = file.stages[index]
         try folder.create(name)
         try removeReports(from: index)
-        let data = try PipelineData(source, file.data)
+        let data = try PipelineData(source, file.data) { done, total in
+            display.line("reading \(file.data.set): \(done) of \(total) images")
+        }
         try checkLayerNames(data)
         let report =
             switch stage.settings {

@@ -38,6 +38,16 @@ public struct QuantizerPlacement: Sendable {
         /// The site, among those before, whose results it reads in place of the value.
         public var behind: Int?
         public var readers: [Network.Reader]
+
+        public init(
+            value: Int, bits: Int, role: Role, behind: Int? = nil, readers: [Network.Reader]
+        ) {
+            self.value = value
+            self.bits = bits
+            self.role = role
+            self.behind = behind
+            self.readers = readers
+        }
     }
 
     public private(set) var sites: [Site] = []
@@ -199,14 +209,14 @@ public struct QuantizerPlacement: Sendable {
         guard value > 0 else {
             let width = bits.input ?? (widths.count == 1 ? widths.first! : bits.residual)
             sites.append(
-                Site(value: 0, bits: width, role: .input, behind: nil, readers: readers[0]))
+                Site(value: 0, bits: width, role: .input, readers: readers[0]))
             return
         }
         let isResidual = widths.count > 1 || demands.contains { $0 == .residual || $0 == .output }
         sites.append(
             Site(
                 value: value, bits: widths.count == 1 ? widths.first! : bits.residual,
-                role: isResidual ? .residual : .layer, behind: nil, readers: readers[value]))
+                role: isResidual ? .residual : .layer, readers: readers[value]))
         if widths.count > 1 { split(value, base: sites.count - 1) }
     }
 

@@ -20,8 +20,8 @@ struct Eval: ParsableCommand {
 
     @Option(
         help: """
-            A folder with the data set's files, a .npz archive, or a known name: digits, mnist, \
-            fashion-mnist, cifar-10.
+            A folder with the data set's files (IDX, CIFAR-10, .npy, or pictures in train/CLASS and \
+            test/CLASS), a .npz archive, or a known name: digits, mnist, fashion-mnist, cifar-10.
             """)
     var data: String
 

@@ -1,4 +1,5 @@
 import Conversion
+import Inference
 import Networks
 import PackedModel
 import Quantization
@@ -8,8 +9,6 @@ import Testing
 /// Networks with fake quantization beside what they convert to: the same codes, but for ties.
 struct GraphConversionTests {
     private static let samples = 20
-    private let normalization = InputNormalization(pixelScale: 1 / 64, mean: [2], deviation: [1])
-
     /// Raw samples `[channels, height, width]` and the batch that the network reads.
     private func images(
         _ shape: [Int], _ count: Int, using generator: inout SeededGenerator
@@ -65,40 +64,71 @@ struct GraphConversionTests {
         network = try network.quantized(
             on: calibration, bits: bits, scheme: scheme, perOutput: perOutput)
         try network.roundForConversion()
+        let channels = network.inputShape.count == 3 ? network.inputShape[2] : 1
         let model = try PackedModel(
             converting: network,
-            normalization: normalization, classNames: [])
+            normalization: InputNormalization(
+                pixelScale: 1 / 64, mean: Array(repeating: 2, count: channels),
+                deviation: Array(repeating: 1, count: channels)), classNames: [])
         let (raw, batch) = images(network.inputShape, Self.samples, using: &generator)
         var pass = Pass(isTraining: false)
         let logits = network.forward(batch, pass: &pass)
-        let slow = SlowModel(model: model)
-        var (codes, near, far, same) = (0, 0, 0, 0)
+        // In real numbers, and in the integers that define what engines compute.
+        let (slow, integers) = (SlowModel(model: model), try ReferenceInterpreter(model))
+        var (reals, codes) = (Comparison(name: "reals"), Comparison(name: "integers"))
         for (image, sample) in raw.enumerated() {
             let values = slow.values(of: sample)
+            let trace = integers.trace(samples: sample)
             for (index, node) in network.nodes.enumerated() {
                 guard let quantizer = node.layer as? ActivationQuantizer else { continue }
-                let found = values[packedValue(of: node, network, model)].codes
+                let value = packedValue(of: node, network, model)
                 let grid = quantizer.grid
                 let expected = channelsFirst(network.activation(index + 1), image: image).map {
                     Int32((($0 - grid.offset) / grid.step).rounded())
                 }
-                try #require(
-                    found.count == expected.count, "\(node.name)", sourceLocation: location)
-                codes += found.count
-                for (a, b) in zip(found, expected) where a != b {
-                    if abs(a - b) == 1 { near += 1 } else { far += 1 }
-                }
+                reals.add(values[value].codes, expected)
+                codes.add(trace.codes[value], expected)
             }
             let row = (0..<SampleGraph.classes).map { logits[image * SampleGraph.classes + $0] }
-            let result = values[values.count - 1].reals
-            let largest = result.indices.max { result[$0] < result[$1] }
-            if largest == row.indices.max(by: { row[$0] < row[$1] }) { same += 1 }
+            reals.add(classOf: values[values.count - 1].reals.map(Float.init), row)
+            codes.add(classOf: trace.logits, row)
         }
-        let about = "\(graph): \(near) + \(far) of \(codes) codes differ, \(same) classes agree"
-        #expect(Double(near + far) <= 0.001 * Double(codes), "\(about)", sourceLocation: location)
-        #expect(Double(far) <= 0.0001 * Double(codes), "\(about)", sourceLocation: location)
-        #expect(
-            Double(same) >= 0.995 * Double(Self.samples), "\(about)", sourceLocation: location)
+        for found in [reals, codes] {
+            #expect(
+                found.isAgreement(of: Self.samples), "\(graph): \(found)", sourceLocation: location)
+        }
+    }
+
+    /// Counts of codes and classes that agree.
+    private struct Comparison: CustomStringConvertible {
+        let name: String
+        /// Codes that differ by one, and by more.
+        var near = 0
+        var far = 0
+        var count = 0
+        var classes = 0
+
+        mutating func add(_ found: [Int32], _ expected: [Int32]) {
+            count += expected.count
+            if found.count != expected.count { far += expected.count }
+            for (a, b) in zip(found, expected) where a != b {
+                if abs(a - b) == 1 { near += 1 } else { far += 1 }
+            }
+        }
+
+        mutating func add(classOf found: [Float], _ expected: [Float]) {
+            let largest = found.indices.max { found[$0] < found[$1] }
+            if largest == expected.indices.max(by: { expected[$0] < expected[$1] }) { classes += 1 }
+        }
+
+        func isAgreement(of samples: Int) -> Bool {
+            Double(near + far) <= 0.001 * Double(count) && Double(far) <= 0.0001 * Double(count)
+                && Double(classes) >= 0.995 * Double(samples)
+        }
+
+        var description: String {
+            "\(name): \(near) + \(far) of \(count) codes differ, \(classes) classes agree"
+        }
     }
 
     @Test(arguments: SampleGraph.allCases, [4, 8])

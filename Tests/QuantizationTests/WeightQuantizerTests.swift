@@ -106,4 +106,70 @@ struct WeightQuantizerTests {
                 kind: "weight-quantizer", field: "bits", found: 9, range: 2...8)
         ) { try WeightQuantizer(state: state) }
     }
+
+    // MARK: A step for each output
+
+    /// Weights `[rows, outputs]`, larger from output to output.
+    private func weights(_ rows: Int, _ outputs: Int, seed: UInt64) -> Tensor {
+        var generator = SeededGenerator(seed: seed)
+        return Tensor(
+            shape: [rows, outputs],
+            elements: (0..<rows * outputs).map {
+                generator.normal() * Float($0 % outputs + 1)
+            })
+    }
+
+    private func column(_ tensor: Tensor, _ output: Int) -> Tensor {
+        let outputs = tensor.shape[1]
+        return Tensor(
+            shape: [tensor.shape[0], 1],
+            elements: (0..<tensor.shape[0]).map { tensor[$0 * outputs + output] })
+    }
+
+    /// Each output beside a quantizer for it alone. Around 16 outputs, and more rows than are summed
+    /// at a time.
+    @Test(arguments: [2, 15, 16, 17, 33], [1, 7, 1030])
+    func `a step for each output is a quantizer for each output`(outputs: Int, rows: Int) {
+        let (values, gradient) = (weights(rows, outputs, seed: 1), weights(rows, outputs, seed: 2))
+        var quantizer = WeightQuantizer(
+            bits: 3, fittingEachOutputOf: values, initialization: .lsqPlus)
+        #expect(quantizer.isPerOutput && quantizer.weightCount == rows)
+        var effective = Tensor(shape: values.shape)
+        quantizer.apply(to: values, into: &effective)
+        var valueGradient = Tensor(shape: values.shape)
+        quantizer.backpropagate(
+            value: values, effectiveGradient: gradient, into: &valueGradient)
+        let codes = quantizer.codes(of: values)
+        for output in 0..<outputs {
+            let own = column(values, output)
+            var single = WeightQuantizer(bits: 3, fitting: own, initialization: .lsqPlus)
+            #expect(quantizer.steps[output] == single.grid.step)
+            var expected = Tensor(shape: own.shape)
+            single.apply(to: own, into: &expected)
+            #expect(column(effective, output) == expected, "output \(output)")
+            #expect(
+                (0..<rows).map { codes[$0 * outputs + output] } == single.codes(of: own))
+            var expectedGradient = Tensor(shape: own.shape)
+            single.backpropagate(
+                value: own, effectiveGradient: column(gradient, output),
+                into: &expectedGradient)
+            #expect(column(valueGradient, output) == expectedGradient, "output \(output)")
+            let (a, b) = (quantizer.step.gradient[output], single.step.gradient[0])
+            #expect(abs(a - b) <= 1e-4 * max(1, abs(b)), "output \(output)")
+        }
+    }
+
+    @Test func `steps of outputs survive saving, and have to fit the weights`() throws {
+        let quantizer = WeightQuantizer(bits: 4, steps: [0.5, -0.25, 1], weightCount: 9)
+        let copy = try WeightQuantizer(state: quantizer.state)
+        #expect(copy.steps == [0.5, 0.25, 1] && copy.step.value.elements == [0.5, -0.25, 1])
+        try copy.requireFit(to: [9, 3])
+        #expect(
+            throws: SavedStateError.wrongShape(
+                kind: WeightQuantizer.kind, field: "step", found: [3], expected: [4])
+        ) { try copy.requireFit(to: [9, 4]) }
+        var state = quantizer.state
+        state.tensors["step"] = Tensor(shape: [1, 3])
+        #expect(throws: SavedStateError.self) { try WeightQuantizer(state: state) }
+    }
 }

@@ -13,7 +13,7 @@ struct NumPyImages {
         let (sizes, isLast) = try Self.layout(array)
         shape = sizes
         let bytes = try Self.bytes(array)
-        pixels = isLast ? Self.channelsFirst(bytes, shape: sizes) : bytes
+        pixels = isLast ? channelsFirst(bytes, shape: sizes) : bytes
     }
 
     /// `[channels, height, width]`, and whether the channels come last in the array.
@@ -55,26 +55,6 @@ struct NumPyImages {
             throw .wrongElementType(
                 file: array.file, found: array.elementType.rawValue,
                 expected: [NumPyArray.ElementType.uint8, .float32].map(\.rawValue))
-        }
-    }
-
-    /// `[n, h, w, c]` as `[n, c, h, w]`.
-    static func channelsFirst<Value>(_ values: [Value], shape: [Int]) -> [Value] {
-        let (channels, plane) = (shape[0], shape[1] * shape[2])
-        if channels == 1 { return values }
-        return [Value](unsafeUninitializedCapacity: values.count) { target, count in
-            values.withUnsafeBufferPointer { source in
-                for image in stride(from: 0, to: source.count, by: channels * plane) {
-                    for channel in 0..<channels {
-                        for pixel in 0..<plane {
-                            target.initializeElement(
-                                at: image + channel * plane + pixel,
-                                to: source[image + pixel * channels + channel])
-                        }
-                    }
-                }
-            }
-            count = values.count
         }
     }
 }

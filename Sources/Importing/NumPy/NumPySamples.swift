@@ -14,7 +14,7 @@ public enum NumPySamples: Equatable, Sendable {
     ) throws(NumPyError) {
         let isLast = try Self.channelsAreLast(array, inputShape: inputShape)
         func ordered<Value>(_ values: [Value]) -> [Value] {
-            isLast ? NumPyImages.channelsFirst(values, shape: inputShape) : values
+            isLast ? channelsFirst(values, shape: inputShape) : values
         }
         switch array.elementType {
         case .uint8: self = .pixels(ordered(array.bytes))
