@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build test check format pipeline report results everything clean
+.PHONY: all help deps build test check format pipeline report results everything bench-training clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -21,14 +21,14 @@ STRICT := $(if $(CI),,--scratch-path .build/strict)
 all: pipeline ## Everything: dependencies, build, default pipeline, tables
 
 help: ## This list
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
-	  printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+	  printf '  make %-15s %s\n' "$$name" "$$text"; done
 	@echo "  Variables: PIPELINE=$(PIPELINE) SEED=n BUILD=$(BUILD) THREADS=n"
 	@echo "  Pipelines: $(basename $(notdir $(wildcard Pipelines/*.yaml)))"
 
 # System libraries by their pkg-config names, and the Debian packages that have them.
-LIBRARIES := libzstd zlib
-PACKAGES := libzstd-dev zlib1g-dev
+LIBRARIES := libzstd zlib libpng libjpeg
+PACKAGES := libzstd-dev zlib1g-dev libpng-dev libjpeg-dev
 
 deps: ## Install missing system packages (Debian, Ubuntu)
 	@command -v swift > /dev/null || { echo "swift is not on the PATH; see https://www.swift.org/install" >&2; exit 1; }
@@ -72,6 +72,17 @@ everything: ## Run every pipeline, those at few bits with three seeds, then RESU
 
 results: build ## Collect the reports of all pipelines that have run in RESULTS.md
 	@$(BIN) results $(BUILD)/*/report.json --output RESULTS.md
+
+# PyTorch lives in an environment of its own; TORCH names another build of it, such as one without CUDA.
+TORCH ?= torch
+BENCH := $(BUILD)/bench-training
+
+bench-training: deps ## Time training steps against PyTorch, in one run (about 10 minutes)
+	@swift build $(SWIFT_FLAGS) --product TrainingBenchmark
+	@mkdir -p $(BENCH)
+	@if ! $(BENCH)/venv/bin/python -c 'import torch, numpy' 2> /dev/null; then \
+	  python3 -m venv $(BENCH)/venv && $(BENCH)/venv/bin/pip install -q $(TORCH) numpy; fi
+	@$(BENCH)/venv/bin/python Benchmarks/training.py .build/release/TrainingBenchmark --json $(BENCH)/figures.json
 
 clean: ## Remove what was built and all results
 	rm -rf .build $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))

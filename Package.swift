@@ -34,15 +34,22 @@ let package = Package(
             providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .systemLibrary(
+            name: "CPNG", pkgConfig: "libpng",
+            providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+        .systemLibrary(
+            name: "CJPEG", pkgConfig: "libjpeg",
+            providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
         module("PackedModel"),
         // Level 1
+        .target(name: "CImages", dependencies: ["CPNG", "CJPEG"], cSettings: c),
         module("Tensors", ["CFloatKernels"]),
         module("Container", ["PackedModel", "CZstd"]),
         module("Inference", ["PackedModel", "CIntegerKernels"]),
         // Level 2
         module("Networks", ["Tensors"]),
         // Level 3
-        module("Importing", ["Networks", "Tensors", "CZlib"]),
+        module("Importing", ["Networks", "Tensors", "CImages", "CZlib"]),
         module("Training", ["Networks", "Tensors"]),
         module("Pruning", ["Networks", "Tensors"]),
         module("WeightSharing", ["Networks", "Tensors"]),
@@ -65,6 +72,10 @@ let package = Package(
                 "Pipeline", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swift),
+        // Timed by `make bench-training`
+        .executableTarget(
+            name: "TrainingBenchmark",
+            dependencies: ["Networks", "Training", "Quantization", "Tensors"], swiftSettings: swift),
         tests("ContainerTests", ["Container", "PackedModel"]),
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
         tests("TensorsTests", ["Tensors", "CFloatKernels"]),

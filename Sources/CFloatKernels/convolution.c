@@ -1,5 +1,8 @@
 #include "convolution.h"
 
+// Inputs that a gradient tile stands for: a multiple of what the kernels keep in registers.
+#define CFK_TILE_INPUTS 48
+
 #define KERNELS "convolution.inc"
 #include "variants.h"
 
@@ -28,7 +31,7 @@ void cfk_window_forward(cfk_isa isa, const cfk_window *window, const float *x, c
 }
 
 int64_t cfk_gradient_tiles(const cfk_window *window) {
-  return window->segments * window->taps * ((window->run + 7) / 8);
+  return window->segments * window->taps * ((window->run + CFK_TILE_INPUTS - 1) / CFK_TILE_INPUTS);
 }
 
 void cfk_window_gradient(cfk_isa isa, const cfk_window *window, const float *x, const float *dy,

@@ -17,7 +17,7 @@ final class ByteSource {
     init(path: String) throws(DataSetError) {
         self.path = path
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(file: path, reason: Self.reason) }
+        guard descriptor >= 0 else { throw .unreadable(file: path, reason: systemReason()) }
         try fill()
         if chunk.starts(with: Self.gzipMagic) { inflater = GzipInflater() }
     }
@@ -89,8 +89,9 @@ final class ByteSource {
             count = max(found, 0)
         }
         next = 0
-        if found < 0 { throw .unreadable(file: path, reason: Self.reason) }
+        if found < 0 { throw .unreadable(file: path, reason: systemReason()) }
     }
-
-    private static var reason: String { String(cString: strerror(errno)) }
 }
+
+/// The operating system's text for its last refusal.
+func systemReason() -> String { String(cString: strerror(errno)) }

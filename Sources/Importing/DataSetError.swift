@@ -27,6 +27,13 @@ public enum DataSetError: Error, Equatable, Sendable {
     /// A list of class names is too short or too long.
     case wrongNameCount(file: String, found: Int, expected: Int)
 
+    /// A zip archive, or what it holds.
+    case archive(ZipError)
+    /// An array in NumPy's format, or what it holds.
+    case array(NumPyError)
+    /// A picture, or a folder of pictures.
+    case image(ImageError)
+
     case differentCounts(images: String, imageCount: Int, labels: String, labelCount: Int)
     case labelOutOfRange(file: String, index: Int, found: Int, classCount: Int)
 
@@ -71,6 +78,9 @@ extension DataSetError: CustomStringConvertible {
                 + "of them"
         case .wrongNameCount(let file, let found, let expected):
             "\(file): \(found) class names, expected \(expected)"
+        case .archive(let error): "\(error)"
+        case .array(let error): "\(error)"
+        case .image(let error): "\(error)"
         case .differentCounts(let images, let imageCount, let labels, let labelCount):
             "\(labels): \(labelCount) labels, expected \(imageCount) as in \(images)"
         case .labelOutOfRange(let file, let index, let found, let classCount):
@@ -93,9 +103,10 @@ extension DataSetError: CustomStringConvertible {
     private func product(_ dimensions: [Int]) -> String {
         dimensions.map(String.init).joined(separator: " × ")
     }
+}
 
-    private func hexadecimal(_ number: UInt32) -> String {
-        let digits = String(number, radix: 16)
-        return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
-    }
+/// Eight digits with `0x` before them.
+func hexadecimal(_ number: UInt32) -> String {
+    let digits = String(number, radix: 16)
+    return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
 }

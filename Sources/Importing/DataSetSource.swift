@@ -10,6 +10,12 @@ public struct DataSetSource: Sendable, Equatable {
         case oneFile(prefix: String, testCount: Int)
         /// `data_batch_1.bin` to `data_batch_5.bin`, and `test_batch.bin`.
         case cifar10
+        /// `x_train.npy`, `y_train.npy`, `x_test.npy` and `y_test.npy`.
+        case numPyFiles
+        /// One `.npz` archive of the same arrays; the folder is its path.
+        case numPyArchive
+        /// `train` and `test` with a folder of pictures for each class.
+        case imageFolders
     }
 
     public let name: String
@@ -40,24 +46,33 @@ public struct DataSetSource: Sendable, Equatable {
 
     /// A data set by name from `folder` or `<folder>/<name>`.
     ///
-    /// A name that is not known stands for any folder with the files of CIFAR-10's binary version, or
-    /// else for any pair of IDX files in MNIST's layout; then there are as many classes as the training
-    /// labels have.
+    /// NumPy arrays (`x_train.npy` and so on) and folders of pictures (`train/<class>`) are told by what
+    /// is there. A name that is not known otherwise stands for the binary version of CIFAR-10, or else
+    /// for IDX files in MNIST's layout. Where nothing names the classes, there are as many as the
+    /// training labels have.
     public init(folder: String, name: String) {
         let folders = [folder, join(folder, name)]
-        if let kind = DataSetKind(rawValue: name) {
-            self.init(kind, folders: folders)
-        } else if (Self.cifar10TrainingFiles + [Self.cifar10TestFile]).contains(where: {
-            FileManager.default.fileExists(atPath: join(folder, $0))
-        }) {
-            self.init(
-                name: name, folders: [folder], classNames: [], pixelScale: 1 / 255,
-                layout: .cifar10)
-        } else {
-            self.init(
-                name: name, folders: folders, classNames: [], pixelScale: 1 / 255,
-                layout: .trainingAndTestFiles)
+        func holds(anyOf files: [String]) -> Bool {
+            files.contains { FileManager.default.fileExists(atPath: join(folder, $0)) }
         }
+        if holds(anyOf: Self.numPyFiles) {
+            self.init(name: name, folders: [folder], layout: .numPyFiles)
+        } else if isFolder(join(folder, ImageFolder.trainingName)) {
+            self.init(name: name, folders: [folder], layout: .imageFolders)
+        } else if let kind = DataSetKind(rawValue: name) {
+            self.init(kind, folders: folders)
+        } else if holds(anyOf: Self.cifar10TrainingFiles + [Self.cifar10TestFile]) {
+            self.init(name: name, folders: [folder], layout: .cifar10)
+        } else {
+            self.init(name: name, folders: folders, layout: .trainingAndTestFiles)
+        }
+    }
+
+    /// A data set from a `.npz` archive of NumPy arrays named as in Keras: images `x_train` and
+    /// `x_test`, labels `y_train` and `y_test`. It is named as the file is, less the ending.
+    public init(archive path: String) {
+        let name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        self.init(name: name, folders: [path], layout: .numPyArchive)
     }
 
     private init(_ kind: DataSetKind, folders: [String]) {
@@ -67,7 +82,8 @@ public struct DataSetSource: Sendable, Equatable {
     }
 
     private init(
-        name: String, folders: [String], classNames: [String], pixelScale: Float, layout: Layout
+        name: String, folders: [String], classNames: [String] = [], pixelScale: Float = 1 / 255,
+        layout: Layout
     ) {
         self.name = name
         self.folders = folders
@@ -77,27 +93,31 @@ public struct DataSetSource: Sendable, Equatable {
     }
 
     /// Reads a part. The last `validationCount` training samples are the validation set.
+    /// - Parameter progress: called now and then with the files read and all files, where they are many.
     public func load(
-        _ split: Split, validationCount: Int = 0
+        _ split: Split, validationCount: Int = 0, progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(DataSetError) -> DataSet {
+        let part = try read(isTest: split == .test, progress)
+        if split == .test { return part }
+        return try part.trainingPart(split, validationCount: validationCount)
+    }
+
+    /// The test set, or all that is not the test set.
+    private func read(
+        isTest: Bool, _ progress: (Int, Int) -> Void
     ) throws(DataSetError) -> DataSet {
         switch layout {
-        case .trainingAndTestFiles:
-            if split == .test { return try read(prefix: "t10k") }
-            return try read(prefix: "train")
-                .trainingPart(split, validationCount: validationCount)
-        case .cifar10:
-            let part = try readCIFAR10(isTest: split == .test)
-            return split == .test
-                ? part : try part.trainingPart(split, validationCount: validationCount)
+        case .trainingAndTestFiles: return try read(prefix: isTest ? "t10k" : "train")
         case .oneFile(let prefix, let testCount):
             let all = try read(prefix: prefix)
             guard all.count > testCount else {
                 throw .tooFewSamples(dataSet: name, found: all.count, needed: testCount + 1)
             }
             let boundary = all.count - testCount
-            if split == .test { return all.subset(boundary..<all.count) }
-            return try all.subset(0..<boundary)
-                .trainingPart(split, validationCount: validationCount)
+            return all.subset(isTest ? boundary..<all.count : 0..<boundary)
+        case .cifar10: return try readCIFAR10(isTest: isTest)
+        case .numPyFiles, .numPyArchive: return try readNumPy(isTest: isTest)
+        case .imageFolders: return try readImageFolders(isTest: isTest, progress: progress)
         }
     }
 
@@ -147,8 +167,14 @@ public struct DataSetSource: Sendable, Equatable {
     }
 }
 
-private func join(_ folder: String, _ name: String) -> String {
+func join(_ folder: String, _ name: String) -> String {
     folder.hasSuffix("/") ? folder + name : folder + "/" + name
+}
+
+func isFolder(_ path: String) -> Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        && isFolder.boolValue
 }
 
 func folder(of path: String) -> String {

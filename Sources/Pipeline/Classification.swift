@@ -12,24 +12,26 @@ public struct Classification: Codable, Sendable, Equatable {
 }
 
 extension PackedModel {
-    /// Classifies the images of an IDX file.
+    /// Classifies the images of an IDX file, or the samples of a `.npy` file.
     ///
-    /// - Throws: `DataSetError` for a file that is none, `PipelineError.dataDoNotFit` for images of
-    ///   another shape than the network reads.
+    /// - Throws: `DataSetError` for a file that is none, or for samples of another shape than the
+    ///   network reads; `PipelineError.dataDoNotFit` for images of another one.
     public func classify(
         imagesOf path: String, limit: Int? = nil, threads: Int = 1
     ) throws -> [Classification] {
-        let file = try IDXFile(path: path, rank: 3)
-        let found = [1] + file.dimensions.dropFirst()
-        guard found == input.shape else {
-            throw PipelineError.dataDoNotFit(
-                dataSet: path, found: Array(found), expected: input.shape)
-        }
-        let count = min(limit ?? file.dimensions[0], file.dimensions[0])
-        let size = input.shape.reduce(1, *)
+        let samples = try samples(path)
         let engine = try Engine(self, options: EngineOptions(threads: threads))
-        let logits = engine.logits(pixels: Array(file.bytes[..<(count * size)]))
-        return (0..<count).map { index in
+        let size = engine.inputCount
+        let logits: [Float]
+        switch samples {
+        case .pixels(let pixels):
+            let count = min(limit ?? .max, pixels.count / size)
+            logits = engine.logits(pixels: Array(pixels[..<(count * size)]))
+        case .raw(let values):
+            let count = min(limit ?? .max, values.count / size)
+            logits = engine.logits(samples: Array(values[..<(count * size)]))
+        }
+        return (0..<logits.count / engine.outputCount).map { index in
             let row = Array(logits[index * engine.outputCount..<(index + 1) * engine.outputCount])
             let best = row.indices.max { row[$0] < row[$1] } ?? 0
             return Classification(
@@ -37,5 +39,20 @@ extension PackedModel {
                 name: classNames.indices.contains(best) ? classNames[best] : "\(best)",
                 logits: row)
         }
+    }
+
+    /// Samples in the order that the engine reads.
+    private func samples(_ path: String) throws -> NumPySamples {
+        if try NumPyArray.isArray(path: path) {
+            return try NumPySamples(
+                NumPyArray(path: path), inputShape: input.shape, pixelScale: input.pixelScale)
+        }
+        let file = try IDXFile(path: path, rank: 3)
+        let found = [1] + file.dimensions.dropFirst()
+        guard found == input.shape else {
+            throw PipelineError.dataDoNotFit(
+                dataSet: path, found: Array(found), expected: input.shape)
+        }
+        return .pixels(file.bytes)
     }
 }

@@ -68,14 +68,18 @@ public enum Model {
 }
 
 extension DataSetSource {
-    /// A data set by its name (`mnist`) or by a folder with its files (`Data/mnist`).
+    /// A data set by its name (`mnist`), by a folder with its files (`Data/mnist`), or by a `.npz`
+    /// archive.
     public init(nameOrFolder text: String) throws {
         var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: text, isDirectory: &isFolder), isFolder.boolValue
-        {
+        guard FileManager.default.fileExists(atPath: text, isDirectory: &isFolder) else {
+            try self.init(named: text)
+            return
+        }
+        if isFolder.boolValue {
             self.init(folder: text, name: URL(fileURLWithPath: text).lastPathComponent)
         } else {
-            try self.init(named: text)
+            self.init(archive: text)
         }
     }
 }

@@ -12,16 +12,20 @@ struct PipelineData: Sendable {
     var classCount: Int
     var normalization: PixelNormalization
 
-    init(_ source: DataSetSource, _ settings: PipelineFile.Data) throws {
+    /// - Parameter progress: as of `DataSetSource.load`.
+    init(
+        _ source: DataSetSource, _ settings: PipelineFile.Data,
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws {
         let validationCount = settings.validationCount
-        let all = try source.load(.train)
+        let all = try source.load(.train, progress: progress)
         guard all.count > validationCount else {
             throw PipelineError.noTrainingData(
                 dataSet: all.name, found: all.count, validationCount: validationCount)
         }
         let train = all.subset(0..<all.count - validationCount)
         let validation = all.subset(train.count..<all.count)
-        let test = try source.load(.test)
+        let test = try source.load(.test, progress: progress)
         try test.require(imageShape: train.imageShape, classCount: train.classCount)
         normalization =
             switch settings.normalization {

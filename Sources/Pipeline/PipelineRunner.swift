@@ -46,7 +46,9 @@ public struct PipelineRunner {
         let stage = file.stages[index]
         try folder.create(name)
         try removeReports(from: index)
-        let data = try PipelineData(source, file.data)
+        let data = try PipelineData(source, file.data) { done, total in
+            display.line("reading \(file.data.set): \(done) of \(total) images")
+        }
         try checkLayerNames(data)
         let report =
             switch stage.settings {
@@ -123,6 +125,7 @@ public struct PipelineRunner {
     private static func method(_ settings: StageSettings) -> any StageMethod {
         switch settings {
         case .train, .encode: TrainMethod()
+        case .factorize(let settings): FactorizeMethod(settings: settings)
         case .prune(let settings): PruneMethod(settings: settings)
         case .share(let settings): ShareMethod(settings: settings)
         case .quantize(let settings): QuantizeMethod(settings: settings)

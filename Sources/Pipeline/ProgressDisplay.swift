@@ -33,7 +33,7 @@ public final class ProgressDisplay {
     }
 
     /// A line that the next one replaces on a terminal, and that a log gets only now and then.
-    func line(_ text: String) {
+    public func line(_ text: String) {
         let now = ContinuousClock.now
         if let lastLine, now - lastLine < interval { return }
         lastLine = now
@@ -43,7 +43,8 @@ public final class ProgressDisplay {
         width = text.count
     }
 
-    func clear() {
+    /// Takes away the line that the next one would replace.
+    public func clear() {
         guard isTerminal, width > 0 else { return }
         write("\r" + String(repeating: " ", count: width) + "\r")
         width = 0

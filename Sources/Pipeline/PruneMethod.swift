@@ -75,14 +75,41 @@ struct PruneMethod: StageMethod {
                             * Double(qualities.value(for: layer, among: layers)!), skipsZeros: true,
                         regrows: regrows))
             }
-        case .globalDensity(let final, let floor):
+        case .globalDensity(let final, let allocation, let floor, let dense):
+            let isDense = layers.map { layer in
+                dense.contains(layer)
+                    || layer == layers.first && dense.contains("first")
+                    || layer == layers.last && dense.contains("last")
+            }
             var scores: [Tensor] = []
             network.visitWeights { scores.append(score($1)) }
-            var masks = Mask.masks(
-                pruning: scores, toGlobalSparsity: 1 - density(Double(final), share: share),
-                minimumDensity: Double(floor), regrows: regrows
-            )[...]
+            var masks = masks(
+                of: scores, to: Double(final), allocation, share: share,
+                floors: isDense.map { $0 ? 1 : Double(floor) }, regrows: regrows)[...]
             network.visitWeights { $1.prune(with: masks.removeFirst()) }
+        }
+    }
+
+    /// The masks of all layers for a density over all of them.
+    private func masks(
+        of scores: [Tensor], to final: Double, _ allocation: PruneSettings.Allocation,
+        share: Double, floors: [Double], regrows: Bool
+    ) -> [Mask] {
+        let method: LayerAllocation
+        switch allocation {
+        case .magnitude, .lamp:
+            return Mask.masks(
+                pruning: scores, toGlobalSparsity: 1 - density(final, share: share),
+                by: allocation == .lamp ? .lamp : .magnitude, minimumDensities: floors,
+                regrows: regrows)
+        case .erk: method = .erdosRenyiKernel
+        case .uniform: method = .uniform
+        }
+        let densities = method.densities(
+            of: scores.map(\.shape), to: final, isDense: floors.map { $0 == 1 })
+        return scores.indices.map { index in
+            let density = density(max(densities[index], floors[index]), share: share)
+            return Mask(pruning: scores[index], toSparsity: 1 - density, regrows: regrows)
         }
     }
 

@@ -76,6 +76,12 @@ struct Setting {
         }
     }
 
+    func strings() throws(PipelineFileError) -> [String] {
+        var result: [String] = []
+        for setting in try list() { result.append(try setting.string()) }
+        return result
+    }
+
     // MARK: Scalars
 
     func string() throws(PipelineFileError) -> String {

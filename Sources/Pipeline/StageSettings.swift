@@ -5,6 +5,7 @@ import WeightSharing
 /// What one stage of a pipeline does, as its file says.
 enum StageSettings: Sendable {
     case train(TrainingSettings)
+    case factorize(FactorizeSettings)
     case prune(PruneSettings)
     case share(ShareSettings)
     case quantize(QuantizeSettings)
@@ -14,6 +15,7 @@ enum StageSettings: Sendable {
     var training: TrainingSettings? {
         switch self {
         case .train(let training): training
+        case .factorize(let settings): settings.training
         case .prune(let settings): settings.training
         case .share(let settings): settings.training
         case .quantize(let settings): settings.training
@@ -27,11 +29,12 @@ extension StageSettings {
     var layerNames: [(key: String, names: [String])] {
         switch self {
         case .train: []
+        case .factorize(let settings): [("layers", settings.layers.map(\.name))]
         case .prune(let settings):
             switch settings.criterion {
             case .density(let densities): [("density", densities.values.keys.sorted())]
             case .quality(let qualities): [("quality", qualities.values.keys.sorted())]
-            case .globalDensity: []
+            case .globalDensity(_, _, _, let dense): [("dense", dense)]
             }
         case .share(let settings): [("bits", settings.bits.values.keys.sorted())]
         case .quantize(let settings):
@@ -46,11 +49,12 @@ extension StageSettings {
 
 /// The kinds of stages, by the word that starts their name.
 public enum StageKind: String, CaseIterable, Sendable {
-    case train, prune, share, quantize, encode
+    case train, factorize, prune, share, quantize, encode
 
     func settings(_ setting: Setting) throws(PipelineFileError) -> StageSettings {
         switch self {
         case .train: .train(try TrainingSettings(setting))
+        case .factorize: .factorize(try FactorizeSettings(setting))
         case .prune: .prune(try PruneSettings(setting))
         case .share: .share(try ShareSettings(setting))
         case .quantize: .quantize(try QuantizeSettings(setting))
@@ -63,10 +67,23 @@ struct PruneSettings: Sendable {
     enum Criterion: Sendable {
         /// The share of each layer's weights that stays.
         case density(PerLayer<Float>)
-        /// The share of all weights that stays, by one threshold, with a least share for each layer.
-        case globalDensity(Float, floor: Float)
+        /// The share of all weights that stays, and how it is spread over the layers, of which those
+        /// in `dense` keep all and the others at least `floor`.
+        case globalDensity(Float, Allocation, floor: Float, dense: [String])
         /// Each layer's threshold in standard deviations of its weights.
         case quality(PerLayer<Float>)
+    }
+
+    /// How a density over all layers is spread over them.
+    enum Allocation: String, CaseIterable, Sendable {
+        /// One threshold over the magnitudes of all weights.
+        case magnitude
+        /// One threshold over the LAMP scores of all weights (Lee et al. 2021).
+        case lamp
+        /// Erdős–Rényi-kernel (Evci et al. 2020).
+        case erk
+        /// The same density everywhere.
+        case uniform
     }
 
     enum Schedule: String, CaseIterable, Sendable {
@@ -93,7 +110,7 @@ struct PruneSettings: Sendable {
 
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: [
-            "density", "global-density", "floor", "quality", "schedule", "interval", "steps",
+            "density", "global-density", "allocation", "floor", "dense", "quality", "schedule", "interval", "steps",
             "ramp", "regrow", "batch-norm-batches", "train",
         ])
         let criteria = ["density", "global-density", "quality"].filter { keys[$0] != nil }
@@ -105,12 +122,19 @@ struct PruneSettings: Sendable {
                 try density.perLayer { s throws(PipelineFileError) in try s.number(in: 0...1) })
         } else if let global = keys["global-density"] {
             criterion = .globalDensity(
-                try global.number(in: 0...1), floor: try keys["floor"]?.number(in: 0...1) ?? 0)
+                try global.number(in: 0...1),
+                try keys["allocation"]?.choice(of: Allocation.self) ?? .magnitude,
+                floor: try keys["floor"]?.number(in: 0...1) ?? 0,
+                dense: try keys["dense"]?.strings() ?? [])
         } else {
             criterion = .quality(
                 try keys["quality"]!.perLayer { s throws(PipelineFileError) in
                     try s.number(in: 0...100)
                 })
+        }
+        for key in ["allocation", "floor", "dense"] where keys["global-density"] == nil {
+            guard let misplaced = keys[key] else { continue }
+            throw misplaced.wrong("nothing, since it belongs to global-density")
         }
         schedule = try keys["schedule"]?.choice(of: Schedule.self) ?? .oneShot
         interval = try keys["interval"]?.integer(in: 1...1_000_000) ?? 100

@@ -6,7 +6,8 @@ extension TrainingSettings {
 
     static let keys = [
         "epochs", "batch-size", "optimizer", "momentum", "nesterov", "learning-rate", "schedule",
-        "warm-up", "weight-decay", "shift", "flip", "label-smoothing", "distillation", "temperature",
+        "warm-up", "weight-decay", "shift", "flip", "label-smoothing", "distillation",
+        "temperature",
     ]
 
     /// Reads `train:` settings, of a stage of its own or within one that retrains.

@@ -24,40 +24,36 @@ extension Mask {
         self.init(bytes: bytes, regrows: regrows)
     }
 
-    /// One threshold over all layers: prunes `round(sparsity · count)` of all weights together.
-    ///
-    /// Each layer keeps at least `minimumDensity` of its weights, rounded up. Where those are
-    /// already more than may stay, they are all that stays.
-    public static func masks(
-        pruning layers: [Tensor], toGlobalSparsity sparsity: Double, minimumDensity: Double = 0,
-        regrows: Bool = false
-    ) -> [Mask] {
-        precondition(
-            (0...1).contains(minimumDensity), "a density lies in 0...1, not \(minimumDensity)")
-        let total = layers.reduce(0) { $0 + $1.count }
-        let wanted = total - prunedCount(sparsity, of: total)
-        var (scores, reserved) = (layers, 0)
-        if minimumDensity > 0 {
-            for index in layers.indices {
-                let floor = Int((minimumDensity * Double(layers[index].count)).rounded(.up))
-                let marks = LargestSelection.marks(floor, of: [layers[index]])[0]
-                // What a layer keeps in any case goes before everything else.
-                scores[index].replace(where: marks, by: .infinity)
-                reserved += floor
-            }
-        }
-        return masks(keeping: max(wanted, reserved), of: scores, regrows: regrows)
+    /// What a threshold over all layers compares.
+    public enum Score: Sendable {
+        case magnitude
+        /// `w² / Σ v²` over the `v` of the same layer that are not smaller (LAMP: Lee et al. 2021,
+        /// arXiv 2010.07611, eq. 1), which spreads the sparsity over the layers by itself.
+        case lamp
     }
 
-    /// As `toGlobalSparsity`, by the LAMP score `w² / Σ v²` over the `v` of the same layer that are
-    /// not smaller (Lee et al. 2021, arXiv 2010.07611, eq. 1), which spreads the sparsity by itself.
+    /// One threshold over all layers: prunes `round(sparsity · count)` of all weights together.
+    ///
+    /// - Parameter minimumDensities: the share of each layer that stays in any case, rounded up; empty
+    ///   for none. Where those are already more than may stay, they are all that stays.
     public static func masks(
-        pruning layers: [Tensor], toLAMPSparsity sparsity: Double, regrows: Bool = false
+        pruning layers: [Tensor], toGlobalSparsity sparsity: Double, by score: Score = .magnitude,
+        minimumDensities: [Double] = [], regrows: Bool = false
     ) -> [Mask] {
+        precondition(minimumDensities.isEmpty || minimumDensities.count == layers.count)
         let total = layers.reduce(0) { $0 + $1.count }
-        return masks(
-            keeping: total - prunedCount(sparsity, of: total), of: layers.map(lampScores),
-            regrows: regrows)
+        let wanted = total - prunedCount(sparsity, of: total)
+        var scores = score == .lamp ? layers.map(lampScores) : layers
+        var reserved = 0
+        for (index, density) in minimumDensities.enumerated() where density > 0 {
+            precondition(density <= 1, "a density lies in 0...1, not \(density)")
+            let floor = Int((density * Double(layers[index].count)).rounded(.up))
+            let marks = LargestSelection.marks(floor, of: [layers[index]])[0]
+            // What a layer keeps in any case goes before everything else.
+            scores[index].replace(where: marks, by: .infinity)
+            reserved += floor
+        }
+        return masks(keeping: max(wanted, reserved), of: scores, regrows: regrows)
     }
 
     private static func masks(keeping count: Int, of scores: [Tensor], regrows: Bool) -> [Mask] {

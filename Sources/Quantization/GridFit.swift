@@ -16,20 +16,30 @@ struct GridFit {
         var squaredError: Double
     }
 
-    private var values: [Double]
-    /// How many equal values each stands for.
-    private var counts: [Double]
+    /// Ascending.
+    private let values: [Double]
+    /// Sums over the values before each place: of counts, of values and of squares, each `[n + 1]`.
+    private var counts: [Double] = [0]
+    private var sums: [Double] = [0]
+    private var squares: [Double] = [0]
     let lowest: Double
     let highest: Double
     let fitsOffset: Bool
 
+    /// - Parameter counts: how many equal values each stands for.
     init(
         _ values: [Float], counts: [Int]? = nil, lowest: Float, highest: Float, fitsOffset: Bool
     ) {
         let stride = (values.count + Self.sampleSize - 1) / Self.sampleSize
-        let kept = Swift.stride(from: 0, to: values.count, by: max(stride, 1))
-        self.values = kept.map { Double(values[$0]) }
-        self.counts = kept.map { Double(counts?[$0] ?? 1) }
+        let order = Swift.stride(from: 0, to: values.count, by: max(stride, 1))
+            .sorted { values[$0] < values[$1] }
+        self.values = order.map { Double(values[$0]) }
+        for (place, index) in order.enumerated() {
+            let (value, count) = (self.values[place], Double(counts?[index] ?? 1))
+            self.counts.append(self.counts[place] + count)
+            sums.append(sums[place] + count * value)
+            squares.append(squares[place] + count * value * value)
+        }
         self.lowest = Double(lowest)
         self.highest = Double(highest)
         self.fitsOffset = fitsOffset
@@ -87,25 +97,44 @@ struct GridFit {
     }
 
     /// The error of a grid, and the best grid for its codes (nil where the codes are all alike).
+    ///
+    /// The values of one code lie side by side, so that a sweep costs a search for each code.
     private func sweep(_ grid: Solution) -> (error: Double, next: Solution?) {
-        var (error, n, sumQ, sumX, sumQX, sumQQ) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        for index in values.indices {
-            let (x, count) = (values[index], counts[index])
-            let u = min(max((x - grid.offset) / grid.step, lowest), highest)
-            let q = u.rounded(.toNearestOrEven)
-            let difference = grid.step * q + grid.offset - x
-            error += count * difference * difference
-            n += count
-            sumQ += count * q
-            sumX += count * x
-            sumQX += count * q * x
-            sumQQ += count * q * q
+        var (error, sumQ, sumQX, sumQQ) = (0.0, 0.0, 0.0, 0.0)
+        var (q, start) = (lowest, 0)
+        while q <= highest {
+            let end =
+                q < highest
+                ? firstPlace(from: start, atLeast: grid.offset + grid.step * (q + 0.5))
+                : values.count
+            if end > start {
+                let n = counts[end] - counts[start]
+                let x = sums[end] - sums[start]
+                let value = grid.step * q + grid.offset
+                error += squares[end] - squares[start] - 2 * value * x + value * value * n
+                sumQ += n * q
+                sumQX += q * x
+                sumQQ += n * q * q
+            }
+            (q, start) = (q + 1, end)
         }
+        let (n, sumX) = (counts[values.count], sums[values.count])
         let meanQ = fitsOffset && n > 0 ? sumQ / n : 0
         let spread = sumQQ - meanQ * sumQ
         let step = (sumQX - meanQ * sumX) / spread
+        error = max(error, 0)
         guard spread > 0, step > 0 else { return (error, nil) }
         let offset = fitsOffset ? sumX / n - step * meanQ : grid.offset
         return (error, Solution(step: step, offset: offset, squaredError: error))
+    }
+
+    /// The first place, from `start` on, of a value that is not less than `bound`.
+    private func firstPlace(from start: Int, atLeast bound: Double) -> Int {
+        var (low, high) = (start, values.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if values[middle] < bound { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }

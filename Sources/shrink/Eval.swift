@@ -19,7 +19,10 @@ struct Eval: ParsableCommand {
     var model: String
 
     @Option(
-        help: "A folder with the data set's files, or a known name: digits, mnist, fashion-mnist.")
+        help: """
+            A folder with the data set's files (IDX, CIFAR-10, .npy, or pictures in train/CLASS and \
+            test/CLASS), a .npz archive, or a known name: digits, mnist, fashion-mnist, cifar-10.
+            """)
     var data: String
 
     @Option(help: "Which part: train, validation or test.")

@@ -61,17 +61,20 @@ struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Classify images with a .shrink file in the integer engine.",
         discussion: """
-            Reads an IDX file of images, plain or gzip, and prints for each its class and the logit \
-            of it.
+            Reads images and prints for each its class and the logit of it. A .npy file holds uint8 \
+            pixels, or float32 numbers that are pixels times the network's pixel scale, so 0 to 1 \
+            for pictures; its shape is [count, height, width], or has the channels behind the count \
+            or at the end.
 
             EXAMPLE
               shrink run build/digits/model.shrink --input Fixtures/digits/digits-images-idx3-ubyte.gz
+              shrink run build/digits/model.shrink --input digits.npy
             """)
 
     @Argument(help: "A .shrink file.")
     var model: String
 
-    @Option(name: .shortAndLong, help: "An IDX file of images, plain or gzip.")
+    @Option(name: .shortAndLong, help: "An IDX or .npy file of images, plain or gzip.")
     var input: String
 
     @Option(help: "How many images, from the first. (default: all)")

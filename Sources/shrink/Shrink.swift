@@ -7,8 +7,8 @@ struct Shrink: ParsableCommand {
         commandName: "shrink",
         abstract: "Makes a trained network small and fast, and runs it.",
         discussion: """
-            A pipeline file lists the stages that a network goes through: train, prune, share, \
-            quantize, encode. Each stage leaves a checkpoint and a report in build/PIPELINE/STAGE; \
+            A pipeline file lists the stages that a network goes through: train, factorize, \
+            prune, share, quantize, encode. Each stage leaves a checkpoint and a report in build/PIPELINE/STAGE; \
             the last one leaves build/PIPELINE/model.shrink, which the integer engine runs.
 
             EXAMPLE
@@ -24,11 +24,12 @@ struct Shrink: ParsableCommand {
             CommandGroup(
                 name: "Stages",
                 subcommands: [
-                    Train.self, Prune.self, Share.self, Quantize.self, Encode.self,
+                    Train.self, Factorize.self, Prune.self, Share.self, Quantize.self,
+                    Encode.self,
                 ]),
             CommandGroup(
                 name: "Models",
-                subcommands: [Eval.self, Run.self, Inspect.self, Decode.self]),
+                subcommands: [Eval.self, Run.self, Inspect.self, Decode.self, SensitivityCommand.self]),
             CommandGroup(
                 name: "Pipelines", subcommands: [Plan.self, Report.self, Results.self]),
         ])

@@ -85,6 +85,14 @@ struct Train: ParsableCommand {
     func run() throws { try options.run(.train) }
 }
 
+struct Factorize: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Replace layers by products of two smaller ones, and train those.",
+        discussion: example("factorize"))
+    @OptionGroup var options: StageOptions
+    func run() throws { try options.run(.factorize) }
+}
+
 struct Prune: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Set small weights to zero and retrain the others.",

@@ -240,7 +240,7 @@ private func `images and labels of different count are an error`(packing: Packin
 @Test func `an unknown name lists the known ones`() {
     #expect(
         throws: DataSetError.unknownDataSet(
-            "minst", known: ["digits", "mnist", "fashion-mnist"])
+            "minst", known: ["digits", "mnist", "fashion-mnist", "cifar-10"])
     ) { try DataSetSource(named: "minst") }
 }
 

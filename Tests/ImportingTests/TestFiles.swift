@@ -63,3 +63,20 @@ func crc32(_ bytes: some Sequence<UInt8>) -> UInt32 {
 private let crcTable: [UInt32] = (0...255).map { byte in
     (0..<8).reduce(UInt32(byte)) { value, _ in value >> 1 ^ (value & 1) * 0xEDB8_8320 }
 }
+
+/// A `.npy` file of version 1.0.
+func npy(_ descr: String, _ shape: [Int], _ content: [UInt8]) -> [UInt8] {
+    let sizes = shape.map { "\($0)," }.joined(separator: " ")
+    let text = "{'descr': '\(descr)', 'fortran_order': False, 'shape': (\(sizes)), }\n"
+    let length = UInt16(text.utf8.count)
+    var file: [UInt8] = [0x93] + Array("NUMPY".utf8)
+    file += [1, 0, UInt8(length & 0xff), UInt8(length >> 8)]
+    return file + Array(text.utf8) + content
+}
+
+/// The little-endian bytes of numbers.
+func bytes(_ values: [Float]) -> [UInt8] {
+    values.flatMap { value -> [UInt8] in
+        withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
+    }
+}

@@ -160,6 +160,26 @@ import Testing
         #expect(channels == [0..<32, 32..<60, 60..<88, 88..<116, 116..<144])
     }
 
+    /// A layer that nothing leads to, or that leads nowhere, would have gradients of zero.
+    @Test(arguments: Architecture.allCases)
+    func `trains all of its layers`(architecture: Architecture) throws {
+        var generator = SeededGenerator(seed: 11)
+        var network = try architecture.network(
+            inputShape: [32, 32, 3], classes: 5, width: 0.15, dropout: 0.1, stem: .cifar,
+            using: &generator)
+        var pass = Pass(isTraining: true, generator: generator)
+        let x = Tensor.random([4, 32, 32, 3], using: &generator)
+        let logits = network.forward(x, pass: &pass)
+        #expect(logits.shape == [4, 5])
+        network.backward(Tensor.random([4, 5], using: &generator), pass: &pass)
+        network.visitVariables { name, variable in
+            let gradient = variable.gradient.elements
+            let isFinite = gradient.allSatisfy(\.isFinite)
+            let isZero = gradient.allSatisfy { $0 == 0 }
+            #expect(isFinite && !isZero, "\(name)")
+        }
+    }
+
     // MARK: Initialization
 
     /// √(2 / fan-in), within four standard errors √(1 / 2n) of a standard deviation.

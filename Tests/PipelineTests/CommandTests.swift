@@ -7,8 +7,8 @@ import Testing
 
 @Suite struct `The command` {
     @Test(arguments: [
-        "train", "prune", "share", "quantize", "encode", "eval", "run", "inspect", "decode",
-        "report", "plan", "results",
+        "train", "factorize", "prune", "share", "quantize", "encode", "eval", "run", "inspect", "decode",
+        "report", "plan", "results", "sensitivity",
     ])
     func `has help with an example for each subcommand`(name: String) throws {
         let result = try run(shrinkCommand, [name, "--help"])

@@ -71,7 +71,9 @@ import Testing
         }
     }
 
-    private let packages = ["libzstd-dev", "zlib1g-dev", "pkg-config"]
+    private let packages = [
+        "libzstd-dev", "zlib1g-dev", "libpng-dev", "libjpeg-dev", "pkg-config",
+    ]
 
     @Test func `says that swift is missing`() throws {
         let programs = try Programs(["pkg-config": "exit 0"])

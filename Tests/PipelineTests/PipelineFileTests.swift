@@ -82,6 +82,10 @@ import Testing
             "architecture: digits-cnn", "architecture: resnet-20, activation: tanh",
             "x.yaml:4: network.activation is 'tanh', expected one of relu, relu6, silu, hard-swish"
         ),
+        (
+            "validation: 100", "normalization: channels",
+            "x.yaml:3: data.normalization is 'channels', expected one of scale, per-channel"
+        ),
         ("seed: 7", "seed: 7\nseed: 8", "x.yaml:3: key 'seed' stands twice"),
         (
             "density: {conv1: 0.5, default: 0.1}", "floor: 0.1",

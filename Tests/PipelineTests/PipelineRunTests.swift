@@ -74,6 +74,70 @@ import Training
         #expect(!FileManager.default.fileExists(atPath: results.model))
     }
 
+    @Test func `normalizes per channel in training, in checkpoints and in the engine`() throws {
+        let folder = try TemporaryFolder()
+        let yaml = """
+            method: a test
+            seed: 7
+            data: {set: digits, validation: 100, normalization: per-channel}
+            network: {architecture: digits-cnn}
+            stages:
+              train: {epochs: 3, batch-size: 32, learning-rate: 0.03, shift: 1, flip: true}
+              quantize:
+                weights: {bits: 8}
+                activations: {bits: 8}
+                train: {epochs: 1, learning-rate: 0.0001}
+              encode: {coding: smallest}
+            """
+        let report = try runPipeline(yaml, in: folder)
+        let source = try DataSetSource(named: "digits", fixtures: packageFolder + "/Fixtures")
+        let expected = PixelNormalization(of: try source.load(.train, validationCount: 100))
+        #expect(expected.mean[0] > 0.2)
+        let test = try source.load(.test)
+        for stage in ["train", "quantize"] {
+            let path = "\(folder.path)/build/quick/\(stage)/checkpoint.safetensors"
+            let model = try Model(contentsOf: path)
+            guard case .checkpoint(_, let normalization) = model else {
+                Issue.record("\(path) is no checkpoint")
+                continue
+            }
+            #expect(normalization == expected)
+            let reported = report.stages.first { $0.stage == stage }!.accuracy.top1
+            #expect(try model.evaluate(on: test, threads: 1).evaluation.top1 == reported)
+            #expect(reported > 0.5)
+        }
+        let model = try Container.read([UInt8](folder.bytes("build/quick/model.shrink")))
+        #expect(model.input.mean == expected.mean)
+        #expect(model.input.deviation == expected.deviation)
+        #expect(try #require(report.engine).agreement >= 0.995)
+    }
+
+    @Test(arguments: [
+        ("{}", "is {}, expected pixelScale, mean and deviation as JSON"),
+        (
+            #"{"pixelScale":1,"mean":[0,0],"deviation":[1]}"#,
+            "2 means, 1 deviations, expected 1, one a channel"
+        ),
+        (
+            #"{"pixelScale":1,"mean":[0],"deviation":[0]}"#,
+            #"is {"pixelScale":1,"mean":[0],"deviation":[0]}, expected finite numbers and "#
+                + "deviations above 0"
+        ),
+    ])
+    func `refuses a checkpoint with a normalization that does not fit`(
+        note: String, reason: String
+    ) throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/x.safetensors"
+        let network = try Network(
+            name: "n", inputShape: [2, 2, 1], chain: [("flatten", Flatten())])
+        try Checkpoint(network, notes: ["normalization": note]).write(to: path)
+        #expect(
+            throws: CheckpointError.badMetadata(
+                path: path, field: "normalization", reason: reason)
+        ) { try Model(contentsOf: path) }
+    }
+
     @Test func `that diverges says so and keeps what was there`() throws {
         let folder = try TemporaryFolder()
         let wild = quickPipeline.replacingOccurrences(

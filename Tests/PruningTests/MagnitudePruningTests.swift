@@ -77,12 +77,12 @@ struct MagnitudePruningTests {
         let small = Tensor(shape: [10], elements: (1...10).map { Float($0) / 1000 })
         let large = Tensor(shape: [90], elements: weights(90, seed: 5, coarse: false))
         let masks = Mask.masks(
-            pruning: [small, large], toGlobalSparsity: 0.8, minimumDensity: 0.11)
+            pruning: [small, large], toGlobalSparsity: 0.8, minimumDensities: [0.11, 0.11])
         #expect(masks[0].bytes == [0, 0, 0, 0, 0, 0, 0, 0, 1, 1])
         #expect(masks[1].keptCount == 18)
         #expect(masks[1].bytes == keptBySorting(18, of: [large.elements])[0])
         // More is kept by layers than may stay: the floors win.
-        let floors = Mask.masks(pruning: [small, large], toGlobalSparsity: 1, minimumDensity: 0.1)
+        let floors = Mask.masks(pruning: [small, large], toGlobalSparsity: 1, minimumDensities: [0.1, 0.1])
         #expect(floors.map(\.keptCount) == [1, 9])
     }
 
@@ -95,7 +95,7 @@ struct MagnitudePruningTests {
             [[0, 1, 0], [0, 1]], [[0, 1, 1], [0, 1]], [[1, 1, 1], [0, 1]], [[1, 1, 1], [1, 1]],
         ]
         for (kept, expected) in zip([2, 3, 4, 5], order) {
-            let masks = Mask.masks(pruning: layers, toLAMPSparsity: 1 - Double(kept) / 5)
+            let masks = Mask.masks(pruning: layers, toGlobalSparsity: 1 - Double(kept) / 5, by: .lamp)
             #expect(masks.map(\.bytes) == expected, "\(kept) kept")
         }
     }

@@ -14,6 +14,7 @@ private func settings(_ method: Optimizer.Method, epochs: Int) -> TrainingSettin
     settings.warmUp = 0.2
     settings.weightDecay = 1e-3
     settings.maximalShift = 1
+    settings.flips = true
     settings.loss = Loss(labelSmoothing: 0.1)
     return settings
 }

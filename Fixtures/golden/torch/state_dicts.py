@@ -1,6 +1,6 @@
 """Writes what PyTorch says about the built-in architectures.
 
-    python state_dicts.py
+    pip install torch==2.15.0 torchvision==0.29.2 timm==1.0.31 safetensors && python state_dicts.py
 
 * `shapes.json`: names and shapes of the state_dict of every architecture, at its published size.
 * `<architecture>.safetensors`: the state_dict of a narrow one with random values, as

@@ -47,7 +47,7 @@ void cfk_pack(cfk_isa isa, const cfk_window *window, const float *weights, float
 void cfk_window_forward(cfk_isa isa, const cfk_window *window, const float *x, const float *packed,
                         const float *bias, float *y);
 
-// Gradient tiles: tile t stands for 8 consecutive inputs of one run, all outputs.
+// Gradient tiles: tile t stands for 48 consecutive inputs of one run, all outputs.
 int64_t cfk_gradient_tiles(const cfk_window *window);
 
 // dw[s][t][j][o] (+)= sum over r, c of x[...] * dy[r][c][o] for the tiles first..<last; adds to what is

@@ -1,0 +1,4 @@
+// jpeglib.h uses FILE without declaring it.
+#include <stdio.h>
+
+#include <jpeglib.h>

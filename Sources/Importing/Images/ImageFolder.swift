@@ -1,0 +1,157 @@
+import Foundation
+import Synchronization
+import Tensors
+
+/// Pictures in a folder for each class, as in `train/cat/0001.png`.
+struct ImageFolder {
+    static let trainingName = "train"
+    static let testName = "test"
+    private static let endings = ["png", "jpg", "jpeg"]
+    /// A label is a byte.
+    private static let largestClassCount = 256
+    /// The most bytes that are kept in memory: 8 GiB.
+    private static let largestLength = 1 << 33
+    /// Pictures that are decoded between two looks at errors and progress.
+    private static let blockSize = 256
+
+    let path: String
+    /// The folders' names, sorted.
+    let classNames: [String]
+    /// In an order that looks random and is always the same, so that the last pictures may be set aside
+    /// for validation.
+    private let files: [(path: String, label: Int)]
+
+    /// Lists the pictures of a folder.
+    /// - Parameter known: the classes, if they are not those of this folder.
+    init(path: String, known: [String]? = nil) throws(DataSetError) {
+        self.path = path
+        let folders = try Self.classFolders(path)
+        classNames = known ?? folders
+        var files: [(path: String, label: Int)] = []
+        for folder in folders {
+            let place = join(path, folder)
+            guard let label = classNames.firstIndex(of: folder) else {
+                throw .image(.unknownClass(folder: place, known: classNames))
+            }
+            files += try Self.pictures(place).map { ($0, label) }
+        }
+        var generator = SeededGenerator(seed: 0)
+        self.files = files.shuffled(using: &generator)
+    }
+
+    /// The names of a folder's classes, sorted.
+    static func classFolders(_ path: String) throws(DataSetError) -> [String] {
+        let names = try visibleNames(path, expected: "a folder for each class")
+        if let name = names.first(where: { !isFolder(join(path, $0)) }) {
+            throw .image(
+                .unexpectedFile(file: join(path, name), expected: "a folder for each class"))
+        }
+        guard names.count <= largestClassCount else {
+            throw .image(
+                .tooManyClasses(folder: path, found: names.count, largest: largestClassCount))
+        }
+        return names
+    }
+
+    private static func pictures(_ folder: String) throws(DataSetError) -> [String] {
+        let names = try visibleNames(folder, expected: "pictures")
+        for name in names {
+            let ending = URL(fileURLWithPath: name).pathExtension.lowercased()
+            guard endings.contains(ending) else {
+                throw .image(
+                    .unexpectedFile(
+                        file: join(folder, name),
+                        expected: "files ending in .png, .jpg or .jpeg"))
+            }
+        }
+        return names.map { join(folder, $0) }
+    }
+
+    /// What a folder holds, sorted, at least one; names that begin with a dot do not count.
+    private static func visibleNames(
+        _ folder: String, expected: String
+    ) throws(DataSetError) -> [String] {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+            throw .unreadable(file: folder, reason: "no folder, or one that can not be listed")
+        }
+        let visible = names.filter { !$0.hasPrefix(".") }.sorted()
+        if visible.isEmpty { throw .image(.nothing(folder: folder, expected: expected)) }
+        return visible
+    }
+
+    /// Decodes all pictures, several at a time. All have to have the shape of the first.
+    func load(
+        name: String, pixelScale: Float, progress: (Int, Int) -> Void
+    ) throws(DataSetError) -> DataSet {
+        let shape = try ImageFile(path: files[0].path).shape
+        let size = shape.reduce(1, *)
+        guard files.count <= Self.largestLength / size else {
+            throw .image(
+                .tooManyImages(
+                    folder: path, count: files.count, shape: shape,
+                    largestLength: Self.largestLength))
+        }
+        var pixels = [UInt8](repeating: 0, count: files.count * size)
+        for start in stride(from: 0, to: files.count, by: Self.blockSize) {
+            let block = start..<min(start + Self.blockSize, files.count)
+            let failure = pixels.withUnsafeMutableBufferPointer {
+                decode(block, shape: shape, into: $0)
+            }
+            if let failure { throw failure }
+            progress(block.upperBound, files.count)
+        }
+        return DataSet(
+            name: name, imageShape: shape, pixels: pixels, labels: files.map { UInt8($0.label) },
+            classCount: classNames.count, classNames: classNames, pixelScale: pixelScale)
+    }
+
+    /// The error of the first picture that has one.
+    /// - Parameter pixels: `[files, channels, height, width]`
+    private func decode(
+        _ block: Range<Int>, shape: [Int], into pixels: UnsafeMutableBufferPointer<UInt8>
+    ) -> DataSetError? {
+        let failure = Mutex<(index: Int, error: DataSetError)?>(nil)
+        let threads = ProcessInfo.processInfo.activeProcessorCount
+        parallel(chunks: block.count, threads: threads) { chunk in
+            let index = block.lowerBound + chunk
+            do throws(DataSetError) {
+                let image = try picture(index, shape: shape)
+                _ = UnsafeMutableBufferPointer(
+                    rebasing: pixels[index * image.count..<(index + 1) * image.count]
+                ).update(fromContentsOf: image)
+            } catch {
+                failure.withLock {
+                    if $0.map({ index < $0.index }) ?? true { $0 = (index, error) }
+                }
+            }
+        }
+        return failure.withLock { $0?.error }
+    }
+
+    private func picture(_ index: Int, shape: [Int]) throws(DataSetError) -> [UInt8] {
+        let image = try ImageFile(path: files[index].path)
+        guard image.shape == shape else {
+            throw .image(
+                .differentShape(
+                    file: files[index].path, found: image.shape, expected: shape,
+                    first: files[0].path))
+        }
+        return image.pixels
+    }
+}
+
+extension DataSetSource {
+    /// Reads `train` or `test`; the classes are the folders in `train`.
+    func readImageFolders(
+        isTest: Bool, progress: (Int, Int) -> Void
+    ) throws(DataSetError) -> DataSet {
+        let training = join(folders[0], ImageFolder.trainingName)
+        let folder =
+            isTest
+            ? try ImageFolder(
+                path: join(folders[0], ImageFolder.testName),
+                known: ImageFolder.classFolders(training))
+            : try ImageFolder(path: training)
+        return try folder.load(name: name, pixelScale: pixelScale, progress: progress)
+    }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Foundation
+import Importing
+import Pipeline
+
+struct SensitivityCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sensitivity",
+        abstract: "Show what each layer costs when pruned or put into few bits by itself.",
+        discussion: """
+            Takes a checkpoint, changes one layer at a time, and measures the accuracy without any \
+            retraining. Use it to choose densities and bits: layers whose accuracy falls first want \
+            more of both. Choose on validation images, not on the test set.
+
+            EXAMPLE
+              shrink sensitivity build/lenet-5/train/checkpoint.safetensors --data mnist
+              shrink sensitivity model.safetensors --data digits --sparsity 0.8 0.9 --bits 2 4 --json
+            """)
+
+    @Argument(help: "A checkpoint (.safetensors).")
+    var checkpoint: String
+
+    @Option(help: "A folder with the data set's files, or a known name.")
+    var data: String
+
+    @Option(help: "How many of the last training samples to measure on.")
+    var validation = 1000
+
+    @Option(parsing: .upToNextOption, help: "Shares of a layer's weights to prune, 0...1.")
+    var sparsity = Sensitivity.usualSparsities
+
+    @Option(parsing: .upToNextOption, help: "Bits of a layer's weights, 2...8.")
+    var bits = Sensitivity.usualBits
+
+    @Option(help: "Threads to work on. (default: all cores)")
+    var threads: Int?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        if validation < 1 { throw ValidationError("--validation wants at least 1") }
+        if let wrong = sparsity.first(where: { !(0...1).contains($0) }) {
+            throw ValidationError("--sparsity wants shares in 0...1, not \(wrong)")
+        }
+        if let wrong = bits.first(where: { !(2...8).contains($0) }) {
+            throw ValidationError("--bits wants numbers in 2...8, not \(wrong)")
+        }
+        if let threads, threads < 1 {
+            throw ValidationError("--threads wants at least 1, not \(threads)")
+        }
+    }
+
+    private var usesColor: Bool {
+        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    }
+
+    func run() throws {
+        let display = ProgressDisplay()
+        let sensitivity = try Model(contentsOf: checkpoint).sensitivity(
+            path: checkpoint,
+            on: DataSetSource(nameOrFolder: data).load(.validation, validationCount: validation),
+            sparsities: sparsity, bits: bits,
+            threads: threads ?? ProcessInfo.processInfo.activeProcessorCount
+        ) { layer, count, name in
+            display.line("layer \(layer) of \(count): \(name)")
+        }
+        display.clear()
+        if json {
+            print(try jsonText(sensitivity), terminator: "")
+        } else {
+            print(sensitivity.text(usesColor: usesColor), terminator: "")
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import Importing
+import Testing
+
+private let fixtures = packageRoot + "/Fixtures/numpy/"
+
+/// Images `[count, 3, 4, 5]` of the archives that make.py writes, which hold them channels last.
+private func pixels(count: Int) -> [UInt8] {
+    (0..<count * 60).map { index in
+        let (image, channel, place) = (index / 60, index / 20 % 3, index % 20)
+        return UInt8((7 * (image * 60 + place * 3 + channel) + 3) % 256)
+    }
+}
+
+@Test(arguments: ["stored", "deflated", "plain", "piped"])
+func `an archive of NumPy arrays is a data set, however it is packed`(name: String) throws {
+    let source = DataSetSource(archive: fixtures + name + ".npz")
+    let training = try source.load(.train)
+    #expect(training.name == name)
+    #expect(training.imageShape == [3, 4, 5])
+    #expect(training.pixels == pixels(count: 6))
+    #expect(training.labels == [0, 1, 2, 0, 1, 2])
+    #expect(training.classCount == 3)
+    #expect(training.pixelScale == Float(1) / 255)
+    let test = try source.load(.test)
+    #expect(test.pixels == pixels(count: 3))
+    #expect(test.labels == [0, 1, 2])
+    #expect(try source.load(.validation, validationCount: 2).labels == [1, 2])
+}
+
+@Test func `real pixels become the bytes that they were`() throws {
+    let training = try DataSetSource(archive: fixtures + "floats.npz").load(.train)
+    #expect(training.imageShape == [3, 4, 5])
+    let expected = (0..<360).map { (7 * $0 + 3) % 256 }
+    #expect(training.pixels.map { Int($0) } == expected)
+    #expect(training.labels == [0, 1, 2, 0, 1, 2])
+}
+
+// MARK: Folders of arrays
+
+/// A folder of four arrays.
+private struct Arrays {
+    let folder = TemporaryFolder()
+
+    init(
+        images: (descr: String, shape: [Int], content: [UInt8]) = (
+            "|u1", [2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]
+        ),
+        labels: (descr: String, shape: [Int], content: [UInt8]) = ("|u1", [2], [1, 0]),
+        testLabels: [UInt8] = [1]
+    ) {
+        folder.write(npy(images.descr, images.shape, images.content), "x_train.npy")
+        folder.write(npy(labels.descr, labels.shape, labels.content), "y_train.npy")
+        folder.write(npy("|u1", [1, 2, 2], [9, 8, 7, 6]), "x_test.npy")
+        folder.write(npy("|u1", [testLabels.count], testLabels), "y_test.npy")
+    }
+
+    func load(_ split: Split = .train) throws(DataSetError) -> DataSet {
+        try DataSetSource(folder: folder.path, name: "arrays").load(split)
+    }
+
+    /// The error of a file, by its name.
+    func error(_ name: String, _ error: (String) -> NumPyError) -> DataSetError {
+        .array(error(folder.path(name)))
+    }
+}
+
+@Test func `a folder of NumPy arrays is a data set`() throws {
+    let arrays = Arrays()
+    let training = try arrays.load()
+    #expect(training.imageShape == [1, 2, 2])
+    #expect(training.pixels == [1, 2, 3, 4, 5, 6, 7, 8])
+    #expect(training.labels == [1, 0])
+    #expect(try arrays.load(.test).pixels == [9, 8, 7, 6])
+    #expect(try arrays.load(.test).classCount == 2)
+}
+
+@Test(arguments: [
+    ([1, 1, 2, 3], [3, 1, 2]), ([1, 2, 2, 3], [3, 2, 2]), ([1, 3, 2, 2], [3, 2, 2]),
+    ([1, 1, 2, 2], [1, 2, 2]), ([1, 2, 4, 1], [1, 2, 4]), ([2, 2, 2, 2], [2, 2, 2]),
+    ([1, 2, 4], [1, 2, 4]),
+])
+func `channels are the dimension of 1 or 3, else the last`(shape: [Int], expected: [Int]) throws {
+    let count = shape.reduce(1, *)
+    let images = ("|u1", shape, (0..<count).map { UInt8($0) })
+    let arrays = Arrays(
+        images: images, labels: ("|u1", [shape[0]], [UInt8](repeating: 1, count: shape[0])))
+    if 3...4 ~= shape.count, shape.count == 4, [1, 3].contains(shape[1]), [1, 3].contains(shape[3])
+    {
+        #expect(throws: arrays.error("x_train.npy") { .ambiguousChannels(file: $0, shape: shape) })
+        {
+            try arrays.load()
+        }
+    } else {
+        #expect(try arrays.load().imageShape == expected)
+    }
+}
+
+@Test(arguments: [[8], [2, 4], [0, 2, 2], [2, 0, 2], [1, 2, 2, 2, 1]])
+func `arrays of a shape that images do not have are an error`(shape: [Int]) {
+    let content = [UInt8](repeating: 1, count: shape.reduce(1, *))
+    let arrays = Arrays(images: ("|u1", shape, content))
+    #expect(throws: arrays.error("x_train.npy") { .noImages(file: $0, shape: shape) }) {
+        try arrays.load()
+    }
+}
+
+@Test(arguments: [Float(-0.1), 0.5, 1.1, 7, .nan, .infinity])
+func `a real pixel that is no byte is an error with its place`(value: Float) throws {
+    let images = ("<f4", [2, 1, 2], bytes([0, 1, Float(77) / 255, value]))
+    let arrays = Arrays(images: images)
+    do throws(DataSetError) {
+        _ = try arrays.load()
+        Issue.record("\(value) was read")
+    } catch {
+        guard case .array(.wrongPixel(_, 3, let found)) = error else {
+            Issue.record("\(error)")
+            return
+        }
+        #expect(found.bitPattern == value.bitPattern)
+    }
+}
+
+@Test func `labels that are none are an error`() {
+    var arrays = Arrays(labels: ("<f4", [2], bytes([0, 1])))
+    #expect(
+        throws: arrays.error("y_train.npy") {
+            .wrongElementType(file: $0, found: "<f4", expected: ["|u1", "<i4", "<i8"])
+        }
+    ) { try arrays.load() }
+    arrays = Arrays(labels: ("|u1", [1, 2], [0, 1]))
+    #expect(throws: arrays.error("y_train.npy") { .noLabels(file: $0, shape: [1, 2]) }) {
+        try arrays.load()
+    }
+    arrays = Arrays(labels: ("|u1", [0], []))
+    #expect(throws: arrays.error("y_train.npy") { .noLabels(file: $0, shape: [0]) }) {
+        try arrays.load()
+    }
+    arrays = Arrays(labels: ("<i4", [2], [0, 0, 0, 0, 255, 255, 255, 255]))
+    #expect(
+        throws: DataSetError.labelOutOfRange(
+            file: arrays.folder.path("y_train.npy"), index: 1, found: -1, classCount: 256)
+    ) { try arrays.load() }
+    arrays = Arrays(labels: ("|u1", [3], [0, 1, 1]))
+    #expect(
+        throws: DataSetError.differentCounts(
+            images: arrays.folder.path("x_train.npy"), imageCount: 2,
+            labels: arrays.folder.path("y_train.npy"), labelCount: 3)
+    ) { try arrays.load() }
+    arrays = Arrays(testLabels: [2])
+    #expect(
+        throws: DataSetError.labelOutOfRange(
+            file: arrays.folder.path("y_test.npy"), index: 0, found: 2, classCount: 2)
+    ) { try arrays.load(.test) }
+}
+
+@Test func `a missing array is named`() {
+    let folder = TemporaryFolder()
+    folder.write(npy("|u1", [1, 1, 1], [1]), "x_test.npy")
+    #expect(throws: DataSetError.missingFile(lookedFor: [folder.path("x_train.npy")])) {
+        try DataSetSource(folder: folder.path, name: "arrays").load(.train)
+    }
+}
