@@ -24,6 +24,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     ],
     targets: [
         // Level 0
@@ -41,6 +42,10 @@ let package = Package(
             name: "CJPEG", pkgConfig: "libjpeg",
             providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
         module("PackedModel"),
+        .target(
+            name: "ONNXSchema",
+            dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["onnx.proto", "LICENSE.onnx.txt"], swiftSettings: swift),
         // Level 1
         .target(name: "CImages", dependencies: ["CPNG", "CJPEG"], cSettings: c),
         module("Tensors", ["CFloatKernels"]),
@@ -49,7 +54,12 @@ let package = Package(
         // Level 2
         module("Networks", ["Tensors"]),
         // Level 3
-        module("Importing", ["Networks", "Tensors", "CImages", "CZlib"]),
+        module(
+            "Importing",
+            [
+                "Networks", "Tensors", "CImages", "CZlib", "ONNXSchema",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
         module("Training", ["Networks", "Tensors"]),
         module("Pruning", ["Networks", "Tensors"]),
         module("WeightSharing", ["Networks", "Tensors"]),
@@ -58,12 +68,18 @@ let package = Package(
         module(
             "Conversion",
             ["PackedModel", "Networks", "Tensors", "Pruning", "WeightSharing", "Quantization"]),
+        module(
+            "Exporting",
+            [
+                "Networks", "Tensors", "Quantization", "PackedModel", "ONNXSchema",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
         // Level 5
         module(
             "Pipeline",
             [
                 "Importing", "Training", "Pruning", "WeightSharing", "Quantization", "Conversion",
-                "Container", "Inference", "PackedModel", "Networks", "Tensors", "Yams",
+                "Exporting", "Container", "Inference", "PackedModel", "Networks", "Tensors", "Yams",
             ]),
         // Level 6
         .executableTarget(
@@ -80,7 +96,12 @@ let package = Package(
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
         tests("TensorsTests", ["Tensors", "CFloatKernels"]),
         tests("NetworksTests", ["Networks", "Tensors"]),
-        tests("ImportingTests", ["Importing", "Networks", "Tensors"]),
+        tests(
+            "ImportingTests",
+            [
+                "Importing", "ONNXSchema", "Networks", "Tensors",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
         tests("TrainingTests", ["Training", "Importing", "Networks", "Tensors"]),
         tests("PruningTests", ["Pruning", "Networks", "Tensors"]),
         tests("WeightSharingTests", ["WeightSharing", "Networks", "Tensors"]),
@@ -93,13 +114,22 @@ let package = Package(
         tests(
             "ConversionTests",
             [
-                "Conversion", "Inference", "PackedModel", "Networks", "Tensors", "Pruning", "WeightSharing",
+                "Conversion", "Inference", "PackedModel", "Networks", "Tensors", "Pruning",
+                "WeightSharing",
                 "Quantization",
+            ]),
+        tests(
+            "ExportingTests",
+            [
+                "Exporting", "Importing", "Conversion", "Inference", "ONNXSchema", "PackedModel",
+                "Pruning", "Quantization", "WeightSharing", "Networks", "Tensors",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
         tests(
             "PipelineTests",
             [
-                "Pipeline", "Conversion", "Importing", "Training", "Pruning", "WeightSharing",
+                "Pipeline", "Conversion", "Exporting", "Importing", "Training", "Pruning",
+                "WeightSharing",
                 "Quantization", "Container", "Inference", "PackedModel", "Networks", "Tensors",
                 "shrink",
             ]),

@@ -38,7 +38,8 @@ public struct MakePlan {
         rules += "SHRINK ?= shrink\nTHREADS ?=\n\nall: \(folder.report(file.stages.last!.name))\n"
         for (index, stage) in file.stages.enumerated() {
             // A file that is not there is no prerequisite, so that the stage can say so.
-            let weights = file.network.weights.map { " $(wildcard \($0))" } ?? ""
+            let weights =
+                (file.network.weights ?? file.network.onnx).map { " $(wildcard \($0))" } ?? ""
             let previous =
                 index > 0 ? " \(folder.report(file.stages[index - 1].name))" : weights
             rules += """

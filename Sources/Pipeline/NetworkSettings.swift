@@ -2,9 +2,12 @@ import Importing
 import Networks
 import Tensors
 
-/// Which network a pipeline starts from.
+/// Which network a pipeline starts from: a built-in architecture, or an ONNX file.
 struct NetworkSettings: Sendable, Equatable {
-    let architecture: Architecture
+    /// Graph and weights, in the place of everything below.
+    let onnx: String?
+    /// `nil` only for an ONNX file.
+    let architecture: Architecture?
     let width: Float
     let dropout: Float
     let stem: Architecture.Stem
@@ -14,8 +17,17 @@ struct NetworkSettings: Sendable, Equatable {
     let weights: String?
 
     init(_ setting: Setting) throws(PipelineFileError) {
+        let isFile = try setting.anyMapping().contains { $0.0 == "onnx" }
         let keys = try setting.mapping(
-            known: ["architecture", "width", "dropout", "stem", "activation", "weights"])
+            known: isFile
+                ? ["onnx"]
+                : ["architecture", "width", "dropout", "stem", "activation", "weights", "onnx"])
+        onnx = try keys["onnx"]?.string()
+        if isFile {
+            (architecture, activation, weights) = (nil, nil, nil)
+            (width, dropout, stem) = (1, 0, .imageNet)
+            return
+        }
         guard let architecture = keys["architecture"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "architecture")
         }
@@ -31,6 +43,10 @@ struct NetworkSettings: Sendable, Equatable {
     func network(
         inputShape: [Int], classes: Int, using generator: inout SeededGenerator
     ) throws -> Network {
+        guard let architecture else {
+            return try NetworkImport(onnx: onnx!)
+                .network(inputShape: inputShape, classes: classes)
+        }
         guard let weights else {
             return try architecture.network(
                 inputShape: inputShape, classes: classes, width: width, dropout: dropout,

@@ -87,6 +87,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case noTrainingData(dataSet: String, found: Int, validationCount: Int)
     case diverged(stage: String, epoch: Int)
     case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
+    /// A network from a file; shapes are those of its input and its output.
+    case networkDoesNotFit(path: String, found: [[Int]], expected: [[Int]])
     case noFolder(path: String)
     case missingReport(path: String)
     case notEncoded(path: String)
@@ -113,6 +115,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         case .dataDoNotFit(let dataSet, let found, let expected):
             "\(dataSet) has images of shape \(found), the network reads \(expected) "
                 + "([channels, height, width])"
+        case .networkDoesNotFit(let path, let found, let expected):
+            "\(path) turns \(found[0]) into \(found[1]), and the data want \(expected[0]) turned "
+                + "into \(expected[1])"
         case .noFolder(let path):
             "can not create the folder \(path) for results; --build names another place"
         case .missingReport(let path):

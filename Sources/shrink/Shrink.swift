@@ -29,7 +29,10 @@ struct Shrink: ParsableCommand {
                 ]),
             CommandGroup(
                 name: "Models",
-                subcommands: [Eval.self, Run.self, Inspect.self, Decode.self, SensitivityCommand.self]),
+                subcommands: [
+                    Eval.self, Run.self, Inspect.self, Decode.self, SensitivityCommand.self,
+                    Import.self, Export.self,
+                ]),
             CommandGroup(
                 name: "Pipelines", subcommands: [Plan.self, Report.self, Results.self]),
         ])

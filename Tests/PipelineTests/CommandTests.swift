@@ -7,8 +7,8 @@ import Testing
 
 @Suite struct `The command` {
     @Test(arguments: [
-        "train", "factorize", "prune", "share", "quantize", "encode", "eval", "run", "inspect", "decode",
-        "report", "plan", "results", "sensitivity",
+        "train", "factorize", "prune", "share", "quantize", "encode", "eval", "run", "inspect",
+        "decode", "report", "plan", "results", "sensitivity", "import", "export",
     ])
     func `has help with an example for each subcommand`(name: String) throws {
         let result = try run(shrinkCommand, [name, "--help"])

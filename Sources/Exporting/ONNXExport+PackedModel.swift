@@ -1,0 +1,218 @@
+import PackedModel
+import Tensors
+
+extension ONNXExport {
+    /// A model of a `.shrink` file in real numbers: every weight and every activation is the one that
+    /// its code stands for. The engine rounds sums by multiplying integers, this model by dividing
+    /// floats, so that now and then a code differs by one.
+    public init(_ model: PackedModel) throws(ONNXExportError) {
+        var metadata = Self.metadata(
+            pixelScale: model.input.pixelScale, mean: model.input.mean,
+            deviation: model.input.deviation)
+        if !model.classNames.isEmpty {
+            metadata["classNames"] = model.classNames.joined(separator: "\n")
+        }
+        var exporter = PackedExporter(model)
+        for node in model.nodes { try exporter.append(node) }
+        let output = exporter.values.last!
+        self.init(
+            exporter.builder.model(
+                output: output.name, shape: output.shape, metadata: metadata))
+    }
+}
+
+/// Walks a packed model in order.
+private struct PackedExporter {
+    struct Value {
+        var name: ONNXBuilder.Value
+        /// `[channels, height, width]` or `[features]`
+        var shape: [Int]
+        /// `nil` for the network's output.
+        var quantizer: PackedQuantizer?
+    }
+
+    var builder: ONNXBuilder
+    /// The input, then each node's output.
+    private(set) var values: [Value]
+
+    init(_ model: PackedModel) {
+        builder = ONNXBuilder(name: model.name, inputShape: model.input.shape)
+        let name = builder.quantized(
+            ONNXBuilder.input, to: .init(model.input.quantizer), named: "quantized-input")
+        values = [Value(name: name, shape: model.input.shape, quantizer: model.input.quantizer)]
+    }
+
+    mutating func append(_ node: PackedNode) throws(ONNXExportError) {
+        let inputs = node.inputs.map { values[$0] }
+        let (x, name) = (inputs[0], node.name)
+        var result = x
+        switch node.operation {
+        case .linear(let layer):
+            let flat =
+                x.shape.count == 1 ? x.name : builder.flattened(x.name, named: "\(name).flat")
+            let (weight, bias) = builder.parameters(of: layer, named: name)
+            let sum = builder.node(
+                "Gemm", [flat, weight, bias], named: "\(name).sum", numbers: [("transB", 1)])
+            result.shape = [layer.weights.shape[0]]
+            finish(&result, sum, layer.activation, layer.output, name)
+        case .convolution(let layer, let window):
+            let (weight, bias) = builder.parameters(of: layer, named: name)
+            let sum = builder.convolution(
+                x.name, weight: weight, bias: bias, .init(window), outside: try zero(of: x, node),
+                named: "\(name).sum")
+            result.shape = window.outputShape(of: x.shape, channels: layer.weights.shape[0])
+            finish(&result, sum, layer.activation, layer.output, name)
+        case .maxPooling(let window):
+            result.name = builder.maxPooling(x.name, .init(window), named: name)
+            result.shape = window.outputShape(of: x.shape, channels: x.shape[0])
+        case .averagePooling(let window, let output):
+            let mean = builder.averagePooling(
+                x.name, .init(window), outside: try zero(of: x, node), named: "\(name).mean")
+            result.shape = window.outputShape(of: x.shape, channels: x.shape[0])
+            finish(&result, mean, .identity, output, name)
+        case .flatten:
+            result.name = builder.flattened(x.name, named: name)
+            result.shape = [x.shape.reduce(1, *)]
+        case .reshape(let shape):
+            result.name = builder.reshaped(x.name, to: shape, named: name)
+            result.shape = shape
+        case .add(let activation, let output):
+            let sum = builder.sum(inputs.map(\.name), named: "\(name).sum")
+            finish(&result, sum, activation, output, name)
+        case .multiply(let output):
+            let product = builder.node("Mul", inputs.map(\.name), named: "\(name).product")
+            finish(&result, product, .identity, output, name)
+        case .concatenation(let output):
+            let all = builder.node(
+                "Concat", inputs.map(\.name), named: "\(name).all", numbers: [("axis", 1)])
+            result.shape[0] = inputs.map { $0.shape[0] }.reduce(0, +)
+            finish(&result, all, .identity, output, name)
+        case .slice(let channels):
+            result.name = builder.slice(x.name, channels: channels, named: name)
+            result.shape[0] = channels.count
+        case .channelShuffle(let groups):
+            result.name = builder.shuffled(x.name, groups: groups, shape: x.shape, named: name)
+        case .padding(let sides):
+            result.name = builder.padding(
+                of: x.name, sides, outside: try zero(of: x, node), named: name)
+            result.shape[1] += sides[0] + sides[2]
+            result.shape[2] += sides[1] + sides[3]
+        case .function(let activation, let output):
+            finish(&result, x.name, activation, output, name)
+        case .softmax:
+            result.name = builder.node("Softmax", [x.name], named: name, numbers: [("axis", 1)])
+        }
+        values.append(result)
+    }
+
+    /// Activation function and quantizer behind a layer.
+    private mutating func finish(
+        _ result: inout Value, _ sum: ONNXBuilder.Value, _ activation: PackedActivation,
+        _ output: PackedQuantizer?, _ name: String
+    ) {
+        let value = builder.activated(
+            sum, by: ActivationFunction(activation), named: output == nil ? name : "\(name).real")
+        result.name = output.map { builder.quantized(value, to: .init($0), named: name) } ?? value
+        result.quantizer = output
+    }
+
+    /// The value of the code of real zero.
+    private func zero(of value: Value, _ node: PackedNode) throws(ONNXExportError) -> Float {
+        guard let quantizer = value.quantizer else { throw .notQuantized(layer: node.name) }
+        return quantizer.scale * Float(quantizer.code(0)) + quantizer.offset
+    }
+}
+
+extension ONNXBuilder {
+    /// Weights in `int8` with one scale for all or one an output, and the bias in floats.
+    fileprivate mutating func parameters(
+        of layer: PackedLayer, named name: String
+    ) -> (weight: Value, bias: Value) {
+        let weights = layer.weights
+        let bias = constant(
+            "\(name).bias", shape: [layer.bias.codes.count],
+            layer.bias.codes.map { layer.bias.scale * Float($0) })
+        var codes = weights.levelsOfAll
+        let outputs = weights.shape[0]
+        let length = outputs == 0 ? 0 : codes.count / outputs
+        func scale(_ output: Int) -> Float {
+            weights.scales.count == 1 ? weights.scales[0] : weights.scales[output]
+        }
+        // Runtimes want positive scales: a negative one turns the signs of its codes.
+        let negative = (0..<outputs).filter { scale($0) < 0 }
+        for output in negative {
+            let row = output * length..<(output + 1) * length
+            guard !codes[row].contains(.min) else {
+                let values = codes.indices.map { scale($0 / length) * Float(codes[$0]) }
+                return (constant("\(name).weight", shape: weights.shape, values), bias)
+            }
+            for index in row { codes[index] = -codes[index] }
+        }
+        let tensor = constant("\(name).weight.codes", shape: weights.shape, codes)
+        let count = weights.scales.count
+        let scales = constant(
+            "\(name).weight.step", shape: count == 1 ? [] : [count],
+            weights.scales.map(\.magnitude))
+        let weight = node(
+            "DequantizeLinear", [tensor, scales], named: "\(name).weight",
+            numbers: count == 1 ? [] : [("axis", 0)])
+        return (weight, bias)
+    }
+}
+
+extension PackedTensor {
+    /// The level of every weight, zeros included, row-major.
+    var levelsOfAll: [Int8] {
+        var result = [Int8](repeating: 0, count: count)
+        var next = 0
+        for (gap, code) in zip(gaps, codes) {
+            next += Int(gap)
+            result[next] = levels[Int(code)]
+            next += 1
+        }
+        return result
+    }
+}
+
+extension PackedWindow {
+    /// `[channels, height, width]` behind the window.
+    func outputShape(of shape: [Int], channels: Int) -> [Int] {
+        [channels]
+            + (0...1).map { axis in
+                let extent = dilation[axis] * (kernel[axis] - 1) + 1
+                return (shape[axis + 1] + 2 * padding[axis] - extent) / stride[axis] + 1
+            }
+    }
+}
+
+extension ONNXBuilder.Window {
+    init(_ window: PackedWindow) {
+        self.init(
+            kernel: window.kernel, stride: window.stride, padding: window.padding,
+            dilation: window.dilation, groups: window.groups)
+    }
+}
+
+extension ONNXBuilder.Grid {
+    init(_ quantizer: PackedQuantizer) {
+        self.init(
+            step: quantizer.scale, offset: quantizer.offset, lowest: Int(quantizer.lowest),
+            highest: Int(quantizer.highest))
+    }
+}
+
+extension ActivationFunction {
+    init(_ activation: PackedActivation) {
+        self =
+            switch activation {
+            case .identity: .identity
+            case .relu: .relu
+            case .clip(let lowest, let highest): .clip(lowest: lowest, highest: highest)
+            case .leakyReLU(let slope): .leakyReLU(slope: slope)
+            case .sigmoid: .sigmoid
+            case .hardSigmoid: .hardSigmoid
+            case .silu: .silu
+            case .hardSwish: .hardSwish
+            }
+    }
+}

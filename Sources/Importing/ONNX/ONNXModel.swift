@@ -1,0 +1,100 @@
+import Foundation
+import ONNXSchema
+import SwiftProtobuf
+
+/// An ONNX file: its nodes in order, its initializers, and the one input and output of the network.
+struct ONNXModel {
+    /// Operations changed their meaning before; both exporters of PyTorch write later ones.
+    static let lowestOpset = 13
+
+    let nodes: [ONNXNode]
+    let initializers: [ONNXTensorProto]
+    let reader: ONNXTensorReader
+    let input: String
+    /// `[batch, channels, height, width]` or `[batch, features]`.
+    let inputShape: [Int]
+    let output: String
+
+    /// Stands for a batch of any size. No size of a network is equal to it or a multiple of it by
+    /// chance, so that shape arithmetic can be followed with numbers.
+    static let anyBatch = 7919
+
+    init(path: String) throws(ONNXProblem) {
+        let graph: ONNXGraphProto
+        (graph, opset) = try Self.read(path)
+        let opset = opset
+        nodes = graph.node.enumerated().map { ONNXNode($1, index: $0, opset: opset) }
+        initializers = graph.initializer
+        reader = ONNXTensorReader(
+            folder: URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        let known = Set(graph.initializer.map(\.name))
+        let inputs = graph.input.filter { !known.contains($0.name) }
+        guard inputs.count == 1 else {
+            throw .unfit(
+                what: "the input of the graph", found: Self.list(inputs.map(\.name)),
+                expected: "one tensor")
+        }
+        guard graph.output.count == 1 else {
+            throw .unfit(
+                what: "the output of the graph", found: Self.list(graph.output.map(\.name)),
+                expected: "one tensor")
+        }
+        input = inputs[0].name
+        output = graph.output[0].name
+        inputShape = try Self.shape(of: inputs[0])
+    }
+
+    private let opset: Int
+
+    private static func list(_ names: [String]) -> String {
+        names.isEmpty ? "missing" : names.prefix(8).joined(separator: ", ")
+    }
+
+    private static func read(
+        _ path: String
+    ) throws(ONNXProblem) -> (graph: ONNXGraphProto, opset: Int) {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+        } catch {
+            throw .unreadable(reason: "no such file, or it can not be opened")
+        }
+        let model: ONNXModelProto
+        do {
+            model = try ONNXModelProto(serializedBytes: data)
+        } catch {
+            throw .notAModel(reason: "\(error)")
+        }
+        guard model.hasGraph, !model.graph.node.isEmpty else {
+            throw .notAModel(reason: "no graph, or one without nodes")
+        }
+        let standard = model.opsetImport.last { $0.domain.isEmpty || $0.domain == "ai.onnx" }
+        guard let opset = standard.map({ Int($0.version) }), opset >= lowestOpset else {
+            throw .opset(found: standard.map { Int($0.version) }, lowest: lowestOpset)
+        }
+        return (model.graph, opset)
+    }
+
+    private static func shape(of input: ONNXValueInfoProto) throws(ONNXProblem) -> [Int] {
+        let type = input.type.tensorType
+        guard type.elemType == ONNXTensorReader.ElementType.float.rawValue else {
+            throw .unfit(
+                what: "the element type of input '\(input.name)'", found: "\(type.elemType)",
+                expected: "1 (float)")
+        }
+        let sizes = type.shape.dim.map { dimension -> Int? in
+            if case .dimValue(let size)? = dimension.value { return Int(size) }
+            return nil
+        }
+        let expected =
+            "[batch, channels, height, width] or [batch, features], all but the batch known"
+        guard sizes.count == 4 || sizes.count == 2, !sizes.dropFirst().contains(nil),
+            sizes.allSatisfy({ $0.map { $0 > 0 && $0 <= 1 << 24 } ?? true })
+        else {
+            let found = sizes.map { $0.map(String.init) ?? "?" }.joined(separator: ", ")
+            throw .unfit(
+                what: "the shape of input '\(input.name)'", found: "[\(found)]", expected: expected)
+        }
+        return [sizes[0] ?? anyBatch] + sizes.dropFirst().map { $0! }
+    }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import Exporting
+import Pipeline
+
+struct Export: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write a checkpoint or a .shrink file as ONNX.",
+        discussion: """
+            Quantized weights and activations stay quantized, as QuantizeLinear and DequantizeLinear \
+            (QDQ); a network without quantizers becomes a float model, with pruned and shared weights \
+            as they are. The model reads normalized images [batch, channels, height, width]; its \
+            metadata say how pixels are normalized.
+
+            EXAMPLE
+              shrink export build/digits/model.shrink --output digits.onnx
+              shrink export build/lenet-5/prune/checkpoint.safetensors -o lenet-5.onnx
+            """)
+
+    @Argument(help: "A checkpoint (.safetensors) or a .shrink file.")
+    var model: String
+
+    @Option(name: .shortAndLong, help: "The ONNX file to write.")
+    var output: String
+
+    func run() throws {
+        let export = try ONNXExport(contentsOf: model)
+        try export.write(to: output)
+        print("\(output): \(export.summary)")
+    }
+}

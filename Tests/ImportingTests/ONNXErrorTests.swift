@@ -1,0 +1,301 @@
+import Foundation
+import Importing
+import Networks
+import ONNXSchema
+import Tensors
+import Testing
+
+/// What a file gives: its error, or `nil` for a network.
+private func problem(
+    of model: ONNXTestModel, in folder: TemporaryFolder = TemporaryFolder()
+) -> ONNXError? {
+    let path = model.write(to: folder)
+    do {
+        _ = try Network(onnx: path)
+        return nil
+    } catch {
+        #expect(error.file == path)
+        return error
+    }
+}
+
+@Suite struct ONNXErrorTests {
+    /// `y = x W` for 4 features.
+    private func linear(opset: Int = 17) -> ONNXTestModel {
+        var model = ONNXTestModel(input: [nil, 4], opset: opset)
+        model.weight("w", [4, 3])
+        model.node("MatMul", ["x", "w"], "y", name: "fc")
+        return model
+    }
+
+    private func convolution(_ ints: [String: [Int]] = [:]) -> ONNXTestModel {
+        var model = ONNXTestModel(input: [1, 2, 5, 5])
+        model.weight("w", [3, 2, 3, 3])
+        model.node("Conv", ["x", "w"], "y", name: "conv", ints: ints)
+        return model
+    }
+
+    @Test func `the models of these tests are right but for what the tests change`() {
+        #expect(problem(of: linear()) == nil)
+        #expect(problem(of: convolution()) == nil)
+    }
+
+    @Test func `an operation that is not supported is named with its node`() throws {
+        var model = linear()
+        model.model.graph.node[0].output = ["h"]
+        model.node("Erf", ["h"], "y", name: "/act/Erf")
+        let error = try #require(problem(of: model))
+        #expect(error.node == "/act/Erf" && error.operation == "Erf")
+        guard case .unsupportedOperation(let supported) = error.problem else {
+            Issue.record("\(error)")
+            return
+        }
+        #expect(supported.contains("Conv") && supported.contains("Relu"))
+        #expect(!supported.contains("Erf"))
+        #expect("\(error)".contains("node '/act/Erf' (Erf): the operation is not supported"))
+    }
+
+    @Test func `an operation of another domain is not taken for the standard one`() throws {
+        var model = linear()
+        model.model.graph.node[0].domain = "com.microsoft"
+        let error = try #require(problem(of: model))
+        #expect(error.operation == "com.microsoft.MatMul")
+    }
+
+    @Test func `a node without a name is named by its place`() throws {
+        var model = linear()
+        model.model.graph.node[0].output = ["h"]
+        model.node("Tanh", ["h"], "y")
+        #expect(problem(of: model)?.node == "#1")
+    }
+
+    @Test func `old operations are refused`() {
+        #expect(problem(of: linear(opset: 12))?.problem == .opset(found: 12, lowest: 13))
+        var model = linear()
+        model.model.opsetImport = []
+        #expect(problem(of: model)?.problem == .opset(found: nil, lowest: 13))
+    }
+
+    @Test func `a file that is missing and one that is no model are told apart`() {
+        let folder = TemporaryFolder()
+        #expect(throws: ONNXError.self) { try Network(onnx: folder.path("none.onnx")) }
+        let path = folder.write(Array("not a model".utf8), "text.onnx")
+        do {
+            _ = try Network(onnx: path)
+            Issue.record("a text became a network")
+        } catch {
+            guard case .notAModel = error.problem else {
+                Issue.record("\(error)")
+                return
+            }
+        }
+    }
+
+    @Test func `a cycle is a value that is not there yet`() {
+        var model = ONNXTestModel(input: [nil, 4])
+        model.node("Add", ["x", "b"], "a", name: "first")
+        model.node("Relu", ["a"], "b", name: "second")
+        model.node("Relu", ["b"], "y", name: "third")
+        let error = problem(of: model)
+        #expect(error?.node == "first" && error?.problem == .undefinedValue("b"))
+    }
+
+    @Test func `a name that is given twice is refused`() {
+        var model = linear()
+        model.node("Relu", ["y"], "y", name: "again")
+        #expect(problem(of: model)?.problem == .duplicateValue("y"))
+        model = linear()
+        model.weight("w", [4, 3])
+        #expect(problem(of: model)?.problem == .duplicateValue("w"))
+    }
+
+    @Test func `layers of one name get different ones`() throws {
+        let folder = TemporaryFolder()
+        var model = ONNXTestModel(input: [nil, 4])
+        model.node("Relu", ["x"], "a", name: "act")
+        model.node("Sigmoid", ["a"], "b", name: "act")
+        model.node("Relu", ["b"], "y", name: "act/?")
+        let network = try Network(onnx: model.write(to: folder))
+        #expect(network.nodes.map(\.name) == ["act", "act_2", "act._"])
+    }
+
+    @Test(arguments: [
+        ["kernel_shape": [2, 2]], ["strides": [0, 1]], ["strides": [1, 1, 1]],
+        ["dilations": [-1, 1]], ["pads": [-1, 0, 0, 0]], ["pads": [1, 1]], ["group": [0]],
+        ["group": [-2]], ["group": [2]], ["group": [4]], ["strides": [1]],
+        ["dilations": [Int.max, 1]], ["pads": [Int.max, 0, Int.max, 0]], ["dilations": [3, 3]],
+    ])
+    func `settings of a convolution that can not be are errors`(ints: [String: [Int]]) throws {
+        let error = try #require(problem(of: convolution(ints)))
+        #expect(error.node == "conv")
+    }
+
+    @Test func `a convolution without a known weight is refused`() throws {
+        var model = convolution()
+        model.model.graph.initializer = []
+        model.node("Relu", ["x"], "w", name: "r")
+        model.model.graph.node.swapAt(0, 1)
+        let error = try #require(problem(of: model))
+        #expect(
+            error.problem
+                == .unfit(
+                    what: "the weight", found: "computed from the network's input",
+                    expected: "a constant"))
+    }
+
+    @Test func `a height that is not known is refused`() throws {
+        var model = ONNXTestModel(input: [nil, 3, nil, 8])
+        model.node("Relu", ["x"], "y")
+        let error = try #require(problem(of: model))
+        #expect("\(error)".contains("[?, 3, ?, 8]"))
+    }
+
+    @Test func `a batch norm in training mode is refused`() throws {
+        var model = ONNXTestModel(input: [nil, 2, 4, 4])
+        for name in ["s", "b", "m", "v"] { model.weight(name, [2], [1, 1]) }
+        model.node(
+            "BatchNormalization", ["x", "s", "b", "m", "v"], "y", ints: ["training_mode": [1]])
+        #expect("\(try #require(problem(of: model)))".contains("evaluation mode"))
+    }
+
+    @Test func `a transpose that is no channel shuffle is refused`() throws {
+        var model = ONNXTestModel(input: [nil, 4, 6, 6])
+        model.node("Transpose", ["x"], "t", ints: ["perm": [0, 2, 3, 1]])
+        model.node("Relu", ["t"], "y")
+        #expect("\(try #require(problem(of: model)))".contains("channel shuffle"))
+    }
+
+    // MARK: Sizes
+
+    @Test(arguments: [[1 << 40, 3], [-1, 3], [Int.max, Int.max], [4, 4], [0, 3]])
+    func `a weight whose shape and data differ is refused`(shape: [Int]) throws {
+        var model = linear()
+        model.model.graph.initializer[0].dims = shape.map { Int64($0) }
+        let error = try #require(problem(of: model))
+        #expect(error.node == "fc")
+    }
+
+    @Test func `constants that would take much memory are refused`() throws {
+        var model = linear()
+        model.integers("shape", [1 << 20, 1 << 20])
+        model.node("ConstantOfShape", ["shape"], "c", name: "large")
+        let error = try #require(problem(of: model))
+        #expect(error.node == "large")
+        guard case .tooLarge = error.problem else {
+            Issue.record("\(error)")
+            return
+        }
+    }
+
+    @Test func `many small constants that together take much memory are refused`() throws {
+        var model = linear()
+        model.integers("shape", [1 << 20])
+        for index in 0..<64 { model.node("ConstantOfShape", ["shape"], "c\(index)") }
+        guard case .tooLarge? = problem(of: model)?.problem else {
+            Issue.record("64 MiB of constants from a file of a few bytes")
+            return
+        }
+    }
+
+    @Test func `one weight in very many layers is refused`() throws {
+        var model = ONNXTestModel(input: [nil, 512], output: "h99")
+        model.weight("w", [512, 512])
+        for index in 0..<100 {
+            model.node("MatMul", [index == 0 ? "x" : "h\(index - 1)", "w"], "h\(index)")
+        }
+        guard case .tooLarge? = problem(of: model)?.problem else {
+            Issue.record("a hundred times the weights of the file")
+            return
+        }
+    }
+
+    // MARK: Data in other files
+
+    private func external(_ entries: [String: String], in folder: TemporaryFolder) -> ONNXError? {
+        var model = linear()
+        model.model.graph.initializer[0].clearRawData()
+        model.model.graph.initializer[0].dataLocation = .external
+        model.model.graph.initializer[0].externalData = entries.map { key, value in
+            ONNXStringStringEntryProto.with { ($0.key, $0.value) = (key, value) }
+        }
+        return problem(of: model, in: folder)
+    }
+
+    @Test func `weights beside the model are read, from the place that is named`() throws {
+        let folder = TemporaryFolder()
+        folder.write([UInt8](repeating: 0, count: 60), "data/weights.bin")
+        #expect(external(["location": "data/weights.bin"], in: folder) == nil)
+        #expect(
+            external(["location": "data/weights.bin", "offset": "12", "length": "48"], in: folder)
+                == nil)
+    }
+
+    @Test(arguments: [
+        ["location": "../weights.bin"], ["location": "data/../../weights.bin"],
+        ["location": "/etc/hostname"], ["location": ""], [:], ["location": "none.bin"],
+        ["location": "data"], ["location": "link.bin"], ["location": "link/weights.bin"],
+        ["location": "data/weights.bin", "offset": "13"],
+        ["location": "data/weights.bin", "offset": "-1"],
+        ["location": "data/weights.bin", "offset": "9223372036854775807"],
+        ["location": "data/weights.bin", "length": "47"],
+        ["location": "data/weights.bin", "length": "x"],
+    ])
+    func `places that are wrong or outside the folder are refused`(
+        entries: [String: String]
+    ) throws {
+        let (outer, folder) = (TemporaryFolder(), TemporaryFolder())
+        outer.write([UInt8](repeating: 0, count: 60), "weights.bin")
+        folder.write([UInt8](repeating: 0, count: 60), "data/weights.bin")
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path("link.bin"), withDestinationPath: outer.path("weights.bin"))
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path("link"), withDestinationPath: outer.path)
+        let error = try #require(external(entries, in: folder))
+        guard case .externalData(tensor: "w", _, _) = error.problem else {
+            Issue.record("\(error)")
+            return
+        }
+    }
+
+    // MARK: Damage
+
+    /// A file either is refused or gives a network; it never ends the program.
+    private func tryToRead(_ bytes: [UInt8], _ folder: TemporaryFolder) -> Bool {
+        let path = folder.write(bytes, "damaged.onnx")
+        do {
+            _ = try Network(onnx: path)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    @Test(arguments: ["idioms-dynamo-21-bn", "idioms-ts-13"])
+    func `a file that is cut short is refused`(name: String) throws {
+        let folder = TemporaryFolder()
+        let bytes = contents(of: ONNXFixture.named(name).path)
+        // The last bytes are opsets, without which nothing is read.
+        for count in stride(from: 0, to: bytes.count, by: 211) {
+            #expect(!tryToRead(Array(bytes[..<count]), folder), "cut at \(count)")
+        }
+    }
+
+    @Test(arguments: 1...3)
+    func `a file with a flipped bit does no harm`(seed: UInt64) throws {
+        let folder = TemporaryFolder()
+        var generator = SeededGenerator(seed: seed)
+        for name in ["idioms-dynamo-18", "idioms-ts-17-bn-values", "lenet5-ts-13"] {
+            let bytes = contents(of: ONNXFixture.named(name).path)
+            var refused = 0
+            for _ in 0..<60 {
+                var damaged = bytes
+                for _ in 0..<3 {
+                    let bit = Int(generator.next() % UInt64(8 * bytes.count))
+                    damaged[bit / 8] ^= 1 << (bit % 8)
+                }
+                if !tryToRead(damaged, folder) { refused += 1 }
+            }
+            #expect(name.hasPrefix("lenet5") || refused > 0, "seed \(seed), \(name)")
+        }
+    }
+}
