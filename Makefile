@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build test check format pipeline report results everything bench-training clean
+.PHONY: all help deps build test check check-export format pipeline report results everything bench-training clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -51,6 +51,16 @@ test: deps ## Run all tests in release mode
 check: deps ## Format lint, target dependencies, warnings as errors
 	swift format lint --strict --recursive Package.swift Sources Tests
 	CI=true swift test list $(SWIFT_FLAGS) $(STRICT) --explicit-target-dependency-import-check error > /dev/null
+
+# What check-export compares on: by default the test part of the digits.
+PYTHON ?= python3
+DIGITS := Fixtures/digits/digits
+EXPORT_DATA ?= --images $(DIGITS)-images-idx3-ubyte.gz --labels $(DIGITS)-labels-idx1-ubyte.gz \
+  --data digits --last 500 --pixel-scale 0.0625
+
+check-export: build ## Compare exported models of PIPELINE with ONNX Runtime (Python: onnx, onnxruntime)
+	@$(PYTHON) Fixtures/onnx/check_export.py --shrink $(BIN) $(EXPORT_DATA) \
+	  $(wildcard $(BUILD)/$(PIPELINE)/*/checkpoint.safetensors $(BUILD)/$(PIPELINE)/model.shrink)
 
 format: ## Format all Swift sources
 	swift format --in-place --recursive Package.swift Sources Tests

@@ -75,21 +75,69 @@ extension ONNXBuilder {
         }
     }
 
-    // MARK: Windows
+    // MARK: Weights
+
+    /// A weight with its outputs in front: `[outputs, inputs]` or `[outputs, channels, height, width]`.
+    enum Weight {
+        case floats(shape: [Int], [Float])
+        /// One positive step for all, or one an output.
+        case codes(shape: [Int], [Int8], steps: [Float])
+    }
+
+    mutating func linear(
+        _ x: Value, _ weight: Weight, bias: [Float], named name: String
+    ) -> Value {
+        biased(weight, bias, rank: 2, named: name) { builder, parameters, name in
+            builder.node("Gemm", [x] + parameters, named: name, numbers: [("transB", 1)])
+        }
+    }
 
     /// - Parameter outside: what padding carries: the value of the code of real zero.
     mutating func convolution(
-        _ x: Value, weight: Value, bias: Value?, _ window: Window, outside: Float,
+        _ x: Value, _ weight: Weight, bias: [Float]?, _ window: Window, outside: Float,
         named name: String
     ) -> Value {
         let (x, pads) = padded(x, window.padding, outside: outside, named: name)
-        return node(
-            "Conv", [x, weight] + (bias.map { [$0] } ?? []), named: name,
-            ints: [
-                ("kernel_shape", window.kernel), ("strides", window.stride), ("pads", pads),
-                ("dilations", window.dilation),
-            ], numbers: [("group", window.groups)])
+        return biased(weight, bias, rank: 4, named: name) { builder, parameters, name in
+            builder.node(
+                "Conv", [x] + parameters, named: name,
+                ints: [
+                    ("kernel_shape", window.kernel), ("strides", window.stride), ("pads", pads),
+                    ("dilations", window.dilation),
+                ], numbers: [("group", window.groups)])
+        }
     }
+
+    /// A layer with a weight and a bias, which `body` appends given both and a name.
+    ///
+    /// The bias of a weight in codes is added by a node of its own: ONNX Runtime would round one within
+    /// the layer to multiples of the input's step times the weight's, which is coarse at few bits.
+    private mutating func biased(
+        _ weight: Weight, _ bias: [Float]?, rank: Int, named name: String,
+        _ body: (inout ONNXBuilder, [Value], String) -> Value
+    ) -> Value {
+        switch weight {
+        case .floats(let shape, let values):
+            var parameters = [constant("\(name).weight", shape: shape, values)]
+            if let bias { parameters.append(constant("\(name).bias", shape: [bias.count], bias)) }
+            return body(&self, parameters, name)
+        case .codes(let shape, let codes, let steps):
+            let isPerOutput = steps.count > 1
+            let weight = node(
+                "DequantizeLinear",
+                [
+                    constant("\(name).weight.codes", shape: shape, codes),
+                    constant("\(name).weight.step", shape: isPerOutput ? [steps.count] : [], steps),
+                ], named: "\(name).weight", numbers: isPerOutput ? [("axis", 0)] : [])
+            guard let bias else { return body(&self, [weight], name) }
+            let product = body(&self, [weight], "\(name).product")
+            let shape = [bias.count] + [Int](repeating: 1, count: rank - 2)
+            return node(
+                "Add", [product, constant("\(name).bias", shape: shape, bias)], named: name)
+        }
+    }
+
+    // MARK: Windows
 
     mutating func averagePooling(
         _ x: Value, _ window: Window, outside: Float, named name: String

@@ -46,21 +46,16 @@ extension ONNXBuilder {
         let (name, x) = (node.name, inputs[0])
         switch node.layer {
         case let layer as Linear:
-            let weight = weight(layer.weight, named: name)
-            let bias = constant(
-                "\(name).bias", shape: [layer.outputs], layer.bias.effective.elements)
-            return self.node("Gemm", [x, weight, bias], named: name, numbers: [("transB", 1)])
+            return linear(
+                x, Weight(layer.weight), bias: layer.bias.effective.elements, named: name)
         case let layer as Convolution:
-            let weight = weight(layer.weight, named: name)
-            let bias = layer.bias.map {
-                constant("\(name).bias", shape: $0.effective.shape, $0.effective.elements)
-            }
             let g = layer.geometry
             let window = Window(
                 kernel: g.kernel, stride: g.stride, padding: g.padding, dilation: g.dilation,
                 groups: g.groups)
             return convolution(
-                x, weight: weight, bias: bias, window, outside: outside, named: name)
+                x, Weight(layer.weight), bias: layer.bias?.effective.elements, window,
+                outside: outside, named: name)
         case let layer as BatchNormalization:
             let value = normalized(x, layer, named: name)
             return activated(value, by: layer.activation, named: "\(name).activation")
@@ -114,22 +109,23 @@ extension ONNXBuilder {
             "BatchNormalization", [x] + values, named: name,
             floats: [("epsilon", layer.epsilon), ("momentum", 1 - layer.momentum)])
     }
+}
 
-    /// A weight with its outputs first: in `int8` if it has a quantizer, else in floats.
-    private mutating func weight(_ weight: Parameter, named name: String) -> Value {
+extension ONNXBuilder.Weight {
+    /// In codes if the parameter has a quantizer, else in floats.
+    init(_ weight: Parameter) {
         let effective = weight.effective
-        let shape = outputsFirst(effective.shape)
+        let (shape, values) = (outputsFirst(effective.shape), outputsFirst(effective))
         guard let quantizer = weight.parametrization(WeightQuantizer.self) else {
-            return constant("\(name).weight", shape: shape, outputsFirst(effective))
+            self = .floats(shape: shape, values)
+            return
         }
-        let step = quantizer.grid.step
-        let codes = outputsFirst(effective).map { Int8(($0 / step).rounded(.toNearestOrEven)) }
-        return node(
-            "DequantizeLinear",
-            [
-                constant("\(name).weight.codes", shape: shape, codes),
-                constant("\(name).weight.step", step),
-            ], named: "\(name).weight")
+        let steps = quantizer.steps
+        let length = effective.count / steps.count
+        let codes = values.enumerated().map { index, value in
+            Int8((value / steps[index / length]).rounded(.toNearestOrEven))
+        }
+        self = .codes(shape: shape, codes, steps: steps)
     }
 }
 

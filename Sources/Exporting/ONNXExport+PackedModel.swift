@@ -50,16 +50,14 @@ private struct PackedExporter {
         case .linear(let layer):
             let flat =
                 x.shape.count == 1 ? x.name : builder.flattened(x.name, named: "\(name).flat")
-            let (weight, bias) = builder.parameters(of: layer, named: name)
-            let sum = builder.node(
-                "Gemm", [flat, weight, bias], named: "\(name).sum", numbers: [("transB", 1)])
+            let sum = builder.linear(
+                flat, .init(layer.weights), bias: layer.bias.values, named: "\(name).sum")
             result.shape = [layer.weights.shape[0]]
             finish(&result, sum, layer.activation, layer.output, name)
         case .convolution(let layer, let window):
-            let (weight, bias) = builder.parameters(of: layer, named: name)
             let sum = builder.convolution(
-                x.name, weight: weight, bias: bias, .init(window), outside: try zero(of: x, node),
-                named: "\(name).sum")
+                x.name, .init(layer.weights), bias: layer.bias.values, .init(window),
+                outside: try zero(of: x, node), named: "\(name).sum")
             result.shape = window.outputShape(of: x.shape, channels: layer.weights.shape[0])
             finish(&result, sum, layer.activation, layer.output, name)
         case .maxPooling(let window):
@@ -100,7 +98,11 @@ private struct PackedExporter {
         case .function(let activation, let output):
             finish(&result, x.name, activation, output, name)
         case .softmax:
-            result.name = builder.node("Softmax", [x.name], named: name, numbers: [("axis", 1)])
+            // Over all values, which are features in every network that classifies.
+            let flat = builder.flattened(x.name, named: "\(name).flat")
+            let shares = builder.node(
+                "Softmax", [flat], named: "\(name).shares", numbers: [("axis", 1)])
+            result.name = builder.reshaped(shares, to: x.shape, named: name)
         }
         values.append(result)
     }
@@ -123,15 +125,9 @@ private struct PackedExporter {
     }
 }
 
-extension ONNXBuilder {
-    /// Weights in `int8` with one scale for all or one an output, and the bias in floats.
-    fileprivate mutating func parameters(
-        of layer: PackedLayer, named name: String
-    ) -> (weight: Value, bias: Value) {
-        let weights = layer.weights
-        let bias = constant(
-            "\(name).bias", shape: [layer.bias.codes.count],
-            layer.bias.codes.map { layer.bias.scale * Float($0) })
+extension ONNXBuilder.Weight {
+    /// Codes, or floats where a runtime would not take the codes.
+    init(_ weights: PackedTensor) {
         var codes = weights.levelsOfAll
         let outputs = weights.shape[0]
         let length = outputs == 0 ? 0 : codes.count / outputs
@@ -139,25 +135,23 @@ extension ONNXBuilder {
             weights.scales.count == 1 ? weights.scales[0] : weights.scales[output]
         }
         // Runtimes want positive scales: a negative one turns the signs of its codes.
-        let negative = (0..<outputs).filter { scale($0) < 0 }
-        for output in negative {
+        for output in 0..<outputs where scale(output) < 0 {
             let row = output * length..<(output + 1) * length
             guard !codes[row].contains(.min) else {
-                let values = codes.indices.map { scale($0 / length) * Float(codes[$0]) }
-                return (constant("\(name).weight", shape: weights.shape, values), bias)
+                let levels = weights.levelsOfAll
+                self = .floats(
+                    shape: weights.shape,
+                    levels.indices.map { scale($0 / length) * Float(levels[$0]) })
+                return
             }
             for index in row { codes[index] = -codes[index] }
         }
-        let tensor = constant("\(name).weight.codes", shape: weights.shape, codes)
-        let count = weights.scales.count
-        let scales = constant(
-            "\(name).weight.step", shape: count == 1 ? [] : [count],
-            weights.scales.map(\.magnitude))
-        let weight = node(
-            "DequantizeLinear", [tensor, scales], named: "\(name).weight",
-            numbers: count == 1 ? [] : [("axis", 0)])
-        return (weight, bias)
+        self = .codes(shape: weights.shape, codes, steps: weights.scales.map(\.magnitude))
     }
+}
+
+extension PackedBias {
+    fileprivate var values: [Float] { codes.map { scale * Float($0) } }
 }
 
 extension PackedTensor {

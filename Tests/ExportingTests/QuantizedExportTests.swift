@@ -143,6 +143,34 @@ private struct Case: Sendable, CustomTestStringConvertible {
         #expect(codes.contains(0) && Set(codes).count > 2)
     }
 
+    /// Within the layer, runtimes would round it to the accumulator's steps.
+    @Test func `the bias of weights in codes is added behind the layer`() throws {
+        let model = try ONNXExport(network(Case.all[0].quantizer)).model
+        let layers = model.graph.node.filter { ["Conv", "Gemm"].contains($0.opType) }
+        #expect(layers.map(\.input.count) == [2, 2, 2])
+        #expect(model.graph.node.contains { $0.opType == "Add" && $0.input[1] == "conv2.bias" })
+        #expect(model.graph.node.last?.opType == "Add")
+    }
+
+    @Test func `weights with a step for each output compute the same`() throws {
+        var network = try network(Case.all[4].quantizer)
+        network.visitParameters { name, parameter in
+            guard name.hasSuffix(".weight"), !name.hasPrefix("bn") else { return }
+            parameter.quantize(
+                with: WeightQuantizer(bits: 4, fittingEachOutputOf: parameter.trained.value))
+        }
+        network.updateEffective()
+        let model = try ONNXExport(network).model
+        let steps = try #require(
+            model.graph.initializer.first { $0.name == "conv1.weight.step" })
+        #expect(steps.dims == [6])
+        var generator = SeededGenerator(seed: 9)
+        let x = Tensor.random([2, 6, 6, 2], using: &generator)
+        var slow = SlowONNX(model)
+        let found = slow.run(x.channelsFirst())
+        #expect(relativeError(found.elements, network.output(x).elements) < 1e-5)
+    }
+
     @Test func `weights in codes are imported as the floats that they stand for`() throws {
         // Without quantizers of activations, which are no layers of a float network.
         var float = try network(Case.all[0].quantizer)

@@ -124,7 +124,7 @@ struct SlowONNX {
         case "Gemm":
             precondition(int("transB") == 1)
             return Value([x.shape[0], inputs[1].shape[0]]) { index in
-                (0..<x.shape[1]).reduce(inputs[2].elements[index[1]]) {
+                (0..<x.shape[1]).reduce(inputs.count > 2 ? inputs[2].elements[index[1]] : 0) {
                     $0 + x[[index[0], $1]] * inputs[1][[index[1], $1]]
                 }
             }

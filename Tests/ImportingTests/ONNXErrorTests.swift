@@ -209,6 +209,38 @@ private func problem(
         }
     }
 
+    @Test func `one large tensor under many names is refused`() throws {
+        var model = linear()
+        model.weight("large", [1 << 20], [Float](repeating: 0, count: 1 << 20))
+        for index in 0..<20 { model.node("Identity", ["large"], "l\(index)") }
+        guard case .tooLarge? = problem(of: model)?.problem else {
+            Issue.record("80 MiB from a file of 4")
+            return
+        }
+    }
+
+    @Test func `a tensor cut in very many parts is refused`() throws {
+        var model = ONNXTestModel(input: [nil, 1 << 20, 1, 1])
+        model.integers("one", [1])
+        model.model.graph.initializer[0].dims = []
+        model.node("SplitToSequence", ["x", "one"], "s", name: "split", ints: ["axis": [1]])
+        #expect(problem(of: model)?.node == "split")
+    }
+
+    @Test func `an image larger than any is refused`() throws {
+        var model = ONNXTestModel(input: [nil, 1 << 20, 1 << 20, 3])
+        model.node("Relu", ["x"], "y")
+        #expect(problem(of: model) != nil)
+        model = ONNXTestModel(input: [nil, 1 << 10, 1 << 10, 1 << 10])
+        model.integers("pads", [0, 0, 1 << 16, 1 << 16, 0, 0, 1 << 16, 1 << 16])
+        model.node("Pad", ["x", "pads"], "p")
+        model.node("Relu", ["p"], "y")
+        guard case .network(.unusableShape)? = problem(of: model)?.problem else {
+            Issue.record("17,000 million values of a sample")
+            return
+        }
+    }
+
     // MARK: Data in other files
 
     private func external(_ entries: [String: String], in folder: TemporaryFolder) -> ONNXError? {

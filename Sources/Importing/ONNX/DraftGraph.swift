@@ -28,6 +28,9 @@ struct DraftGraph {
         }
     }
 
+    /// The most values that one sample may have, as in `Network`.
+    static let largestSample = 1 << 31
+
     let inputShape: [Int]
     var nodes: [Node] = []
 
@@ -45,6 +48,9 @@ struct DraftGraph {
             shape = try layer.outputShape(of: inputs.map { self.shape(of: $0) })
         } catch {
             throw .network(.shape(node: name, error))
+        }
+        guard let count = checkedCount(of: shape), count <= Self.largestSample else {
+            throw .network(.unusableShape(shape, of: name))
         }
         return append(.layer(layer), named: name, inputs: inputs, shape: shape, origin: origin)
     }

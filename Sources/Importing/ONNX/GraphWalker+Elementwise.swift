@@ -9,6 +9,14 @@ extension GraphWalker {
         try append(Activation(function), on: inputs.activation(0), inputs.node)
     }
 
+    mutating func leakyReLU(_ inputs: NodeInputs) throws(ONNXProblem) -> ActivationView {
+        let slope = try inputs.node.float("alpha", default: 0.01)
+        guard slope.isFinite else {
+            throw .unfit(what: "attribute 'alpha'", found: "\(slope)", expected: "a finite one")
+        }
+        return try function(.leakyReLU(slope: slope), inputs)
+    }
+
     mutating func swish(_ inputs: NodeInputs) throws(ONNXProblem) -> ActivationView {
         let alpha = try inputs.node.float("alpha", default: 1)
         guard alpha == 1 else {

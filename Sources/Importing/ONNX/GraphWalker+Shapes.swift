@@ -127,10 +127,13 @@ extension GraphWalker {
             guard chunk > 0 else {
                 throw .unfit(what: "the sizes", found: "\(chunk)", expected: "1 or more")
             }
-            sizes = stride(from: 0, to: size, by: chunk).map { min(chunk, size - $0) }
+            sizes = stride(from: 0, to: size, by: chunk).prefix(Self.mostParts + 1)
+                .map { min(chunk, size - $0) }
         }
         return try parts(of: view, sizes: sizes, node).map(ONNXValue.activation)
     }
+
+    private static let mostParts = 1024
 
     /// Consecutive channels.
     private mutating func parts(
@@ -140,11 +143,11 @@ extension GraphWalker {
             node.integer("axis", default: 0), rank: view.shape.count)
         let total = sizes.reduce(0) { $0.addingReportingOverflow($1).partialValue }
         guard axis == 1, sizes.allSatisfy({ $0 > 0 && $0 <= view.shape[1] }),
-            total == view.shape[1], sizes.count <= view.shape[1]
+            total == view.shape[1], sizes.count <= Self.mostParts
         else {
             throw .unfit(
                 what: "the parts", found: "\(sizes.prefix(16)) of axis \(axis)",
-                expected: "all of axis 1 of \(describe(view.shape))")
+                expected: "all of axis 1 of \(describe(view.shape)), in at most \(Self.mostParts)")
         }
         var (result, start): ([ActivationView], Int) = ([], 0)
         for size in sizes {

@@ -54,6 +54,7 @@ struct GraphWalker {
                     what: "the number of axes", found: "\(constant.shape.count)",
                     expected: "at most \(ONNXTensorReader.largestRank)")
             }
+            try budget.take(constant.shape, for: "the result")
             try define(node.outputs, [.constant(constant)])
         } else {
             try define(node.outputs, try results(of: operation, inputs))
@@ -77,6 +78,7 @@ struct GraphWalker {
         if let value = values[name] { return value }
         guard let tensor = stored[name] else { throw .undefinedValue(name) }
         let constant = try reader.constant(tensor)
+        try budget.take(constant.shape, for: "'\(name)'")
         let left = usesLeft[name, default: 1] - 1
         usesLeft[name] = left
         // Large tensors are used once as a rule, and their bytes not kept any longer.
@@ -198,8 +200,7 @@ struct GraphWalker {
         case .relu: try function(.relu, inputs)
         case .sigmoid: try function(.sigmoid, inputs)
         case .hardSwish: try function(.hardSwish, inputs)
-        case .leakyRelu:
-            try function(.leakyReLU(slope: inputs.node.float("alpha", default: 0.01)), inputs)
+        case .leakyRelu: try leakyReLU(inputs)
         case .swish: try swish(inputs)
         case .hardSigmoid: try hardSigmoid(inputs)
         case .clip: try clip(inputs)

@@ -7,6 +7,8 @@
 ///     node 'node_max_pool2d'                 max_pool2d
 struct LayerNames {
     private var taken: Set<String> = []
+    /// How often a name was asked for, so that the next number is found at once.
+    private var counts: [String: Int] = [:]
     private static let longest = 120
 
     /// A name that no layer has yet.
@@ -20,10 +22,10 @@ struct LayerNames {
         }
         if let purpose { name += ".\(purpose)" }
         name = Self.allowed(name)
-        var (result, count) = (name, 1)
+        var result = name
         while !taken.insert(result).inserted {
-            count += 1
-            result = "\(name)_\(count)"
+            counts[name, default: 1] += 1
+            result = "\(name)_\(counts[name]!)"
         }
         return result
     }

@@ -122,8 +122,8 @@ func checkedCount(of shape: [Int]) -> Int? {
 struct ImportBudget {
     /// Always granted: 64 MiB of floats.
     static let smallest = 1 << 24
-    /// Weights may be used several times, and pass through constant folding.
-    static let factor = 4
+    /// A weight is read, perhaps transposed, and becomes a layer's; some layers share one.
+    static let factor = 6
 
     let limit: Int
     private var used = 0

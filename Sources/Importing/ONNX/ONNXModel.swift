@@ -89,7 +89,9 @@ struct ONNXModel {
         let expected =
             "[batch, channels, height, width] or [batch, features], all but the batch known"
         guard sizes.count == 4 || sizes.count == 2, !sizes.dropFirst().contains(nil),
-            sizes.allSatisfy({ $0.map { $0 > 0 && $0 <= 1 << 24 } ?? true })
+            sizes.allSatisfy({ $0.map { $0 > 0 && $0 <= 1 << 24 } ?? true }),
+            let count = checkedCount(of: sizes.dropFirst().map { $0! }),
+            count <= DraftGraph.largestSample
         else {
             let found = sizes.map { $0.map(String.init) ?? "?" }.joined(separator: ", ")
             throw .unfit(
