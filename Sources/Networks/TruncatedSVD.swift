@@ -7,19 +7,19 @@ import Tensors
 /// (Hestenes 1958; Golub & Van Loan, Matrix Computations, section 8.6.3). Larger ones are first
 /// projected on a random subspace that two power iterations have turned towards the largest singular
 /// vectors (Halko, Martinsson & Tropp 2011, arXiv 0909.4061, algorithm 4.4).
-struct TruncatedSVD {
+package struct TruncatedSVD {
     /// Descending.
-    private(set) var values: [Double]
+    package private(set) var values: [Double]
     /// `[rank][rows]` and `[rank][columns]`: the singular vectors.
-    private(set) var left: [[Double]]
-    private(set) var right: [[Double]]
+    package private(set) var left: [[Double]]
+    package private(set) var right: [[Double]]
 
     /// The side up to which a matrix is decomposed whole.
     private static let exactSide = 512
     /// Vectors of the random subspace beyond the rank.
     private static let oversampling = 10
 
-    init(of matrix: Tensor, _ rank: Factorization.Rank, threads: Int) {
+    package init(of matrix: Tensor, _ rank: Factorization.Rank, threads: Int) {
         let (rows, columns) = (matrix.shape[0], matrix.shape[1])
         let side = min(rows, columns)
         if side <= Self.exactSide {
@@ -44,7 +44,7 @@ struct TruncatedSVD {
     }
 
     /// `U √s` as `[rows, rank]` and `√s Vᵀ` as `[rank, columns]`.
-    var balancedFactors: (Tensor, Tensor) {
+    package var balancedFactors: (Tensor, Tensor) {
         let rank = values.count
         var a = Tensor(shape: [left[0].count, rank])
         var b = Tensor(shape: [rank, right[0].count])

@@ -27,10 +27,8 @@ struct ActivationSamples {
     ) {
         generator = SeededGenerator(seed: seed, stream: 1 << 33)
         let images = min(count, data.count)
-        let perImage = network.shapes.reduce(network.inputShape.reduce(1, *)) {
-            $0 + $1.reduce(1, *)
-        }
-        let batchSize = min(images, max(1, min(64, Self.batchElements / perImage)))
+        let batchSize = min(
+            images, max(1, min(64, Self.batchElements / network.elementsPerSample)))
         let loader = BatchLoader(
             data, batchSize: batchSize, maximalShift: 0, seed: seed, epoch: 0, isBackground: false)
         var pass = Pass(isTraining: false, threads: threads)
@@ -67,5 +65,12 @@ struct ActivationSamples {
                 }
             }
         }
+    }
+}
+
+extension Network {
+    /// How many numbers all values of one sample are.
+    var elementsPerSample: Int {
+        shapes.reduce(inputShape.reduce(1, *)) { $0 + $1.reduce(1, *) }
     }
 }

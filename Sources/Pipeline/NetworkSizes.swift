@@ -32,15 +32,17 @@ struct NetworkSizes {
                 bytes.stored += (parameter.effective.count * bits + 7) / 8
             }
         }
+        bytes.float32 = 4 * parameters.total
+        let encoded = try Self.encoded(network, encoding)
         for (name, weight) in tensors {
-            let layer = try Self.measure(name, weight, encoding.options)
+            let layer = try Self.measure(
+                name, weight, encoding.options, encoded: encoded?.tensors.first { $0.name == name })
             layers.append(layer)
             bytes.stored += layer.bytes
         }
-        bytes.float32 = 4 * parameters.total
         let isDense = layers.allSatisfy { $0.bytes == 4 * $0.weights }
-        if let encoded = try Self.encodedBytes(of: network, encoding) {
-            bytes.stored = encoded
+        if let encoded {
+            bytes.stored = encoded.fileBytes
         } else if !isDense {
             bytes.stored += network.nodes.reduce(8) { $0 + $1.name.utf8.count + 8 }
         }
@@ -49,18 +51,21 @@ struct NetworkSizes {
         }
     }
 
-    /// The size of the file of a network that has all its quantizers, or `nil`.
-    private static func encodedBytes(of network: Network, _ encoding: Encoding) throws -> Int? {
+    /// The file of a network that has all its quantizers, or `nil`.
+    private static func encoded(
+        _ network: Network, _ encoding: Encoding
+    ) throws -> ContainerSummary? {
         guard
             let model = try? PackedModel(
                 converting: network, normalization: encoding.normalization,
                 classNames: encoding.classNames)
         else { return nil }
-        return try Container.encodedSize(model, options: encoding.options)
+        return try Container.write(model, options: encoding.options).summary
     }
 
+    /// - Parameter encoded: the layer in the file, where there is one.
     private static func measure(
-        _ name: String, _ weight: Parameter, _ options: EncodingOptions
+        _ name: String, _ weight: Parameter, _ options: EncodingOptions, encoded: TensorSummary?
     ) throws -> StageReport.Layer {
         let quantized = weight.parametrization(WeightQuantizer.self)
         let codebook = weight.parametrization(Codebook.self)
@@ -68,7 +73,7 @@ struct NetworkSizes {
             try quantized == nil
             ? PackedTensor(measuring: weight) : PackedTensor(weight, layer: name)
         let nonzero = tensor.gaps.count
-        let summary = try Container.measure(tensor, named: name, options)
+        let summary = try encoded ?? Container.measure(tensor, named: name, options)
         // Floats that the codes stand for.
         let floats = quantized != nil ? 0 : codebook != nil ? weight.trained.value.count : nonzero
         let isDense = quantized == nil && codebook == nil && nonzero == tensor.count

@@ -141,14 +141,17 @@ extension Network.Node {
 }
 
 extension Network {
-    /// Makes running statistics anew at the end of a stage, where there are any.
+    /// Makes running statistics anew at the end of a stage, where there are any: from as many images
+    /// as `batches` of the training hold, in smaller batches where images are large.
     mutating func reestimateBatchNormalization(
         batches: Int, _ training: TrainingSettings, _ context: StageContext
     ) {
         guard hasBatchNormalization, batches > 0 else { return }
+        // 1 GB of activations.
+        let batchSize = min(training.batchSize, max(8, (1 << 28) / elementsPerSample))
         reestimateBatchNormalization(
-            on: context.data.train, batches: batches, batchSize: training.batchSize,
-            seed: context.seed, threads: context.threads)
+            on: context.data.train, batches: batches * training.batchSize / batchSize,
+            batchSize: batchSize, seed: context.seed, threads: context.threads)
     }
 }
 

@@ -110,7 +110,8 @@ struct PruneSettings: Sendable {
 
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: [
-            "density", "global-density", "allocation", "floor", "dense", "quality", "schedule", "interval", "steps",
+            "density", "global-density", "allocation", "floor", "dense", "quality", "schedule",
+            "interval", "steps",
             "ramp", "regrow", "batch-norm-batches", "train",
         ])
         let criteria = ["density", "global-density", "quality"].filter { keys[$0] != nil }

@@ -1,5 +1,4 @@
 import CFloatKernels
-import Dispatch
 import Tensors
 
 /// The forward and the backward pass of fake quantization over whole tensors.
@@ -26,7 +25,7 @@ extension UniformGrid {
         values.withUnsafeElements { x in
             result.withUnsafeMutableElements { y in
                 let work = Chunks(count: x.count, threads: threads)
-                nonisolated(unsafe) let (x, y) = (x.baseAddress!, y.baseAddress!)
+                let (x, y) = (x.baseAddress!, y.baseAddress!)
                 work.forEach { _, start, count in
                     cfk_fake_quantize(isa, grid, x + start, y + start, Int64(count))
                 }
@@ -75,7 +74,7 @@ extension UniformGrid {
         values.withUnsafeElements { x in
             resultGradient.withUnsafeElements { dy in
                 sums.withUnsafeMutableBufferPointer { sums in
-                    nonisolated(unsafe) let (x, dy, dx, sums) =
+                    let (x, dy, dx, sums) =
                         (x.baseAddress!, dy.baseAddress!, dx, sums.baseAddress!)
                     work.forEach { chunk, start, count in
                         cfk_fake_quantize_gradient(
@@ -135,7 +134,7 @@ extension UniformGrid {
     }
 }
 
-/// Elements cut into chunks of constant size, and threads that each take a run of chunks.
+/// Elements cut into chunks of constant size, for a number of threads.
 private struct Chunks {
     let count: Int
     let workers: Int
@@ -146,18 +145,12 @@ private struct Chunks {
         workers = count < UniformGrid.parallelThreshold ? 1 : max(threads, 1)
     }
 
-    /// Calls `body` with index, first element and number of elements of each chunk.
-    func forEach(_ body: @Sendable (Int, Int, Int) -> Void) {
-        @Sendable func run(worker: Int) {
-            for chunk in chunkCount * worker / workers..<chunkCount * (worker + 1) / workers {
-                let start = chunk * UniformGrid.chunkSize
-                body(chunk, start, min(UniformGrid.chunkSize, count - start))
-            }
-        }
-        if workers == 1 {
-            run(worker: 0)
-        } else {
-            DispatchQueue.concurrentPerform(iterations: workers, execute: run)
+    /// Calls `body` with index, first element and number of elements of each chunk. A thread takes the
+    /// next chunk when it is done with one, since others may use its core too.
+    func forEach(_ body: (Int, Int, Int) -> Void) {
+        parallel(chunks: chunkCount, threads: workers) { (chunk: Int) in
+            let start = chunk * UniformGrid.chunkSize
+            body(chunk, start, min(UniformGrid.chunkSize, count - start))
         }
     }
 }

@@ -43,7 +43,8 @@ struct GraphConversionTests {
 
     /// The packed value that has the codes of a quantizer of the network: that of its own name, or
     /// else of the next node before it that became one.
-    private func packedValue(of node: Network.Node, _ network: Network, _ model: PackedModel) -> Int {
+    private func packedValue(of node: Network.Node, _ network: Network, _ model: PackedModel) -> Int
+    {
         var node = node
         while true {
             if let index = model.nodes.firstIndex(where: { $0.name == node.name }) {

@@ -325,7 +325,9 @@ struct PackedModelConversionTests {
         ])
         #expect(
             found.nodes.map(\.name)
-                == ["fc1", "sum", "quantize2-real-image", "quantize2-real", "quantize2-real-vector"])
+                == [
+                    "fc1", "sum", "quantize2-real-image", "quantize2-real", "quantize2-real-vector",
+                ])
         #expect(found.nodes[1].inputs == [0, 1])
         #expect(
             found.nodes[1].operation == .add(.relu, output: PackedQuantizer(quantizer)))
@@ -412,7 +414,8 @@ struct PackedModelConversionTests {
         #expect(throws: ConversionError.notQuantized(layer: "fc1", what: "results")) {
             try convert(
                 [
-                    ("quantize", inputQuantizer), ("fc1", linear(3, 3)), ("relu", Activation(.relu)),
+                    ("quantize", inputQuantizer), ("fc1", linear(3, 3)),
+                    ("relu", Activation(.relu)),
                     ("fc2", linear(3, 2)),
                 ], inputShape: [3])
         }

@@ -198,8 +198,11 @@ extension Network {
                     for i in 0..<parameter.trained.value.count {
                         parameter.trained.value[i] =
                             normalizes && name == "weight"
-                            ? (i == 1 ? 0 : (i % 3 == 2 ? -1 : 1) * Float.random(
-                                in: 0.5...1.5, using: &generator))
+                            ? (i == 1
+                                ? 0
+                                : (i % 3 == 2 ? -1 : 1)
+                                    * Float.random(
+                                        in: 0.5...1.5, using: &generator))
                             : 0.3 * generator.normal()
                     }
                 }

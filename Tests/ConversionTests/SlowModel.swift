@@ -69,7 +69,8 @@ struct SlowModel {
         case .convolution(let layer, let window): return convolution(layer, window, x)
         case .maxPooling(let window):
             return Value(
-                window, x, quantizer: x.quantizer, outside: -.infinity) { $0.max()! }
+                window, x, quantizer: x.quantizer, outside: -.infinity
+            ) { $0.max()! }
         case .averagePooling(let window, let output):
             return Value(window, x, quantizer: output, outside: x.zero) {
                 $0.reduce(0, +) / Double($0.count)

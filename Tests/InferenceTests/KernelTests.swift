@@ -246,6 +246,192 @@ struct Variant: CustomTestStringConvertible, Sendable {
     }
 }
 
+/// The kernels of operations without weights, against loops over single values.
+@Suite struct PlainKernelTests {
+    private let rounding = cik_rounding(shift: 33, low: 2, high: 250)
+    private let multiplier: Int32 = 1_900_000_001
+
+    private func code(_ sum: Int64) -> UInt8 { UInt8(cik_requantize_sum(sum, rounding)) }
+
+    /// Windows over `[2, height, width]` images.
+    private func pooling(
+        _ kernel: [Int], _ stride: [Int], _ padding: [Int], _ size: [Int]
+    ) -> cik_pooling {
+        let output = (0..<2).map { (axis: Int) -> Int in
+            let free: Int = size[axis] + 2 * padding[axis] - kernel[axis]
+            return free / stride[axis] + 1
+        }
+        return cik_pooling(
+            channels: 2, height: size[0], width: size[1], kernel_height: kernel[0],
+            kernel_width: kernel[1], stride_height: stride[0], stride_width: stride[1],
+            padding_height: padding[0], padding_width: padding[1], output_height: output[0],
+            output_width: output[1])
+    }
+
+    /// The bytes in each window of one lane; `nil` outside the image.
+    private func windows(_ p: cik_pooling, _ x: [UInt8], lane: Int, of lanes: Int) -> [[UInt8?]] {
+        var result: [[UInt8?]] = []
+        for place in 0..<p.channels * p.output_height * p.output_width {
+            let channel = place / (p.output_height * p.output_width)
+            let top: Int = place / p.output_width % p.output_height * p.stride_height
+            let left: Int = place % p.output_width * p.stride_width
+            var window: [UInt8?] = []
+            for i in 0..<p.kernel_height * p.kernel_width {
+                let row: Int = top + i / p.kernel_width - p.padding_height
+                let column: Int = left + i % p.kernel_width - p.padding_width
+                let isInside = 0..<p.height ~= row && 0..<p.width ~= column
+                let index: Int = ((channel * p.height + row) * p.width + column) * lanes + lane
+                window.append(isInside ? x[index] : nil)
+            }
+            result.append(window)
+        }
+        return result
+    }
+
+    @Test(arguments: Variant.all, [1, 64])
+    func `pooling takes the largest byte or the mean of a window`(variant: Variant, lanes: Int) {
+        var random = SplitMix(6)
+        for (kernel, stride, padding) in [
+            ([1, 1], [1, 1], [0, 0]), ([2, 2], [2, 2], [0, 0]), ([3, 3], [2, 2], [1, 1]),
+            ([5, 4], [1, 3], [4, 3]), ([7, 9], [1, 1], [0, 0]),
+        ] {
+            var pooling = pooling(kernel, stride, padding, [7, 9])
+            let x = random.pixels(2 * 7 * 9 * lanes)
+            let count = 2 * pooling.output_height * pooling.output_width
+            var largest = [UInt8](repeating: 1, count: count * lanes)
+            var means = largest
+            variant.kernels.u8_max_pooling(&pooling, x, lanes, &largest)
+            var averaging = cik_averaging(
+                windows: pooling, fill: 77, multiplier: multiplier, constant: -(1 << 36),
+                rounding: rounding)
+            variant.kernels.u8_average_pooling(&averaging, x, lanes, &means)
+            for lane in 0..<lanes {
+                let windows = windows(pooling, x, lane: lane, of: lanes)
+                for (place, window) in windows.enumerated() {
+                    let sum = window.reduce(Int64(0)) { $0 + Int64($1 ?? 77) }
+                    let expected = code(sum * Int64(multiplier) - 1 << 36)
+                    #expect(largest[place * lanes + lane] == window.compactMap { $0 }.max())
+                    #expect(means[place * lanes + lane] == expected)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Variant.all)
+    func `adding weighs each input, for every length`(variant: Variant) {
+        var random = SplitMix(7)
+        let multipliers: [Int32] = [.max, -1_500_000_000, 3, 800_000_000, -7]
+        for terms in [2, 3, 5] {
+            for count in Array(0...70) + [127, 128, 129, 200] {
+                let inputs = (0..<terms).map { _ in random.pixels(count + 1) }
+                var y = [UInt8](repeating: 1, count: count + 1)
+                multipliers.withUnsafeBufferPointer { multipliers in
+                    var addition = cik_addition(
+                        terms: terms, multipliers: multipliers.baseAddress, constant: 1 << 38,
+                        rounding: rounding)
+                    withPointers(to: inputs) { variant.kernels.u8_add(&addition, $0, count, &y) }
+                }
+                for i in 0..<count {
+                    var sum: Int64 = 1 << 38
+                    for (input, multiplier) in zip(inputs, multipliers) {
+                        sum += Int64(multiplier) * Int64(input[i])
+                    }
+                    #expect(y[i] == code(sum), "\(terms) terms, \(count)")
+                }
+                #expect(y[count] == 1, "writes behind the end")
+            }
+        }
+    }
+
+    private func withPointers(
+        to inputs: [[UInt8]], _ body: (UnsafePointer<UnsafePointer<UInt8>?>?) -> Void
+    ) {
+        var pointers: [UnsafePointer<UInt8>?] = []
+        func next() {
+            guard pointers.count < inputs.count else { return body(pointers) }
+            inputs[pointers.count].withUnsafeBufferPointer {
+                pointers.append($0.baseAddress)
+                next()
+            }
+        }
+        next()
+    }
+
+    @Test(arguments: Variant.all, [1, 64])
+    func `multiplying pairs places, or all of a channel with one factor`(
+        variant: Variant, lanes: Int
+    ) {
+        var random = SplitMix(8)
+        for isOnePerChannel in [false, true] {
+            for (channels, area) in [(1, 1), (3, 1), (2, 7), (5, 20)] {
+                var multiplication = cik_multiplication(
+                    channels: channels, area: area, one_per_channel: isOnePerChannel,
+                    both: 20_000_000, first: -300_000_000_000, second: 900_000_000,
+                    constant: 1 << 39, rounding: rounding)
+                let a = random.pixels(channels * area * lanes)
+                let b = random.pixels(channels * (isOnePerChannel ? 1 : area) * lanes)
+                var y = [UInt8](repeating: 1, count: a.count)
+                variant.kernels.u8_multiply(&multiplication, a, b, lanes, &y)
+                for i in a.indices {
+                    let channel = i / (area * lanes)
+                    let other = b[isOnePerChannel ? channel * lanes + i % lanes : i]
+                    let (p, q) = (Int64(a[i]), Int64(other))
+                    let shares: [Int64] = [
+                        20_000_000 * p * q, -300_000_000_000 * p, 900_000_000 * q, 1 << 39,
+                    ]
+                    #expect(y[i] == code(shares.reduce(0, +)))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Variant.all)
+    func `looking up and shuffling`(variant: Variant) {
+        var random = SplitMix(9)
+        let table = random.pixels(256)
+        for count in Array(0...70) + [255, 256, 257] {
+            let x = random.pixels(count)
+            var y = [UInt8](repeating: 1, count: count + 1)
+            variant.kernels.u8_lookup(table, x, count, &y)
+            #expect(y == x.map { table[Int($0)] } + [1])
+        }
+        for (groups, channels) in [(1, 4), (4, 4), (2, 6), (3, 6)] {
+            for size in [1, 5, 64] {
+                let x = random.pixels(channels * size)
+                var y = [UInt8](repeating: 1, count: x.count)
+                variant.kernels.u8_channel_shuffle(groups, channels, size, x, &y)
+                for channel in 0..<channels {
+                    let source = channel % groups * (channels / groups) + channel / groups
+                    let want = x[source * size..<(source + 1) * size]
+                    #expect(y[channel * size..<(channel + 1) * size].elementsEqual(want))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Variant.all, [1, 64])
+    func `planes may have borders of four widths`(variant: Variant, lanes: Int) {
+        var random = SplitMix(10)
+        var planes = cik_planes(
+            channels: 2, height: 3, width: 4, padding_height: 1, padding_width: 2,
+            stride_height: 1, stride_width: 1, plane_height: 3 + 1 + 2, plane_width: 4 + 2 + 1,
+            fill: 9)
+        let x = random.pixels(2 * 3 * 4 * lanes)
+        var y = [UInt8](repeating: 1, count: 2 * 6 * 7 * lanes + 1)
+        variant.kernels.u8_planes(&planes, x, lanes, &y)
+        for place in 0..<2 * 6 * 7 {
+            let (channel, row, column) = (place / 42, place / 7 % 6 - 1, place % 7 - 2)
+            let isInside = 0..<3 ~= row && 0..<4 ~= column
+            for lane in 0..<lanes {
+                let source = ((channel * 3 + row) * 4 + column) * lanes + lane
+                let expected: UInt8 = isInside ? x[source] : 9
+                #expect(y[place * lanes + lane] == expected)
+            }
+        }
+        #expect(y.last == 1, "writes behind the end")
+    }
+}
+
 @Suite struct InstructionSetTests {
     @Test func `the scalar variant comes first and always runs`() throws {
         #expect(KernelSet.available.first?.isa == "scalar")

@@ -65,6 +65,27 @@ import Testing
         }
     }
 
+    @Test func `the plan counts the weights of a group once for each output`() throws {
+        // 4 outputs in 2 groups over 6 channels: 3 weights each, half of them zero, at 4 places.
+        let weights: [Int8] = [1, 0, 2, 0, 1, 0, 0, 0, 3, 1, 0, 0]
+        let layer = PackedLayer(
+            weights: packedTensor(shape: [4, 3, 1, 1], weights: weights, scales: [1]),
+            bias: PackedBias(bits: 2, scale: 1, codes: [0, 0, 0, 0]), activation: .identity,
+            output: nil)
+        let window = PackedWindow(kernel: [1, 1], stride: [1, 1], groups: 2)
+        let model = chain(
+            [6, 2, 2], quantizer(bits: 4, isSigned: false), [.convolution(layer, window)])
+        for (preference, multiplyAdds) in [(KernelPreference.sparse, 5 * 4), (.dense, 12 * 4)] {
+            var options = EngineOptions(isa: .scalar)
+            options.kernels = preference
+            let layer = try Engine(model, options: options).plan.layers[0]
+            #expect(layer.weights == 12)
+            #expect(layer.nonzeros == 5)
+            #expect(layer.accumulatorBound == 45)
+            #expect(layer.multiplyAdds == multiplyAdds)
+        }
+    }
+
     @Test func `blocks that would need too much memory are not used`() throws {
         let window = PackedWindow(kernel: [1, 1], stride: [1, 1])
         let model = chain(

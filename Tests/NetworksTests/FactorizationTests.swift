@@ -1,4 +1,4 @@
-@testable import Networks
+import Networks
 import Tensors
 import Testing
 

@@ -21,7 +21,7 @@ import Testing
             calibration: 64
             batch-norm-batches: 8
             train: {epochs: 1, batch-size: 32, learning-rate: 0.002}
-          encode: {coding: smallest}
+          encode: {coding: deep-compression}
         """
     }
 

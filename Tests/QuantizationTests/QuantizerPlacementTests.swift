@@ -36,7 +36,9 @@ struct QuantizerPlacementTests {
         .init(node: node - 1, slot: slot)
     }
 
-    @Test func `a chain has one quantizer before each layer, behind clamps and before moves`() throws {
+    @Test func `a chain has one quantizer before each layer, behind clamps and before moves`()
+        throws
+    {
         let found = try sites([
             (convolution(), [0]), (MaxPooling(kernel: [1, 1], stride: [1, 1]), [1]),
             (Activation(.relu), [2]), (Dropout(rate: 0.5), [3]), (Flatten(), [4]),
@@ -51,7 +53,8 @@ struct QuantizerPlacementTests {
             ])
     }
 
-    @Test func `a residual block's output is rounded twice, for the sum and for the layer`() throws {
+    @Test func `a residual block's output is rounded twice, for the sum and for the layer`() throws
+    {
         let found = try sites([
             (convolution(), [0]), (BatchNormalization(channels: 2, activation: .relu), [1]),
             (convolution(), [2]), (BatchNormalization(channels: 2), [3]),
@@ -140,7 +143,9 @@ struct QuantizerPlacementTests {
             (convolution(), [0]), (Activation(.relu), [1]), (Flatten(), [2]), (Softmax(), [3]),
         ])
         #expect(layer.map(\.value) == [0])
-        let mean = try sites([(convolution(), [0]), (GlobalAveragePooling(), [1]), (Flatten(), [2])])
+        let mean = try sites([
+            (convolution(), [0]), (GlobalAveragePooling(), [1]), (Flatten(), [2]),
+        ])
         #expect(mean.map(\.value) == [0, 1, 2])
         let read = try sites([(convolution(), [0]), (Add(), [1, 1])])
         #expect(read.map(\.value) == [0, 1, 2])
@@ -152,7 +157,9 @@ struct QuantizerPlacementTests {
         ]
         #expect(try sites(nodes).first?.bits == 8)
         let found = try sites(nodes, input: 6)
-        #expect(found.first == Site(value: 0, bits: 6, role: .input, readers: [reader(1), reader(2, 1)]))
+        #expect(
+            found.first
+                == Site(value: 0, bits: 6, role: .input, readers: [reader(1), reader(2, 1)]))
     }
 
     @Test func `quantizers are put where the sites say`() throws {
