@@ -35,7 +35,8 @@ import Testing
         #expect(
             try error(changed("schedule: cubic", "scedule: cubic"))
                 == "x.yaml:9: unknown key 'scedule' in stages.prune; known: density, "
-                + "global-density, floor, quality, schedule, interval, steps, ramp, regrow, train")
+                + "global-density, allocation, floor, dense, quality, schedule, interval, steps, "
+                + "ramp, regrow, batch-norm-batches, train")
         #expect(
             try error(changed("shift: 1", "shfit: 1"))?.hasPrefix(
                 "x.yaml:6: unknown key 'shfit' in stages.train; known: epochs,") == true)
@@ -44,8 +45,8 @@ import Testing
                 == "x.yaml:3: unknown key 'sead'; known: method, seed, data, network, stages")
         #expect(
             try error(changed("  encode:", "  encrypt:"))
-                == "x.yaml:19: unknown key 'encrypt' in stages; known: train, prune, share, "
-                + "quantize, encode")
+                == "x.yaml:19: unknown key 'encrypt' in stages; known: train, factorize, prune, "
+                + "share, quantize, encode")
     }
 
     @Test(arguments: [
