@@ -6,11 +6,9 @@ struct FactorizeMethod: StageMethod {
     let settings: FactorizeSettings
 
     func prepare(_ network: Network, _ context: StageContext) throws -> Network {
-        let layers = network.weightedLayers
-        var ranks: [String: Factorization.Rank] = [:]
-        for (name, rank) in settings.layers {
-            ranks[name == "first" ? layers.first! : name == "last" ? layers.last! : name] = rank
-        }
+        let names = network.weightedLayers.resolving(settings.layers.map(\.name))
+        let ranks = Dictionary(
+            zip(names, settings.layers.map(\.rank)), uniquingKeysWith: { first, _ in first })
         return try network.factorized(ranks, threads: context.threads)
     }
 }

@@ -27,4 +27,17 @@ struct FactorizeSettings: Sendable {
                 try TrainingSettings(s)
             } ?? TrainingSettings(epochs: 0, learningRate: 0)
     }
+
+    /// The layers that are there once these have been replaced by their factors.
+    func layerNames(behind layers: [String]) -> [String] {
+        let replaced = Set(layers.resolving(self.layers.map(\.name)))
+        return layers.flatMap { replaced.contains($0) ? ["\($0).a", "\($0).b"] : [$0] }
+    }
+}
+
+extension [String] {
+    /// Names of which `first` and `last` stand for those layers.
+    func resolving(_ names: [String]) -> [String] {
+        names.map { $0 == "first" ? self[0] : $0 == "last" ? self[count - 1] : $0 }
+    }
 }

@@ -64,13 +64,17 @@ public struct PipelineRunner {
 
     /// Looks at all stages' settings, so that a misspelt layer stops the first stage, not the last.
     private func checkLayerNames(_ data: PipelineData) throws {
-        let known = try freshNetwork(data).weightedLayers + ["first", "last", "default"]
+        var layers = try freshNetwork(data).weightedLayers
         for stage in file.stages {
+            let known = layers + ["first", "last", "default"]
             for (key, names) in stage.settings.layerNames {
                 if let name = names.first(where: { !known.contains($0) }) {
                     throw PipelineError.unknownLayer(
                         file: file.path, stage: stage.name, key: key, found: name, known: known)
                 }
+            }
+            if case .factorize(let settings) = stage.settings {
+                layers = settings.layerNames(behind: layers)
             }
         }
     }

@@ -97,7 +97,8 @@ extension Sensitivity {
                     + (layer.pruned + layer.quantized).map { String(format: "%.2f", 100 * $0) })
         }
         let head = String(
-            format: "accuracy in %% on %d %@ images, one layer changed at a time; unchanged %.2f\n\n",
+            format:
+                "accuracy in %% on %d %@ images, one layer changed at a time; unchanged %.2f\n\n",
             count, split, 100 * accuracy)
         return head + table.text(usesColor: usesColor)
     }
@@ -116,7 +117,8 @@ extension Model {
     ) throws -> Sensitivity {
         guard case .checkpoint(let network, let normalization) = self else {
             throw PipelineError.noModel(
-                path: path, reason: "a .shrink file, expected a checkpoint, whose layers can change")
+                path: path, reason: "a .shrink file, expected a checkpoint, whose layers can change"
+            )
         }
         guard set.imageShape == inputShape else {
             throw PipelineError.dataDoNotFit(

@@ -90,7 +90,8 @@ public struct ConvolutionKernels: Sendable {
                     var window = window
                     if g.isPointwise { window.columns *= Int64(part.count) }
                     Self.gradient(
-                        isa, window, g, x, dy, dw, 0..<Int(cfk_gradient_tiles(&window)), accumulates)
+                        isa, window, g, x, dy, dw, 0..<Int(cfk_gradient_tiles(&window)), accumulates
+                    )
                 }
             }
         }

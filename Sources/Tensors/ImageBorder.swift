@@ -24,7 +24,8 @@ struct ImageBorder: Sendable {
     /// Image `index` of a batch with its border: as it stands if it needs none, else in the scratch
     /// memory of `worker`.
     func image(
-        _ index: Int, of x: UnsafePointer<Float>, worker: Int, _ scratch: UnsafeMutablePointer<Float>
+        _ index: Int, of x: UnsafePointer<Float>, worker: Int,
+        _ scratch: UnsafeMutablePointer<Float>
     ) -> UnsafePointer<Float> {
         let g = geometry
         var source = x + index * g.inputCount

@@ -10,7 +10,8 @@ private enum Golden {
     static let file: Safetensors = {
         let root = URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let path = root.appendingPathComponent("Fixtures/golden/torch/convolutions.safetensors").path
+        let path = root.appendingPathComponent("Fixtures/golden/torch/convolutions.safetensors")
+            .path
         return try! Safetensors(contentsOf: path)
     }()
 

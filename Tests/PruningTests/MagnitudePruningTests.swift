@@ -82,7 +82,8 @@ struct MagnitudePruningTests {
         #expect(masks[1].keptCount == 18)
         #expect(masks[1].bytes == keptBySorting(18, of: [large.elements])[0])
         // More is kept by layers than may stay: the floors win.
-        let floors = Mask.masks(pruning: [small, large], toGlobalSparsity: 1, minimumDensities: [0.1, 0.1])
+        let floors = Mask.masks(
+            pruning: [small, large], toGlobalSparsity: 1, minimumDensities: [0.1, 0.1])
         #expect(floors.map(\.keptCount) == [1, 9])
     }
 
@@ -95,7 +96,8 @@ struct MagnitudePruningTests {
             [[0, 1, 0], [0, 1]], [[0, 1, 1], [0, 1]], [[1, 1, 1], [0, 1]], [[1, 1, 1], [1, 1]],
         ]
         for (kept, expected) in zip([2, 3, 4, 5], order) {
-            let masks = Mask.masks(pruning: layers, toGlobalSparsity: 1 - Double(kept) / 5, by: .lamp)
+            let masks = Mask.masks(
+                pruning: layers, toGlobalSparsity: 1 - Double(kept) / 5, by: .lamp)
             #expect(masks.map(\.bytes) == expected, "\(kept) kept")
         }
     }

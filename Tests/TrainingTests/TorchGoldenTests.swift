@@ -151,7 +151,8 @@ func `max pooling is that of PyTorch`(index: Int) {
                         stride: [1, 1], padding: [1, 1]))
             ),
             ("pool1", MaxPooling(kernel: [2, 2], stride: [2, 2])), ("relu1", Activation(.relu)),
-            ("flatten", Flatten()), ("fc1", Linear(inputs: 36, outputs: 6)), ("relu2", Activation(.relu)),
+            ("flatten", Flatten()), ("fc1", Linear(inputs: 36, outputs: 6)),
+            ("relu2", Activation(.relu)),
             ("fc2", Linear(inputs: 6, outputs: 3)),
         ])
     network.visitVariables { $1.value = golden.parameters[$0]!.weight.tensor }

@@ -74,7 +74,8 @@ public struct Convolution: Layer {
         let g = geometry
         state.numbers = [
             "height": Double(g.height), "width": Double(g.width), "channels": Double(g.channels),
-            "outputs": Double(g.outputs), "groups": Double(g.groups), "hasBias": bias == nil ? 0 : 1,
+            "outputs": Double(g.outputs), "groups": Double(g.groups),
+            "hasBias": bias == nil ? 0 : 1,
         ]
         for (name, pair) in zip(Self.pairs, [g.kernel, g.stride, g.padding, g.dilation]) {
             for axis in 0...1 { state.numbers["\(name)\(axis)"] = Double(pair[axis]) }
