@@ -209,7 +209,7 @@ typedef struct {
 /// All kernels of one variant. A variant without a kernel of its own has the scalar one in that
 /// place.
 typedef struct {
-    /// `scalar`, `avx2`, `avx512`, `neon`: the word of SHRINK_ISA.
+    /// `scalar`, `avx2`, `avx512vnni`, `avx512`, `neon`: the word of SHRINK_ISA.
     const char *isa;
     /// Whether this CPU can run the variant.
     bool (*supported)(void);
