@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build test check check-export format pipeline report results everything bench-training clean
+.PHONY: all help deps build test test-kernels test-neon check check-export format pipeline report results everything bench-training clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -47,6 +47,17 @@ build: deps ## Build the command in release mode
 
 test: deps ## Run all tests in release mode
 	swift test $(SWIFT_FLAGS)
+
+# Every variant of the integer kernels against the scalar one, without Swift; CHECK_FLAGS may ask for sanitizers.
+KERNELS := Sources/CIntegerKernels
+CHECK_KERNELS = clang -std=c17 -O2 -Wall -Wextra $(CHECK_FLAGS) -I$(KERNELS)/include $(wildcard $(KERNELS)/*.c Tests/Kernels/*.c)
+ARM := --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include -static -fuse-ld=lld
+
+test-kernels: ## Compare all integer kernels that this CPU can run with the scalar ones
+	@mkdir -p .build && $(CHECK_KERNELS) -o .build/kernels && .build/kernels
+
+test-neon: ## The same for Arm in an emulator (Debian: qemu-user, gcc-aarch64-linux-gnu)
+	@mkdir -p .build && $(CHECK_KERNELS) $(ARM) -o .build/kernels-neon && qemu-aarch64 .build/kernels-neon
 
 check: deps ## Format lint, target dependencies, warnings as errors
 	swift format lint --strict --recursive Package.swift Sources Tests

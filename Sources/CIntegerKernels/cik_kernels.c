@@ -10,10 +10,10 @@ static const cik_kernel_set cik_kernels[] = {
         .supported = cik_supports_scalar,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.51,
+                .spmv_slot_128 = 0.51,
+                .spmv_slot_256 = 0.51,
+                .gemv_weight = 0.21,
                 .spmm_narrow_term = 1.2,
                 .spmm_wide_term = 2.2,
                 .spmm_group = 9,
@@ -42,10 +42,10 @@ static const cik_kernel_set cik_kernels[] = {
         .supported = cik_supports_avx2,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.071,
+                .spmv_slot_128 = 0.14,
+                .spmv_slot_256 = 0.22,
+                .gemv_weight = 0.02,
                 .spmm_narrow_term = 1.2,
                 .spmm_wide_term = 2.2,
                 .spmm_group = 9,
@@ -73,10 +73,10 @@ static const cik_kernel_set cik_kernels[] = {
         .supported = cik_supports_avx512vnni,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.05,
+                .spmv_slot_128 = 0.056,
+                .spmv_slot_256 = 0.083,
+                .gemv_weight = 0.0085,
                 .spmm_narrow_term = 1.2,
                 .spmm_wide_term = 2.2,
                 .spmm_group = 9,
@@ -104,10 +104,10 @@ static const cik_kernel_set cik_kernels[] = {
         .supported = cik_supports_avx512,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.021,
+                .spmv_slot_128 = 0.0275,
+                .spmv_slot_256 = 0.034,
+                .gemv_weight = 0.0085,
                 .spmm_narrow_term = 1.2,
                 .spmm_wide_term = 2.2,
                 .spmm_group = 9,
@@ -132,14 +132,15 @@ static const cik_kernel_set cik_kernels[] = {
     },
 #elif defined(__aarch64__)
     {
+        // For one sample estimated from the instructions, not measured.
         .isa = "neon",
         .supported = cik_supports_neon,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.06,
+                .spmv_slot_128 = 0.1,
+                .spmv_slot_256 = 0.18,
+                .gemv_weight = 0.012,
                 .spmm_narrow_term = 1.2,
                 .spmm_wide_term = 2.2,
                 .spmm_group = 9,
