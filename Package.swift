@@ -92,6 +92,12 @@ let package = Package(
         .executableTarget(
             name: "TrainingBenchmark",
             dependencies: ["Networks", "Training", "Quantization", "Tensors"], swiftSettings: swift),
+        // Timed by `make bench-kernels`
+        .target(name: "CBaselines", cSettings: c),
+        .executableTarget(
+            name: "KernelBenchmark",
+            dependencies: ["CBaselines", "CIntegerKernels", "Inference", "PackedModel"],
+            swiftSettings: swift),
         tests("ContainerTests", ["Container", "PackedModel"]),
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
         tests("TensorsTests", ["Tensors", "CFloatKernels"]),

@@ -37,12 +37,7 @@ struct PackedWeights: Sendable {
     }
 
     var byteCount: Int {
-        let vectorBytes =
-            switch vector {
-            case .sparse(let weights): weights.byteCount
-            case .dense(let weights): weights.byteCount
-            case nil: 0
-            }
+        let vectorBytes = vector?.byteCount ?? 0
         let planarBytes =
             switch planar {
             case .sparse(let weights): weights.byteCount
@@ -55,7 +50,7 @@ struct PackedWeights: Sendable {
 
 extension VectorWeights {
     /// The kernel's name without its variant, and how it sees the weights.
-    var kernel: (name: String, layout: String) {
+    package var kernel: (name: String, layout: String) {
         switch self {
         case .sparse(let weights) where weights.isNarrow:
             ("u8_c4_spmv", "16 outputs, windows of \(weights.view.window), 4-bit codes")

@@ -115,7 +115,7 @@ extension Plan.Layer {
         let sums: Double
         switch (packed.vector, packed.planar) {
         case (.sparse(let vector), _): sums = vector.cost(costs)
-        case (.dense(let vector), _): sums = Double(vector.byteCount) * costs.gemv_weight
+        case (.dense(let vector), _): sums = Double(vector.buffer.byteCount) * costs.gemv_weight
         case (nil, .sparse):
             let highest = quantizer.highest - quantizer.lowest
             sums = tiles * PlanarWeights.sparseCost(weights, highest: highest, costs: costs)
