@@ -80,8 +80,8 @@ everything: ## Run every pipeline, those at few bits with three seeds, then RESU
 	  $(MAKE) --no-print-directory pipeline PIPELINE=$$name SEED=$$seed; done; done
 	@$(MAKE) --no-print-directory results
 
-results: build ## Collect the reports of all pipelines that have run in RESULTS.md
-	@$(BIN) results $(BUILD)/*/report.json --output RESULTS.md
+results: build ## Add the reports of the pipelines that have run here to Results and RESULTS.md
+	@$(BIN) results $(wildcard $(BUILD)/*/report.json) --output RESULTS.md
 
 # PyTorch lives in an environment of its own; TORCH names another build of it, such as one without CUDA.
 TORCH ?= torch
