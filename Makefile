@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build test check check-export format pipeline report results everything bench-training clean
+.PHONY: all help deps build test check check-export check-large format pipeline report results everything bench-training clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -61,6 +61,9 @@ EXPORT_DATA ?= --images $(DIGITS)-images-idx3-ubyte.gz --labels $(DIGITS)-labels
 check-export: build ## Compare exported models of PIPELINE with ONNX Runtime (Python: onnx, onnxruntime)
 	@$(PYTHON) Fixtures/onnx/check_export.py --shrink $(BIN) $(EXPORT_DATA) \
 	  $(wildcard $(BUILD)/$(PIPELINE)/*/checkpoint.safetensors $(BUILD)/$(PIPELINE)/model.shrink)
+
+check-large: build ## Run VGG-16 through all stages and fail above 4 GiB of memory (about 5 minutes)
+	@$(PYTHON) Benchmarks/large.py $(BIN)
 
 format: ## Format all Swift sources
 	swift format --in-place --recursive Package.swift Sources Tests

@@ -64,7 +64,8 @@ public struct PipelineRunner {
 
     /// Looks at all stages' settings, so that a misspelt layer stops the first stage, not the last.
     private func checkLayerNames(_ data: PipelineData) throws {
-        var layers = try freshNetwork(data).weightedLayers
+        var layers = try file.network.weightedLayers(
+            inputShape: data.train.inputShape, classes: data.classCount)
         for stage in file.stages {
             let known = layers + ["first", "last", "default"]
             for (key, names) in stage.settings.layerNames {
@@ -92,6 +93,40 @@ public struct PipelineRunner {
     // MARK: Stages that train
 
     private func train(_ index: Int, _ data: PipelineData) throws -> StageReport {
+        var (network, seconds) = try trained(index, data)
+        let begin = ContinuousClock.now
+        let stage = file.stages[index]
+        let (test, validation) = evaluations(of: &network, on: data)
+        let sizes = try NetworkSizes(of: network, encoding(of: network, data))
+        let notes = [
+            "key": file.key(ofStage: index),
+            PixelNormalization.noteName: try data.normalization.note(),
+        ]
+        try Checkpoint(network, notes: notes).write(to: folder.checkpoint(stage.name))
+        seconds += (ContinuousClock.now - begin) / .seconds(1)
+        return StageReport(
+            stage: stage.name, seconds: seconds,
+            accuracy: .init(test, "test"), validation: validation.map { .init($0, "validation") },
+            parameters: sizes.parameters, bytes: sizes.bytes, layers: sizes.layers)
+    }
+
+    /// What a network says of the test set, and of the validation set if there is one. Its memory for
+    /// steps is given back.
+    func evaluations(
+        of network: inout Network, on data: PipelineData
+    ) -> (test: Evaluation, validation: Evaluation?) {
+        network.releaseStepMemory()
+        defer { network.releaseStepMemory() }
+        let test = network.evaluate(on: data.test, threads: threads)
+        guard data.validation.count > 0 else { return (test, nil) }
+        return (test, network.evaluate(on: data.validation, threads: threads))
+    }
+
+    /// The network at the end of a stage, and the seconds that went into it over all runs. The
+    /// optimizer's memory is gone by then.
+    private func trained(
+        _ index: Int, _ data: PipelineData
+    ) throws -> (network: Network, seconds: Double) {
         let stage = file.stages[index]
         let settings = stage.settings.training!
         let method = Self.method(stage.settings)
@@ -117,7 +152,7 @@ public struct PipelineRunner {
             }
         }
         try method.finish(&work.trainer.network, context)
-        return try finish(work, index, data, since: begin)
+        return (work.trainer.network, work.seconds + (clock.now - begin) / .seconds(1))
     }
 
     /// A training and the seconds that went into it, over all runs.
@@ -152,8 +187,8 @@ public struct PipelineRunner {
         _ index: Int, _ settings: TrainingSettings, _ method: any StageMethod, _ data: PipelineData
     ) throws -> Work {
         let begin = ContinuousClock.now
-        let network = try method.prepare(
-            input(index, data), context(index, settings, data))
+        var network = try input(index, data)
+        try method.prepare(&network, context(index, settings, data))
         let trainer = Trainer(network, settings: settings, seed: seed(index), threads: threads)
         return Work(trainer: trainer, seconds: (ContinuousClock.now - begin) / .seconds(1))
     }
@@ -177,30 +212,6 @@ public struct PipelineRunner {
         let notes = ["key": file.key(ofStage: index), "seconds": "\(work.seconds)"]
         try Checkpoint(work.trainer, notes: notes)
             .write(to: folder.partial(file.stages[index].name))
-    }
-
-    private func finish(
-        _ work: Work, _ index: Int, _ data: PipelineData, since begin: ContinuousClock.Instant
-    ) throws -> StageReport {
-        let stage = file.stages[index]
-        var network = work.trainer.network
-        let test = network.evaluate(on: data.test, threads: threads)
-        let validation =
-            data.validation.count > 0
-            ? network.evaluate(on: data.validation, threads: threads) : nil
-        let sizes = try NetworkSizes(of: network, encoding(of: network, data))
-        let notes = [
-            "key": file.key(ofStage: index),
-            PixelNormalization.noteName: try data.normalization.note(),
-        ]
-        try Checkpoint(network, notes: notes).write(to: folder.checkpoint(stage.name))
-        return StageReport(
-            stage: stage.name, seconds: work.seconds + (ContinuousClock.now - begin) / .seconds(1),
-            accuracy: .init(split: "test", count: test.count, top1: test.top1),
-            validation: validation.map {
-                .init(split: "validation", count: $0.count, top1: $0.top1)
-            },
-            parameters: sizes.parameters, bytes: sizes.bytes, layers: sizes.layers)
     }
 
     /// The network that a stage starts from.

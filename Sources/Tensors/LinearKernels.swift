@@ -11,6 +11,10 @@ public struct LinearKernels: Sendable {
     private var transposed = Tensor.empty
     private var packedTransposed = Tensor.empty
 
+    /// Packed weights of up to 16 MB stay for the next step. Beyond that a step takes so long that
+    /// fresh memory costs nothing beside it, and a network must not be in memory several times.
+    private static let keptCount = 1 << 22
+
     /// Samples of a batch that are computed together: four register tiles of 12.
     private static let chunk = 48
 
@@ -33,6 +37,7 @@ public struct LinearKernels: Sendable {
                 x, packed, bias, y, inputs: inputs, outputs: outputs, batch: batch, isa: isa,
                 threads: threads)
         }
+        if inputs * outputs > Self.keptCount { packed = .empty }
     }
 
     /// `dx = dy Wᵀ`
@@ -46,11 +51,14 @@ public struct LinearKernels: Sendable {
         withPointers(weights, &transposed) { cfk_transpose($0, Int64(inputs), Int64(outputs), $1) }
         Self.pack(
             transposed, inputs: outputs, outputs: inputs, isa: isa, into: &packedTransposed)
+        let isKept = inputs * outputs <= Self.keptCount
+        if !isKept { transposed = .empty }
         withPointers(dy, packedTransposed, &dx) { dy, packed, dx in
             Self.product(
                 dy, packed, nil, dx, inputs: outputs, outputs: inputs, batch: batch, isa: isa,
                 threads: threads)
         }
+        if !isKept { packedTransposed = .empty }
     }
 
     /// `dW = xᵀ dy`, `db = Σ dy`
