@@ -1,17 +1,18 @@
 // The table of all variants: dispatch, tests and benchmarks walk it.
 #include "kernels.h"
+#include "targets.h"
 
 #pragma STDC FP_CONTRACT OFF
-
-static bool always(void) { return true; }
 
 static const cik_kernel_set cik_kernels[] = {
     {
         .isa = "scalar",
-        .supported = always,
+        .supported = cik_supports_scalar,
         .costs =
             {
-                .spmv_slot = 0.4,
+                .spmv_slot_64 = 0.4,
+                .spmv_slot_128 = 0.4,
+                .spmv_slot_256 = 0.4,
                 .gemv_weight = 0.2,
                 .spmm_narrow_term = 1.2,
                 .spmm_wide_term = 2.2,
@@ -35,6 +36,133 @@ static const cik_kernel_set cik_kernels[] = {
         .u8_channel_shuffle = u8_channel_shuffle__scalar,
         .u8_encode = u8_encode__scalar,
     },
+#if defined(__x86_64__)
+    {
+        .isa = "avx2",
+        .supported = cik_supports_avx2,
+        .costs =
+            {
+                .spmv_slot_64 = 0.4,
+                .spmv_slot_128 = 0.4,
+                .spmv_slot_256 = 0.4,
+                .gemv_weight = 0.2,
+                .spmm_narrow_term = 1.2,
+                .spmm_wide_term = 2.2,
+                .spmm_group = 9,
+                .gemm_term = 10,
+                .requantize = 1.5,
+            },
+        .u8_c4_spmv = u8_c4_spmv__avx2,
+        .u8_s8_spmv = u8_s8_spmv__avx2,
+        .u8_s8_gemv = u8_s8_gemv__avx2,
+        .u8_s8_spmm = u8_s8_spmm__scalar,
+        .u8_s8_gemm = u8_s8_gemm__scalar,
+        .s32_requantize_row = s32_requantize_row__scalar,
+        .s32_requantize_each = s32_requantize_each__avx2,
+        .u8_planes = u8_planes__scalar,
+        .u8_max_pooling = u8_max_pooling__scalar,
+        .u8_average_pooling = u8_average_pooling__scalar,
+        .u8_add = u8_add__scalar,
+        .u8_multiply = u8_multiply__scalar,
+        .u8_lookup = u8_lookup__avx2,
+        .u8_channel_shuffle = u8_channel_shuffle__scalar,
+        .u8_encode = u8_encode__avx2,
+    },
+    {
+        .isa = "avx512vnni",
+        .supported = cik_supports_avx512vnni,
+        .costs =
+            {
+                .spmv_slot_64 = 0.4,
+                .spmv_slot_128 = 0.4,
+                .spmv_slot_256 = 0.4,
+                .gemv_weight = 0.2,
+                .spmm_narrow_term = 1.2,
+                .spmm_wide_term = 2.2,
+                .spmm_group = 9,
+                .gemm_term = 10,
+                .requantize = 1.5,
+            },
+        .u8_c4_spmv = u8_c4_spmv__avx512vnni,
+        .u8_s8_spmv = u8_s8_spmv__avx512vnni,
+        .u8_s8_gemv = u8_s8_gemv__avx512vnni,
+        .u8_s8_spmm = u8_s8_spmm__scalar,
+        .u8_s8_gemm = u8_s8_gemm__scalar,
+        .s32_requantize_row = s32_requantize_row__scalar,
+        .s32_requantize_each = s32_requantize_each__avx512vnni,
+        .u8_planes = u8_planes__scalar,
+        .u8_max_pooling = u8_max_pooling__scalar,
+        .u8_average_pooling = u8_average_pooling__scalar,
+        .u8_add = u8_add__scalar,
+        .u8_multiply = u8_multiply__scalar,
+        .u8_lookup = u8_lookup__avx2,
+        .u8_channel_shuffle = u8_channel_shuffle__scalar,
+        .u8_encode = u8_encode__avx2,
+    },
+    {
+        .isa = "avx512",
+        .supported = cik_supports_avx512,
+        .costs =
+            {
+                .spmv_slot_64 = 0.4,
+                .spmv_slot_128 = 0.4,
+                .spmv_slot_256 = 0.4,
+                .gemv_weight = 0.2,
+                .spmm_narrow_term = 1.2,
+                .spmm_wide_term = 2.2,
+                .spmm_group = 9,
+                .gemm_term = 10,
+                .requantize = 1.5,
+            },
+        .u8_c4_spmv = u8_c4_spmv__avx512,
+        .u8_s8_spmv = u8_s8_spmv__avx512,
+        .u8_s8_gemv = u8_s8_gemv__avx512vnni,
+        .u8_s8_spmm = u8_s8_spmm__scalar,
+        .u8_s8_gemm = u8_s8_gemm__scalar,
+        .s32_requantize_row = s32_requantize_row__scalar,
+        .s32_requantize_each = s32_requantize_each__avx512vnni,
+        .u8_planes = u8_planes__scalar,
+        .u8_max_pooling = u8_max_pooling__scalar,
+        .u8_average_pooling = u8_average_pooling__scalar,
+        .u8_add = u8_add__scalar,
+        .u8_multiply = u8_multiply__scalar,
+        .u8_lookup = u8_lookup__avx512,
+        .u8_channel_shuffle = u8_channel_shuffle__scalar,
+        .u8_encode = u8_encode__avx512,
+    },
+#elif defined(__aarch64__)
+    {
+        .isa = "neon",
+        .supported = cik_supports_neon,
+        .costs =
+            {
+                .spmv_slot_64 = 0.4,
+                .spmv_slot_128 = 0.4,
+                .spmv_slot_256 = 0.4,
+                .gemv_weight = 0.2,
+                .spmm_narrow_term = 1.2,
+                .spmm_wide_term = 2.2,
+                .spmm_group = 9,
+                .gemm_term = 10,
+                .requantize = 1.5,
+            },
+        .u8_c4_spmv = u8_c4_spmv__neon,
+        .u8_s8_spmv = u8_s8_spmv__neon,
+        .u8_s8_gemv = u8_s8_gemv__neon,
+        .u8_s8_spmm = u8_s8_spmm__scalar,
+        .u8_s8_gemm = u8_s8_gemm__scalar,
+        .s32_requantize_row = s32_requantize_row__scalar,
+        .s32_requantize_each = s32_requantize_each__neon,
+        .u8_planes = u8_planes__scalar,
+        .u8_max_pooling = u8_max_pooling__scalar,
+        .u8_average_pooling = u8_average_pooling__scalar,
+        .u8_add = u8_add__scalar,
+        .u8_multiply = u8_multiply__scalar,
+        .u8_lookup = u8_lookup__neon,
+        .u8_channel_shuffle = u8_channel_shuffle__scalar,
+        .u8_encode = u8_encode__neon,
+    },
+#endif
 };
 
 size_t cik_kernel_set_count(void) { return sizeof cik_kernels / sizeof *cik_kernels; }

@@ -25,7 +25,9 @@ struct PackedWeights: Sendable {
         epilogue = Epilogue(
             layer, weights: weights, input: input, rule: try checked.requantization(of: index))
         if checked.readsWholeInput(index) {
-            vector = VectorWeights(weights, costs: costs, preference: preference)
+            vector = VectorWeights(
+                weights, highest: input.highest - input.lowest, costs: costs,
+                preference: preference)
         }
         if let geometry {
             planar = PlanarWeights(
@@ -56,8 +58,9 @@ extension VectorWeights {
     var kernel: (name: String, layout: String) {
         switch self {
         case .sparse(let weights) where weights.isNarrow:
-            ("u8_c4_spmv", "16 outputs x 256 inputs, 4-bit codes")
-        case .sparse: ("u8_s8_spmv", "16 outputs x 256 inputs, 8-bit levels")
+            ("u8_c4_spmv", "16 outputs, windows of \(weights.view.window), 4-bit codes")
+        case .sparse(let weights):
+            ("u8_s8_spmv", "16 outputs, windows of \(weights.view.window), 8-bit levels")
         case .dense: ("u8_s8_gemv", "rows, 8-bit levels")
         }
     }

@@ -114,7 +114,7 @@ extension Plan.Layer {
         let tiles = Double(roundedUp(places, to: 64) / 64)
         let sums: Double
         switch (packed.vector, packed.planar) {
-        case (.sparse(let vector), _): sums = Double(vector.slots) * costs.spmv_slot
+        case (.sparse(let vector), _): sums = vector.cost(costs)
         case (.dense(let vector), _): sums = Double(vector.byteCount) * costs.gemv_weight
         case (nil, .sparse):
             let highest = quantizer.highest - quantizer.lowest

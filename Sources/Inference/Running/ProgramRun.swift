@@ -159,10 +159,10 @@ struct ProgramRun {
         case .sparse(let weights):
             var view = weights.view
             let kernel = weights.isNarrow ? kernels.u8_c4_spmv : kernels.u8_s8_spmv
-            kernel!(&view, bytes(from), sums)
+            kernel!(&view, 0, view.slices, bytes(from), sums)
         case .dense(let weights):
             var view = weights.view
-            kernels.u8_s8_gemv(&view, bytes(from), sums)
+            kernels.u8_s8_gemv(&view, 0, view.outputs, bytes(from), sums)
         }
         switch layer.epilogue {
         case .bytes(let epilogue):
