@@ -22,7 +22,8 @@ bool cik_supports_avx512vnni(void) {
 }
 
 bool cik_supports_avx512(void) {
-    return cik_supports_avx512vnni() && __builtin_cpu_supports("avx512vbmi");
+    return cik_supports_avx512vnni() && __builtin_cpu_supports("avx512vbmi")
+        && __builtin_cpu_supports("avx512vbmi2");
 }
 #elif defined(__aarch64__)
 bool cik_supports_neon(void) {
