@@ -1,8 +1,9 @@
 public import PackedModel
+import ThreadPool
 
 /// How an engine runs.
 public struct EngineOptions: Sendable, Equatable {
-    /// Threads that share a batch, at least 1. Results do not depend on it.
+    /// Threads that share the work of a call, 1...1024. Results do not depend on it.
     public var threads: Int
     public var isa: InstructionSet
     /// Which kind of kernel a layer gets; tests and benchmarks force one.
@@ -43,15 +44,23 @@ public final class Engine: Sendable {
     public let options: EngineOptions
     let network: PreparedNetwork
     let arenas: ArenaPool
+    /// Shared by all runs: one at a time has its workers, others go on alone.
+    let threads: ThreadPool
+
+    /// The most threads of an engine.
+    static let mostThreads = 1024
 
     public init(
         _ model: PackedModel, options: EngineOptions = EngineOptions()
     ) throws(EngineError) {
-        guard options.threads >= 1 else { throw .threads(found: options.threads) }
+        guard (1...Self.mostThreads).contains(options.threads) else {
+            throw .threads(found: options.threads)
+        }
         self.options = options
         network = try PreparedNetwork(
             model, kernels: try KernelSet(options.isa), preference: options.kernels)
         arenas = ArenaPool(byteCount: network.plan.arenaBytes, count: 1)
+        threads = ThreadPool(threads: options.threads)
     }
 
     /// Which kernels run which layer, and what they need.

@@ -10,6 +10,8 @@ final class PreparedNetwork: Sendable {
 
     let kernels: KernelSet
     let input: InputCodes
+    /// All nodes, with the bytes of values that each reads and writes for a sample.
+    let nodes: [(name: String, activationBytes: Int)]
     /// `[channels, 256]`
     let pixelTable: AlignedBuffer
     /// One for each node: of those with weights, and of the others.
@@ -31,6 +33,10 @@ final class PreparedNetwork: Sendable {
         input = InputCodes(model.input)
         pixelTable = AlignedBuffer(input.table())
         outputCount = checked.outputCount
+        nodes = model.nodes.indices.map { index in
+            let inputs = checked.inputs(of: index).reduce(0) { $0 + $1.count }
+            return (model.nodes[index].name, inputs + checked.values[index + 1].count)
+        }
         var geometries = checked.model.nodes.indices.map { Self.geometry(of: $0, in: checked) }
         single = Program(checked, geometries: geometries, lanes: 1)
         guard single.layout.byteCount <= Self.mostArenaBytes else {
@@ -97,8 +103,11 @@ extension Plan.Layer {
         self.layout = layout
         blockKernel = usesBlocks ? packed.planar.map { "\($0.kernel.name)__\(kernels.isa)" } : nil
         packedBytes = packed.byteCount
+        kernelBytes = packed.vector?.byteCount ?? packed.planar!.byteCount
+        blockKernelBytes = usesBlocks ? packed.planar?.byteCount : nil
         self.weights = weights.outputs * weights.columnCount
         nonzeros = weights.nonzeros
+        positions = places
         accumulatorBound = packed.bound
         multiplyAdds = (isSparse ? nonzeros : self.weights) * places
         estimatedNanoseconds = Self.estimate(
