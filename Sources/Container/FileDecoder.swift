@@ -53,15 +53,15 @@ func decode(
 ) throws(ContainerError) -> DecodedFile {
     let limit = memoryLimit ?? 64 << 20 + 64 * bytes.count
     do {
-        return try decodeOnce(bytes, limit, ThreadPool(threads: threads), visit: visit)
+        return try decodeOnce(bytes, limit, threads: threads, visit: visit)
     } catch  where threads > 1 {
         // Which tensor met the end of the budget depends on who came first.
-        return try decodeOnce(bytes, limit, ThreadPool(threads: 1), visit: visit)
+        return try decodeOnce(bytes, limit, threads: 1, visit: visit)
     }
 }
 
 private func decodeOnce(
-    _ bytes: [UInt8], _ limit: Int, _ pool: ThreadPool, visit: (DecodedTensor) -> Void
+    _ bytes: [UInt8], _ limit: Int, threads: Int, visit: (DecodedTensor) -> Void
 ) throws(ContainerError) -> DecodedFile {
     var budget = MemoryBudget(limit)
     var file = try FileReader(bytes)
@@ -74,17 +74,14 @@ private func decodeOnce(
         try content(of: payload, isFrame: form == 1, limit: .max, &budget), budget: budget)
     var model = try metadata.model()
     let sections = try tensorSections(of: model, in: &file)
-    // The pieces of a pool are taken from the last to the first, here from large to small.
-    let order = sections.indices.sorted { sections[$0].bytes < sections[$1].bytes }
-    let decoded = pool.map(sections.count) { piece in
-        Result { () throws(ContainerError) in try decodeTensor(sections[order[piece]], budget) }
+    let pool = ThreadPool(threads: max(min(threads, sections.count), 1))
+    let tensors = pool.map(sections.count, cost: { sections[$0].bytes }) { index in
+        Result { () throws(ContainerError) in try decodeTensor(sections[index], budget) }
     }
-    var tensors = [Result<DecodedTensor, ContainerError>?](repeating: nil, count: sections.count)
-    for (index, tensor) in zip(order, decoded) { tensors[index] = tensor }
-    for index in sections.indices {
-        let tensor = try tensors[index]!.get()
+    for (section, tensor) in zip(sections, tensors) {
+        let tensor = try tensor.get()
         visit(tensor)
-        model.nodes[sections[index].node].operation.setWeights(of: tensor)
+        model.nodes[section.node].operation.setWeights(of: tensor)
     }
     try Container.validate(model)
     return DecodedFile(

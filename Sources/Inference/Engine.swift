@@ -3,8 +3,9 @@ import ThreadPool
 
 /// How an engine runs.
 public struct EngineOptions: Sendable, Equatable {
-    /// Threads that share the work of a call, 1...1024. Results do not depend on it.
+    /// Threads that share the work of a call, 1...``mostThreads``. Results do not depend on it.
     public var threads: Int
+    public static let mostThreads = 1024
     public var isa: InstructionSet
     /// Which kind of kernel a layer gets; tests and benchmarks force one.
     package var kernels = KernelPreference.cheaper
@@ -47,20 +48,18 @@ public final class Engine: Sendable {
     /// Shared by all runs: one at a time has its workers, others go on alone.
     let threads: ThreadPool
 
-    /// The most threads of an engine.
-    static let mostThreads = 1024
-
     public init(
         _ model: PackedModel, options: EngineOptions = EngineOptions()
     ) throws(EngineError) {
-        guard (1...Self.mostThreads).contains(options.threads) else {
+        guard (1...EngineOptions.mostThreads).contains(options.threads) else {
             throw .threads(found: options.threads)
         }
         self.options = options
-        network = try PreparedNetwork(
-            model, kernels: try KernelSet(options.isa), preference: options.kernels)
-        arenas = ArenaPool(byteCount: network.plan.arenaBytes, count: 1)
         threads = ThreadPool(threads: options.threads)
+        network = try PreparedNetwork(
+            model, kernels: try KernelSet(options.isa), preference: options.kernels,
+            threads: threads)
+        arenas = ArenaPool(byteCount: network.plan.arenaBytes, count: 1)
     }
 
     /// Which kernels run which layer, and what they need.

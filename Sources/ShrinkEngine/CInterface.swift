@@ -83,6 +83,9 @@ private func engineOptions(_ options: UnsafePointer<shrink_options>?) throws -> 
     var result = EngineOptions()
     guard let options = options?.pointee else { return result }
     if options.threads > 0 { result.threads = Int(options.threads) }
+    guard result.threads <= EngineOptions.mostThreads else {
+        throw EngineError.threads(found: result.threads)
+    }
     if let isa = options.isa {
         let name = String(cString: isa)
         guard let set = InstructionSet(rawValue: name) else {

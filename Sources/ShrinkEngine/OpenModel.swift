@@ -9,7 +9,7 @@ final class OpenModel: Sendable {
     private let text: DescriptionStorage
 
     init(_ bytes: [UInt8], options: EngineOptions) throws {
-        let model = try Container.read(bytes)
+        let model = try Container.read(bytes, threads: options.threads)
         engine = try Engine(model, options: options)
         text = DescriptionStorage(model, isa: engine.plan.instructionSet)
     }

@@ -1,5 +1,6 @@
 import CIntegerKernels
 import PackedModel
+import ThreadPool
 
 /// A model prepared for the kernels of one variant: packed weights, programs, tables. It does not change.
 final class PreparedNetwork: Sendable {
@@ -26,10 +27,11 @@ final class PreparedNetwork: Sendable {
     let estimatedNanoseconds: Double
 
     init(
-        _ model: PackedModel, kernels: KernelSet, preference: KernelPreference
+        _ model: PackedModel, kernels: KernelSet, preference: KernelPreference,
+        threads: ThreadPool
     ) throws(EngineError) {
         self.kernels = kernels
-        let checked = try CheckedModel(model)
+        let checked = try CheckedModel(model, threads: threads)
         input = InputCodes(model.input)
         pixelTable = AlignedBuffer(input.table())
         outputCount = checked.outputCount
@@ -48,17 +50,23 @@ final class PreparedNetwork: Sendable {
         for index in model.nodes.indices where self.block == nil && checked.readsWholeInput(index) {
             geometries[index] = nil
         }
-        var layers: [PackedWeights?] = []
         var rules: [PackedRule?] = []
         for index in model.nodes.indices {
             rules.append(try PackedRule(node: index, of: checked))
-            layers.append(
+        }
+        self.rules = rules
+        let packed = threads.map(
+            model.nodes.count, cost: { checked.weights[$0]?.nonzeros ?? 0 }
+        ) { [geometries] index in
+            Result { () throws(EngineError) in
                 try PackedWeights(
                     node: index, of: checked, geometry: geometries[index],
-                    costs: kernels.functions.costs, preference: preference))
+                    costs: kernels.functions.costs, preference: preference)
+            }
         }
+        var layers: [PackedWeights?] = []
+        for layer in packed { layers.append(try layer.get()) }
         self.layers = layers
-        self.rules = rules
         plan = Plan(
             instructionSet: kernels.isa,
             layers: model.nodes.indices.compactMap { index in
