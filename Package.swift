@@ -100,6 +100,10 @@ let package = Package(
         .executableTarget(
             name: "TrainingBenchmark",
             dependencies: ["Networks", "Training", "Quantization", "Tensors"], swiftSettings: swift),
+        // Timed by `make bench`
+        .executableTarget(
+            name: "EngineBenchmark", dependencies: ["Inference", "Container", "PackedModel"],
+            swiftSettings: swift),
         tests("ContainerTests", ["Container", "PackedModel"]),
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
         tests(

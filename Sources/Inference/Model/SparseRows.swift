@@ -74,13 +74,24 @@ struct SparseRows: Sendable, Equatable {
         levels[starts[output]..<starts[output + 1]].reduce(0) { $0 + Int($1.magnitude) }
     }
 
-    /// The different levels of an output with their columns, both ascending.
-    func groups(of output: Int) -> [(level: Int8, columns: [UInt32])] {
-        var columnsOf = [[UInt32]](repeating: [], count: 256)
-        for i in starts[output]..<starts[output + 1] where levels[i] != 0 {
-            columnsOf[Int(levels[i]) + 128].append(columns[i])
+    /// How often an output has each level, -128...127.
+    func histogram(of output: Int) -> [Int] {
+        var counts = [Int](repeating: 0, count: 256)
+        for i in starts[output]..<starts[output + 1] { counts[Int(levels[i]) + 128] += 1 }
+        return counts
+    }
+
+    /// The nonzeros of an output by level, those of one level by column, both ascending.
+    func sortedByLevel(_ output: Int) -> [(column: UInt32, level: Int8)] {
+        var next = histogram(of: output)
+        var total = 0
+        for level in next.indices { (next[level], total) = (total, total + next[level]) }
+        var sorted = [(column: UInt32, level: Int8)](repeating: (0, 0), count: total)
+        for i in starts[output]..<starts[output + 1] {
+            let level = Int(levels[i]) + 128
+            sorted[next[level]] = (columns[i], levels[i])
+            next[level] += 1
         }
-        return columnsOf.indices.filter { !columnsOf[$0].isEmpty }
-            .map { (Int8($0 - 128), columnsOf[$0]) }
+        return sorted
     }
 }

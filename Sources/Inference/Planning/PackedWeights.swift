@@ -23,7 +23,8 @@ struct PackedWeights: Sendable {
         let input = checked.input(of: index).quantizer!
         bound = try accumulatorBound(of: weights, reading: input, at: place)
         epilogue = Epilogue(
-            layer, weights: weights, input: input, rule: try checked.requantization(of: index))
+            layer, weights: weights, input: input, bound: bound,
+            rule: try checked.requantization(of: index))
         if checked.readsWholeInput(index) {
             vector = VectorWeights(weights, costs: costs, preference: preference)
         }
@@ -59,19 +60,19 @@ extension VectorWeights {
 }
 
 extension PlanarWeights {
-    var byteCount: Int {
-        switch self {
-        case .sparse(let weights): weights.byteCount
-        case .dense(let weights): weights.byteCount
-        }
-    }
-
     var kernel: (name: String, layout: String) {
         switch self {
-        case .sparse: ("u8_s8_spmm", "offsets grouped by level")
+        case .fours: ("u6_s8_spmm", "fours of one level")
+        case .sparse: ("u8_s8_spmm", "four by four")
         case .dense: ("u8_s8_gemm", "rows, 8-bit levels")
+        case .depthwise: ("u8_s8_depthwise", "runs of four, 8-bit levels")
         }
     }
 
-    var isSparse: Bool { if case .sparse = self { true } else { false } }
+    var isSparse: Bool {
+        switch self {
+        case .fours, .sparse: true
+        case .dense, .depthwise: false
+        }
+    }
 }

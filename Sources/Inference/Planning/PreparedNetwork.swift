@@ -119,24 +119,19 @@ extension Plan.Layer {
         accumulatorBound = packed.bound
         multiplyAdds = (isSparse ? nonzeros : self.weights) * places
         estimatedNanoseconds = Self.estimate(
-            packed, weights, places: places, outputs: output.channels,
-            highest: checked.input(of: index).quantizer!, costs: kernels.functions.costs)
+            packed, places: places, outputs: output.channels, costs: kernels.functions.costs)
     }
 
     /// The sums by the costs of the chosen kernel, and the rounding of every result.
     private static func estimate(
-        _ packed: PackedWeights, _ weights: SparseRows, places: Int, outputs: Int,
-        highest quantizer: PackedQuantizer, costs: cik_costs
+        _ packed: PackedWeights, places: Int, outputs: Int, costs: cik_costs
     ) -> Double {
         let tiles = Double(roundedUp(places, to: 64) / 64)
         let sums: Double
-        switch (packed.vector, packed.planar) {
-        case (.sparse(let vector), _): sums = Double(vector.slots) * costs.spmv_slot
-        case (.dense(let vector), _): sums = Double(vector.byteCount) * costs.gemv_weight
-        case (nil, .sparse):
-            let highest = quantizer.highest - quantizer.lowest
-            sums = tiles * PlanarWeights.sparseCost(weights, highest: highest, costs: costs)
-        default: sums = tiles * Double(weights.outputs * weights.columnCount) * costs.gemm_term
+        switch packed.vector {
+        case .sparse(let vector): sums = Double(vector.slots) * costs.spmv_slot
+        case .dense(let vector): sums = Double(vector.byteCount) * costs.gemv_weight
+        case nil: sums = tiles * packed.planar!.cost(costs)
         }
         return sums + Double(outputs * places) * costs.requantize
     }

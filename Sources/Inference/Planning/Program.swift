@@ -33,21 +33,28 @@ struct Program: Sendable {
     struct ProductShape: Sendable {
         var channels, area: Int
         var isOnePerChannel: Bool
+        /// The largest byte of the first input.
+        var highest: Int32
     }
 
-    /// A layer over planes: bands of rows, and in each band runs of outputs.
+    /// A layer over planes.
     struct PlanarStep: Sendable {
         var node: Int
         var from: Location
-        var accumulators: Buffer
-        /// `nil` for logits.
+        /// For a tile of the input, sorted.
+        var scratch: Buffer
+        /// `nil` for logits, which are made of `accumulators`, so many outputs at a time.
         var to: Location?
+        var accumulators: Buffer?
+        var outputsInRun: Int
         var outputs, height, width: Int
         /// Positions from one row to the next in what is read.
         var rowStride: Int
-        var rowsInBand, outputsInRun: Int
-        /// From one output's accumulators to the next.
-        var accumulatorStride: Int
+        /// Which bytes from the first to the last place of an output are results.
+        var kept: AlignedBuffer
+
+        /// Bytes of one lane from the first to the last place.
+        var span: Int { (height - 1) * rowStride + width }
     }
 
     let lanes: Int
