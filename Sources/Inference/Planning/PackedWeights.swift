@@ -37,18 +37,17 @@ struct PackedWeights: Sendable {
         }
     }
 
-    var byteCount: Int {
-        let vectorBytes =
-            switch vector {
-            case .sparse(let weights): weights.byteCount
-            case .dense(let weights): weights.byteCount
-            case nil: 0
-            }
-        return vectorBytes + (planar?.byteCount ?? 0)
-    }
+    var byteCount: Int { (vector?.byteCount ?? 0) + (planar?.byteCount ?? 0) }
 }
 
 extension VectorWeights {
+    var byteCount: Int {
+        switch self {
+        case .sparse(let weights): weights.byteCount
+        case .dense(let weights): weights.byteCount
+        }
+    }
+
     /// The kernel's name without its variant, and how it sees the weights.
     var kernel: (name: String, layout: String) {
         switch self {
