@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build test check check-export check-large format pipeline report results everything bench-training clean
+.PHONY: all help deps build lib examples test check check-export check-large format pipeline report results everything bench-training clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -45,8 +45,25 @@ deps: ## Install missing system packages (Debian, Ubuntu)
 build: deps ## Build the command in release mode
 	@swift build $(SWIFT_FLAGS) --product shrink
 
-test: deps ## Run all tests in release mode
+LIBRARY := $(BUILD)/lib/libshrink_engine.so
+HEADERS := Sources/CShrinkEngine
+
+# The library holds Swift's runtime and exports the functions of its header only.
+lib: deps ## Build the engine for C and other languages: build/lib/libshrink_engine.so, shrink_engine.h
+	@swift build $(SWIFT_FLAGS) --product ShrinkEngine
+	@mkdir -p $(dir $(LIBRARY))
+	@swiftc -emit-library -static-stdlib -use-ld=lld -o $(LIBRARY) \
+	  @.build/release/ShrinkEngine.product/Objects.LinkFileList -lzstd \
+	  -Xlinker --version-script=$(HEADERS)/shrink_engine.exports \
+	  -Xlinker --gc-sections -Xlinker --no-undefined -Xlinker -s
+	@cp $(HEADERS)/include/shrink_engine.h $(dir $(LIBRARY))
+
+examples: lib ## Build the examples in C and Python and run them on the digits
+	@Examples/check.sh $(dir $(LIBRARY)) $(BUILD)/examples
+
+test: deps ## Run all tests in release mode, and the examples
 	swift test $(SWIFT_FLAGS)
+	@$(MAKE) --no-print-directory examples
 
 check: deps ## Format lint, target dependencies, warnings as errors
 	swift format lint --strict --recursive Package.swift Sources Tests
@@ -98,4 +115,4 @@ bench-training: deps ## Time training steps against PyTorch, in one run (about 1
 	@$(BENCH)/venv/bin/python Benchmarks/training.py .build/release/TrainingBenchmark --json $(BENCH)/figures.json
 
 clean: ## Remove what was built and all results
-	rm -rf .build $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))
+	rm -rf .build $(BUILD)/lib $(BUILD)/examples $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))

@@ -59,6 +59,7 @@ public struct PipelineRunner {
         try PipelineReport(file, folder: folder).write(to: folder.report)
         try? FileManager.default.removeItem(atPath: folder.partial(name))
         display.say(report.summary(total: file.stages.count, number: index + 1))
+        warnOfCollapse(report, index, classCount: data.classCount)
         return report
     }
 
@@ -87,6 +88,21 @@ public struct PipelineRunner {
         paths += file.stages[index...].map { folder.report($0.name) }
         for path in paths where FileManager.default.fileExists(atPath: path) {
             try FileManager.default.removeItem(atPath: path)
+        }
+    }
+
+    /// A training can collapse to one class while its loss stays a number. Only what choices may be
+    /// made on tells.
+    private func warnOfCollapse(_ report: StageReport, _ index: Int, classCount: Int) {
+        guard let now = report.validation?.top1 else { return }
+        let before =
+            index > 0
+            ? (try? StageReport(contentsOf: folder.report(file.stages[index - 1].name)))?
+                .validation?.top1 : nil
+        if let text = collapseWarning(
+            stage: report.stage, from: before, to: now, classCount: classCount)
+        {
+            display.say(text)
         }
     }
 
@@ -251,4 +267,20 @@ public struct PipelineRunner {
         guard settings.loss.distillationWeight > 0, index > 0 else { return nil }
         return try result(ofStage: 0, for: index)
     }
+}
+
+/// What to say of a stage behind which a network does no better than guessing, or `nil`.
+///
+/// Guessing is right once in `classCount` times; up to half more than that counts as no better. A
+/// network that was no better before the stage has not collapsed in it.
+/// - Parameter before: the share of images that was right before the stage; `nil` for the first one.
+package func collapseWarning(
+    stage: String, from before: Double?, to now: Double, classCount: Int
+) -> String? {
+    let guessing = 1.5 / Double(classCount)
+    guard now <= guessing, before.map({ $0 > guessing }) ?? true else { return nil }
+    let past = before.map { " (\(NumberText.percent($0)) % before it)" } ?? ""
+    return "warning: behind stage '\(stage)' the network guesses: validation accuracy is "
+        + "\(NumberText.percent(now)) % of \(classCount) classes\(past); "
+        + "try a smaller learning-rate, or less in one stage"
 }
