@@ -195,17 +195,14 @@ public struct ConvolutionKernels: Sendable {
         _ dy: Tensor, _ weights: Tensor, _ dx: inout Tensor, _ threads: Int
     ) {
         let (g, isa, batch) = (geometry, isa, dy.count / geometry.outputCount)
-        var depthwise = forwardPass.depthwise
-        depthwise.input_rows = Int64(g.height)
-        depthwise.top = Int64(g.padding[0])
-        withPointers(dy, weights, &dx) { [depthwise] dy, weights, dx in
+        let depthwise = ConvolutionForward(g, isa: isa).depthwise
+        withPointers(dy, weights, &dx) { dy, weights, dx in
             parallel(chunks: batch, threads: threads) { image in
                 var depthwise = depthwise
                 let target = dx + image * g.inputCount
                 target.update(repeating: 0, count: g.inputCount)
                 cfk_depthwise_scatter(
-                    isa, &depthwise, Int64(g.padding[1]), Int64(g.width),
-                    dy + image * g.outputCount, weights, target)
+                    isa, &depthwise, dy + image * g.outputCount, weights, target)
             }
         }
     }
