@@ -39,11 +39,22 @@ public struct ConvolutionKernels: Sendable {
             x, weights: weights, bias: bias, paddingValue: paddingValue, into: &y, threads: threads)
     }
 
-    public func biasGradient(_ dy: Tensor, into db: inout Tensor, threads: Int) {
+    public mutating func biasGradient(_ dy: Tensor, into db: inout Tensor, threads: Int) {
         let (isa, outputs) = (isa, geometry.outputs)
+        let (count, positions) = (dy.count, dy.count / outputs)
         precondition(db.count == outputs)
-        withPointers(dy, &db) {
-            cfk_column_sums(isa, $0, Int64(dy.count / outputs), Int64(outputs), $1)
+        let size = (positions + Self.blocks - 1) / Self.blocks
+        partials.resize(to: [Self.blocks, outputs])
+        withPointers(dy, &partials) { dy, partials in
+            parallel(chunks: Self.blocks, threads: Tensors.threads(threads, forMoving: count)) {
+                let part = range(ofChunk: $0, size: size, count: positions)
+                cfk_column_sums(
+                    isa, dy + part.lowerBound * outputs, Int64(part.count), Int64(outputs),
+                    partials + $0 * outputs)
+            }
+        }
+        withPointers(partials, &db) {
+            cfk_column_sums(isa, $0, Int64(Self.blocks), Int64(outputs), $1)
         }
     }
 
