@@ -210,7 +210,7 @@ private struct Spy: Layer {
     func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) { y = x[0] }
 
     mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         asked.append(wants)
