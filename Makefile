@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build lib examples test check check-export check-large format pipeline report results everything bench-training clean
+.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything bench-training clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -64,6 +64,17 @@ examples: lib ## Build the examples in C and Python and run them on the digits
 test: deps ## Run all tests in release mode, and the examples
 	swift test $(SWIFT_FLAGS)
 	@$(MAKE) --no-print-directory examples
+
+# Every variant of the integer kernels against the scalar one, without Swift; CHECK_FLAGS may ask for sanitizers.
+KERNELS := Sources/CIntegerKernels
+CHECK_KERNELS = clang -std=c17 -O2 -Wall -Wextra $(CHECK_FLAGS) -I$(KERNELS)/include $(wildcard $(KERNELS)/*.c Tests/Kernels/*.c)
+ARM := --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include -static -fuse-ld=lld
+
+test-kernels: ## Compare all integer kernels that this CPU can run with the scalar ones
+	@mkdir -p .build && $(CHECK_KERNELS) -o .build/kernels && .build/kernels
+
+test-neon: ## The same for Arm in an emulator (Debian: qemu-user, gcc-aarch64-linux-gnu)
+	@mkdir -p .build && $(CHECK_KERNELS) $(ARM) -o .build/kernels-neon && qemu-aarch64 .build/kernels-neon
 
 check: deps ## Format lint, target dependencies, warnings as errors
 	swift format lint --strict --recursive Package.swift Sources Tests

@@ -10,10 +10,10 @@ static const cik_kernel_set cik_kernels[] = {
         .supported = cik_supports_scalar,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.51,
+                .spmv_slot_128 = 0.51,
+                .spmv_slot_256 = 0.51,
+                .gemv_weight = 0.21,
                 .spmm_eight = 24,
                 .spmm_two = 22,
                 .spmm_step = 40,
@@ -44,10 +44,10 @@ static const cik_kernel_set cik_kernels[] = {
         .supported = cik_supports_avx2,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.071,
+                .spmv_slot_128 = 0.14,
+                .spmv_slot_256 = 0.22,
+                .gemv_weight = 0.02,
                 .spmm_eight = 24,
                 .spmm_two = 22,
                 .spmm_step = 40,
@@ -77,10 +77,10 @@ static const cik_kernel_set cik_kernels[] = {
         .supported = cik_supports_avx512vnni,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.05,
+                .spmv_slot_128 = 0.056,
+                .spmv_slot_256 = 0.083,
+                .gemv_weight = 0.0085,
                 .spmm_eight = 3.6,
                 .spmm_two = 1.2,
                 .spmm_step = 3.6,
@@ -110,10 +110,10 @@ static const cik_kernel_set cik_kernels[] = {
         .supported = cik_supports_avx512,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.021,
+                .spmv_slot_128 = 0.0275,
+                .spmv_slot_256 = 0.034,
+                .gemv_weight = 0.0085,
                 .spmm_eight = 3.6,
                 .spmm_two = 1.2,
                 .spmm_step = 3.6,
@@ -140,14 +140,15 @@ static const cik_kernel_set cik_kernels[] = {
     },
 #elif defined(__aarch64__)
     {
+        // For one sample estimated from the instructions, not measured.
         .isa = "neon",
         .supported = cik_supports_neon,
         .costs =
             {
-                .spmv_slot_64 = 0.4,
-                .spmv_slot_128 = 0.4,
-                .spmv_slot_256 = 0.4,
-                .gemv_weight = 0.2,
+                .spmv_slot_64 = 0.06,
+                .spmv_slot_128 = 0.1,
+                .spmv_slot_256 = 0.18,
+                .gemv_weight = 0.012,
                 .spmm_eight = 24,
                 .spmm_two = 22,
                 .spmm_step = 40,

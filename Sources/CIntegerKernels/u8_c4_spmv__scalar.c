@@ -12,9 +12,12 @@ void u8_c4_spmv__scalar(
             const uint8_t *columns = place.pair, *codes = place.pair + 2 * CIK_SLOTS;
             for (int step = 0; step < 2; step++, columns += CIK_SLOTS) {
                 inputs += CIK_ADVANCE * *place.advance++;
-                for (int slot = 0; slot < CIK_SLOTS; slot++) {
-                    int8_t level = weights->levels[codes[slot] >> 4 * step & 15];
-                    sums[slot / 4] += level * inputs[columns[slot]];
+                for (int row = 0; row < CIK_ROWS; row++) {
+                    int32_t sum = 0;
+                    for (int slot = 4 * row; slot < 4 * row + 4; slot++)
+                        sum += weights->levels[codes[slot] >> 4 * step & 15]
+                            * inputs[columns[slot]];
+                    sums[row] += sum;
                 }
             }
             place.pair += CIK_CODE_PAIR;

@@ -13,8 +13,11 @@ void u8_s8_spmv__scalar(
             const int8_t *levels = (const int8_t *)place.pair + 2 * CIK_SLOTS;
             for (int step = 0; step < 2; step++) {
                 inputs += CIK_ADVANCE * *place.advance++;
-                for (int slot = 0; slot < CIK_SLOTS; slot++)
-                    sums[slot / 4] += *levels++ * inputs[*columns++];
+                for (int row = 0; row < CIK_ROWS; row++) {
+                    int32_t sum = 0;
+                    for (int slot = 0; slot < 4; slot++) sum += *levels++ * inputs[*columns++];
+                    sums[row] += sum;
+                }
             }
             place.pair += CIK_LEVEL_PAIR;
         }
