@@ -8,7 +8,7 @@
 bool cik_supports_scalar(void) { return true; }
 
 #if defined(__x86_64__)
-// The compiler's run-time looks at XCR0, too: without the system's help these features do not count.
+// The compiler's run-time looks at XCR0, too: what the system does not save does not count.
 bool cik_supports_avx2(void) {
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2");
@@ -22,7 +22,8 @@ bool cik_supports_avx512vnni(void) {
 }
 
 bool cik_supports_avx512(void) {
-    return cik_supports_avx512vnni() && __builtin_cpu_supports("avx512vbmi");
+    return cik_supports_avx512vnni() && __builtin_cpu_supports("avx512vbmi")
+        && __builtin_cpu_supports("avx512vbmi2");
 }
 #elif defined(__aarch64__)
 bool cik_supports_neon(void) {

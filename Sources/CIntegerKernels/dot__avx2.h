@@ -5,9 +5,9 @@
 #include "spmv.h"
 #include "targets.h"
 
-/// Sums of four products each. The instruction that multiplies bytes adds two products in 16 bits and
-/// saturates. If `fits` says that no two products need more, that does no harm; else the top bits of
-/// x are multiplied apart.
+/// Sums of four products each. The instruction that multiplies bytes adds two products in 16 bits
+/// and saturates. If `fits` says that no two products need more, that does no harm; else the top
+/// bits of x are multiplied apart.
 CIK_INLINE CIK_AVX2 __m256i cik_dot(__m256i x, __m256i levels, bool fits) {
     const __m256i ones = _mm256_set1_epi16(1), tops = _mm256_set1_epi16(128);
     if (fits) return _mm256_madd_epi16(_mm256_maddubs_epi16(x, levels), ones);

@@ -14,7 +14,8 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 /// The same with permutations of bytes, as since Ice Lake and Zen 4.
 #define CIK_AVX512 \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi")))
+    __attribute__(( \
+        target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2")))
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 

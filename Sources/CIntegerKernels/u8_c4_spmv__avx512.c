@@ -5,8 +5,8 @@
 #if defined(__x86_64__)
 #include "inputs__avx512.h"
 
-/// Adds a pair of steps. `levels` repeats its 16 levels four times, so that `vpermb`, which looks at
-/// six bits of a code, ignores those of its neighbour.
+/// Adds a pair of steps. `levels` repeats its 16 levels four times, so that `vpermb`, which looks
+/// at six bits of a code, ignores those of its neighbour.
 CIK_INLINE CIK_AVX512 void add_pair(
     cik_spmv_place *place, const uint8_t **x, __m512i levels, size_t window, __m512i sums[2]) {
     __m512i codes = _mm512_loadu_si512(place->pair + 2 * CIK_SLOTS);

@@ -21,7 +21,7 @@ struct Figures: CustomStringConvertible {
 
     private static func row(_ layer: String, _ name: String, _ numbers: [String]) -> String {
         let cells = numbers.map { String(repeating: " ", count: max(10 - $0.count, 1)) + $0 }
-        return padded(layer, to: 14) + padded(name, to: 40) + cells.joined()
+        return padded(layer, to: 14) + padded(name, to: 62) + cells.joined()
     }
 
     private static func padded(_ text: String, to width: Int) -> String {

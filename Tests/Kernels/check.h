@@ -1,4 +1,4 @@
-/// Compares kernels with the scalar ones, without any framework, so that it also runs in an emulator.
+/// Compares kernels with the scalar ones, without a framework, so that it runs in an emulator, too.
 #ifndef CIK_CHECK_H
 #define CIK_CHECK_H
 
@@ -9,8 +9,8 @@
 
 #include "CIntegerKernels.h"
 
-/// Compares one kernel of a variant with that of the scalar variant on many arguments. Results of both
-/// go to `expect_equal`.
+/// Compares one kernel of a variant with that of the scalar variant on many arguments. Results of
+/// both go to `expect_equal`.
 typedef void kernel_check(const cik_kernel_set *scalar, const cik_kernel_set *variant);
 
 /// The checks of a family of kernels.

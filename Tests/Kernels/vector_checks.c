@@ -168,7 +168,8 @@ static void check_encode(const cik_kernel_set *scalar, const cik_kernel_set *var
                 scalar->u8_encode(&encoding, pixels, count, lanes, expected);
                 variant->u8_encode(&encoding, pixels, count, lanes, found);
                 expect_equal(
-                    expected, found, size, "%zu channels of %zu in %zu lanes", channels, area, lanes);
+                    expected, found, size, "%zu channels of %zu in %zu lanes", channels, area,
+                    lanes);
                 free(tables), free(pixels), free(expected), free(found);
             }
 }

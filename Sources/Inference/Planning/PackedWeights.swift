@@ -23,7 +23,8 @@ struct PackedWeights: Sendable {
         let input = checked.input(of: index).quantizer!
         bound = try accumulatorBound(of: weights, reading: input, at: place)
         epilogue = Epilogue(
-            layer, weights: weights, input: input, rule: try checked.requantization(of: index))
+            layer, weights: weights, input: input, bound: bound,
+            rule: try checked.requantization(of: index))
         if checked.readsWholeInput(index) {
             vector = VectorWeights(
                 weights, highest: input.highest - input.lowest, costs: costs,
@@ -36,16 +37,7 @@ struct PackedWeights: Sendable {
         }
     }
 
-    var byteCount: Int {
-        let vectorBytes = vector?.byteCount ?? 0
-        let planarBytes =
-            switch planar {
-            case .sparse(let weights): weights.byteCount
-            case .dense(let weights): weights.byteCount
-            case nil: 0
-            }
-        return vectorBytes + planarBytes
-    }
+    var byteCount: Int { (vector?.byteCount ?? 0) + (planar?.byteCount ?? 0) }
 }
 
 extension VectorWeights {
@@ -66,10 +58,17 @@ extension VectorWeights {
 extension PlanarWeights {
     var kernel: (name: String, layout: String) {
         switch self {
-        case .sparse: ("u8_s8_spmm", "offsets grouped by level")
+        case .fours: ("u6_s8_spmm", "fours of one level")
+        case .sparse: ("u8_s8_spmm", "four by four")
         case .dense: ("u8_s8_gemm", "rows, 8-bit levels")
+        case .depthwise: ("u8_s8_depthwise", "runs of four, 8-bit levels")
         }
     }
 
-    var isSparse: Bool { if case .sparse = self { true } else { false } }
+    var isSparse: Bool {
+        switch self {
+        case .fours, .sparse: true
+        case .dense, .depthwise: false
+        }
+    }
 }
