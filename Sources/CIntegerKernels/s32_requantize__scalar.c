@@ -1,13 +1,6 @@
 // Accumulators to bytes.
 #include "kernels.h"
 
-void s32_requantize_row__scalar(
-    const int32_t *acc, size_t count, int32_t multiplier, int64_t constant, cik_rounding rounding,
-    uint8_t *y) {
-    for (size_t i = 0; i < count; i++)
-        y[i] = (uint8_t)cik_requantize(acc[i], multiplier, constant, rounding);
-}
-
 void s32_requantize_each__scalar(
     const int32_t *acc, size_t count, const int32_t *multipliers, const int64_t *constants,
     cik_rounding rounding, uint8_t *y) {

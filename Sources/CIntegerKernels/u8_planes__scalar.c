@@ -46,8 +46,8 @@ static void plane_of_phase(
 void u8_planes__scalar(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y) {
     size_t size = planes->plane_height * planes->plane_width * lanes;
     for (size_t channel = 0; channel < planes->channels; channel++) {
-        for (size_t phase_y = 0; phase_y < planes->stride_height; phase_y++)
-            for (size_t phase_x = 0; phase_x < planes->stride_width; phase_x++, y += size)
+        for (size_t phase_y = 0; phase_y < planes->phases_height; phase_y++)
+            for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++, y += size)
                 plane_of_phase(planes, x, phase_y, phase_x, lanes, y);
         x += planes->height * planes->width * lanes;
     }

@@ -1,12 +1,12 @@
 // Dense int8 weights times planes of bytes.
-#include "kernels.h"
+#include "planar.h"
 
 #include <string.h>
 
 // Positions whose sums a compiler keeps in registers while it walks all terms, two at a time.
 enum { BLOCK = 16 };
 
-static void tile(
+static void sums(
     const cik_gemm_weights *weights, size_t output, const uint8_t *x, size_t lanes,
     int32_t *restrict acc) {
     const int8_t *row = weights->weights + output * weights->stride;
@@ -24,9 +24,6 @@ static void tile(
 }
 
 void u8_s8_gemm__scalar(
-    const cik_gemm_weights *weights, size_t first, size_t outputs, const uint8_t *x, size_t lanes,
-    size_t length, int32_t *acc, size_t acc_stride) {
-    for (size_t p = 0; p < length; p += CIK_TILE)
-        for (size_t output = 0; output < outputs; output++)
-            tile(weights, first + output, x + p, lanes, acc + output * acc_stride + p);
+    const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count) {
+    CIK_FOR_EACH_TILE(sums)
 }

@@ -12,7 +12,11 @@ import CIntegerKernels
 public enum InstructionSet: String, Sendable, CaseIterable {
     /// What the environment variable `SHRINK_ISA` names, or else the fastest that this CPU can run.
     case automatic
-    case scalar, avx2, avx512, neon
+    case scalar, avx2
+    /// AVX-512 with dot products of bytes, and without or with permutations of bytes.
+    case avx512vnni, avx512
+    /// Arm with dot products of bytes.
+    case neon
 }
 
 /// One variant of the kernels that this CPU can run.

@@ -92,7 +92,7 @@ public struct Network: Sendable {
     /// The outputs for a batch `[batch, ...inputShape]`.
     public mutating func forward(_ x: Tensor, pass: inout Pass) -> Tensor {
         precondition(Array(x.shape.dropFirst()) == inputShape, "\(x.shape) into \(inputShape)")
-        if pass.isTraining || !effectiveIsCurrent { updateEffective() }
+        updateEffective()
         allocate()
         activations[0] = x
         var zeros: [Float] = [0]
@@ -183,8 +183,9 @@ public struct Network: Sendable {
         freeGradients.append(free)
     }
 
-    /// Computes what the layers compute with from what is trained.
+    /// Computes what the layers compute with from what is trained, unless nothing has changed.
     public mutating func updateEffective() {
+        if effectiveIsCurrent { return }
         for index in nodes.indices {
             nodes[index].layer.visitParameters { $1.updateEffective() }
         }
@@ -198,6 +199,14 @@ public struct Network: Sendable {
             nodes[index].layer.visitParameters { visit("\(name).\($0)", &$1) }
         }
         effectiveIsCurrent = false
+    }
+
+    /// Hands out all parameters as `node.weight`, always in the same order.
+    public func forEachParameter(_ body: (String, Parameter) -> Void) {
+        for node in nodes {
+            var layer = node.layer
+            layer.visitParameters { body("\(node.name).\($0)", $1) }
+        }
     }
 
     /// Visits everything that is trained, as `node.weight`, `node.weight.step`, `node.step`, ...
@@ -225,9 +234,22 @@ public struct Network: Sendable {
 
     /// How many numbers the parameters have, biases included.
     public var parameterCount: Int {
-        var (copy, count) = (self, 0)
-        copy.visitParameters { count += $1.effective.count }
+        var count = 0
+        forEachParameter { count += $1.effective.count }
         return count
+    }
+
+    /// Gives back the memory of activations and gradients; the next step takes it anew.
+    public mutating func releaseStepMemory() {
+        (activations, gradients, spares) = ([], [], [])
+        for index in nodes.indices {
+            nodes[index].layer.visitParameters { $1.releaseGradients() }
+        }
+    }
+
+    /// How many numbers the input and all outputs of nodes are for one sample.
+    public var elementsPerSample: Int {
+        shapes.reduce(inputShape.reduce(1, *)) { $0 + $1.reduce(1, *) }
     }
 
     private mutating func allocate() {

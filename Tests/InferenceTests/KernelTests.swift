@@ -28,67 +28,100 @@ struct Variant: CustomTestStringConvertible, Sendable {
     }
 
     @Test(arguments: Variant.all, [true, false])
-    func `spmv adds four products a row and step, in every window and slice`(
+    func `spmv adds four products a row and step, wherever the window is`(
         variant: Variant, isNarrow: Bool
     ) {
         var random = SplitMix(1)
-        for slices in 1...3 {
-            for windows in 1...3 {
-                let steps = (0..<slices * windows).map { _ in
-                    [0, 0, 1, 2, 5, 64].randomElement(using: &random)! as UInt8
+        for window in [64, 128, 256] {
+            for slices in 1...3 {
+                for highest in [15, 127, 255] {
+                    expectSparse(
+                        variant, isNarrow: isNarrow, window: window, slices: slices,
+                        highest: highest, &random)
                 }
-                let slots = steps.reduce(0) { $0 + Int($1) } * 64
-                let columns = random.pixels(slots)
-                let stored = random.pixels(isNarrow ? slots / 2 : slots)
-                let levels = [0] + (1..<16).map { _ in Int8.random(in: -128...127, using: &random) }
-                let x = activations(windows * 256, highest: 255, &random)
-                var expected = [Int32](repeating: 0, count: slices * 16)
-                var slot = 0
-                for (place, count) in steps.enumerated() {
-                    for _ in 0..<Int(count) * 64 {
-                        let code = stored[isNarrow ? slot / 2 : slot]
-                        let level =
-                            isNarrow
-                            ? levels[Int(slot % 2 == 0 ? code & 15 : code >> 4)]
-                            : Int8(bitPattern: code)
-                        let input = x[place % windows * 256 + Int(columns[slot])]
-                        expected[place / windows * 16 + slot % 64 / 4] +=
-                            Int32(level) * Int32(input)
-                        slot += 1
-                    }
-                }
-                var found = [Int32](repeating: -1, count: slices * 16)
-                var view = cik_spmv_weights()
-                (view.slices, view.windows) = (slices, windows)
-                steps.withUnsafeBufferPointer { steps in
-                    columns.withUnsafeBufferPointer { columns in
-                        stored.withUnsafeBufferPointer { stored in
-                            levels.withUnsafeBufferPointer { levels in
-                                view.steps = steps.baseAddress
-                                view.columns = columns.baseAddress
-                                view.weights = stored.baseAddress
-                                view.levels = levels.baseAddress
-                                let kernel =
-                                    isNarrow
-                                    ? variant.kernels.u8_c4_spmv : variant.kernels.u8_s8_spmv
-                                kernel!(&view, x, &found)
-                            }
-                        }
-                    }
-                }
-                #expect(found == expected, "\(slices) slices, \(windows) windows")
             }
         }
     }
 
-    @Test(arguments: Variant.all)
-    func `gemv adds whole rows, extreme weights and activations too`(variant: Variant) {
+    /// Slots hold random columns and weights, the extreme ones in every other slice.
+    private func expectSparse(
+        _ variant: Variant, isNarrow: Bool, window: Int, slices: Int, highest: Int,
+        _ random: inout SplitMix
+    ) {
+        var firstPair: [UInt32] = [0]
+        for _ in 0..<slices {
+            let pairs = [0, 1, 2, 3, 30].randomElement(using: &random)! as UInt32
+            firstPair.append(firstPair.last! + pairs)
+        }
+        let steps = Int(firstPair[slices]) * 2
+        let advances = (0..<steps).map { _ in UInt8.random(in: 0...3, using: &random) }
+        let columns = random.pixels(steps * 64).map { $0 % UInt8(window - 1) }
+        let codes = random.pixels(steps * 64).map { $0 % 16 }
+        let levels = [0] + (1..<16).map { _ in Int8.random(in: -128...127, using: &random) }
+        let weights = (0..<steps * 64).map { slot -> Int8 in
+            if isNarrow { return levels[Int(codes[slot])] }
+            return slot / 64 % 4 < 2 ? -128 : Int8(truncatingIfNeeded: random.next())
+        }
+        var pairs: [UInt8] = []
+        for start in stride(from: 0, to: steps * 64, by: 128) {
+            pairs += columns[start..<start + 128]
+            if isNarrow {
+                pairs += (start..<start + 64).map { codes[$0] | codes[$0 + 64] << 4 }
+            } else {
+                pairs += weights[start..<start + 128].map { UInt8(bitPattern: $0) }
+            }
+        }
+        let outputs = (0..<UInt32(slices * 16)).shuffled(using: &random)
+        let x = activations(60 * 3 * 16 + 256, highest: highest, &random)
+        var expected = [Int32](repeating: 0, count: slices * 16)
+        for slice in 0..<slices {
+            var start = 0
+            for step in Int(firstPair[slice]) * 2..<Int(firstPair[slice + 1]) * 2 {
+                start += Int(advances[step]) * 16
+                for slot in 0..<64 {
+                    let place = step * 64 + slot
+                    expected[Int(outputs[slice * 16 + slot / 4])] +=
+                        Int32(weights[place]) * Int32(x[start + Int(columns[place])])
+                }
+            }
+        }
+        var found = [Int32](repeating: -1, count: slices * 16)
+        firstPair.withUnsafeBufferPointer { firstPair in
+            advances.withUnsafeBufferPointer { advances in
+                pairs.withUnsafeBufferPointer { pairs in
+                    outputs.withUnsafeBufferPointer { outputs in
+                        levels.withUnsafeBufferPointer { levels in
+                            var view = cik_spmv_weights(
+                                slices: slices, window: window,
+                                first_pair: firstPair.baseAddress,
+                                advances: advances.baseAddress, pairs: pairs.baseAddress,
+                                outputs: outputs.baseAddress, levels: levels.baseAddress,
+                                highest: Int32(highest))
+                            let kernel =
+                                isNarrow
+                                ? variant.kernels.u8_c4_spmv : variant.kernels.u8_s8_spmv
+                            // In two calls, as two threads would share the slices.
+                            kernel!(&view, slices / 2, slices - slices / 2, x, &found)
+                            kernel!(&view, 0, slices / 2, x, &found)
+                        }
+                    }
+                }
+            }
+        }
+        #expect(found == expected, "window \(window), \(slices) slices, x up to \(highest)")
+    }
+
+    @Test(arguments: Variant.all, [127, 255])
+    func `gemv adds whole rows, extreme weights and activations too`(
+        variant: Variant, highest: Int
+    ) {
         var random = SplitMix(2)
         for stride in [64, 128, 320] {
             for outputs in [1, 3, 16, 17] {
                 var levels = weights(outputs * stride, density: 0.9, &random)
                 for i in 0..<stride { levels[i] = -128 }
-                let x = activations(stride, highest: 255, &random).map { $0 | 128 }
+                let x = activations(stride, highest: highest, &random)
+                    .map { max($0, UInt8(highest - 5)) }
                 let expected = (0..<outputs).map { (output: Int) -> Int32 in
                     (0..<stride).reduce(Int32(0)) {
                         $0 + Int32(levels[output * stride + $1]) * Int32(x[$1])
@@ -97,103 +130,21 @@ struct Variant: CustomTestStringConvertible, Sendable {
                 var found = [Int32](repeating: -1, count: outputs)
                 levels.withUnsafeBufferPointer {
                     var view = cik_gemv_weights(
-                        outputs: outputs, stride: stride, weights: $0.baseAddress)
-                    variant.kernels.u8_s8_gemv(&view, x, &found)
+                        outputs: outputs, stride: stride, weights: $0.baseAddress,
+                        highest: Int32(highest))
+                    let part = outputs / 3
+                    variant.kernels.u8_s8_gemv(&view, part, outputs - part, x, &found)
+                    variant.kernels.u8_s8_gemv(&view, 0, part, x, &found)
                 }
                 #expect(found == expected, "\(outputs) outputs of \(stride)")
             }
         }
     }
 
-    @Test(arguments: Variant.all, [3, 7, 15, 31, 63, 127, 255])
-    func `spmm and gemm add shifted runs of activations`(variant: Variant, highest: Int32) {
-        var random = SplitMix(3)
-        for lanes in [1, 64] {
-            for length in [1, 63, 64, 65, 130] {
-                // 300 terms of one level overflow 16 bits if nobody watches.
-                let terms = [1, 2, 20, 300]
-                let places = 40
-                let x = activations(places * lanes + length, highest: Int(highest), &random)
-                let offsets = (0..<300).map { _ in
-                    UInt32.random(in: 0..<UInt32(places), using: &random)
-                }
-                let levels: [Int8] = [127, -128, 1, -5]
-                expectPlanar(
-                    variant, x, offsets: offsets, terms: terms, levels: levels,
-                    highest: highest, lanes: lanes, length: length)
-            }
-        }
-    }
-
-    /// Output `o` has one group for each level: `terms[(o + g) % 4]` terms of `levels[g]`.
-    private func expectPlanar(
-        _ variant: Variant, _ x: [UInt8], offsets: [UInt32], terms: [Int], levels: [Int8],
-        highest: Int32, lanes: Int, length: Int
-    ) {
-        let outputs = 3
-        let stride = (length + 63) / 64 * 64
-        var (firstGroup, firstTerm, groupLevels): ([UInt32], [UInt32], [Int8]) = ([0], [0], [])
-        var list: [UInt32] = []
-        // The same as dense rows: each term of each group is a column of its own.
-        let columns = outputs * 4 * 300
-        var dense = [Int8](repeating: 0, count: outputs * columns)
-        var denseOffsets = [UInt32](repeating: 0, count: columns)
-        var expected = [Int32](repeating: 0, count: outputs * length)
-        for output in 0..<outputs {
-            for group in levels.indices {
-                for term in 0..<terms[(output + group) % terms.count] {
-                    list.append(offsets[term])
-                    dense[output * columns + list.count] = levels[group]
-                    denseOffsets[list.count] = offsets[term]
-                    for p in 0..<length {
-                        expected[output * length + p] +=
-                            Int32(levels[group]) * Int32(x[Int(offsets[term]) * lanes + p])
-                    }
-                }
-                groupLevels.append(levels[group])
-                firstTerm.append(UInt32(list.count))
-            }
-            firstGroup.append(UInt32(groupLevels.count))
-        }
-        var found = [Int32](repeating: -1, count: outputs * stride)
-        var foundDense = found
-        firstGroup.withUnsafeBufferPointer { firstGroup in
-            firstTerm.withUnsafeBufferPointer { firstTerm in
-                groupLevels.withUnsafeBufferPointer { groupLevels in
-                    list.withUnsafeBufferPointer { list in
-                        var view = cik_spmm_weights(
-                            first_group: firstGroup.baseAddress, levels: groupLevels.baseAddress,
-                            first_term: firstTerm.baseAddress, offsets: list.baseAddress,
-                            highest: highest, bound: .max)
-                        // In two calls, as bands of outputs are.
-                        variant.kernels.u8_s8_spmm(&view, 0, 1, x, lanes, length, &found, stride)
-                        found.withUnsafeMutableBufferPointer {
-                            variant.kernels.u8_s8_spmm(
-                                &view, 1, 2, x, lanes, length, $0.baseAddress! + stride, stride)
-                        }
-                    }
-                }
-            }
-        }
-        dense.withUnsafeBufferPointer { dense in
-            denseOffsets.withUnsafeBufferPointer { offsets in
-                var view = cik_gemm_weights(
-                    stride: columns, weights: dense.baseAddress, offsets: offsets.baseAddress)
-                variant.kernels.u8_s8_gemm(
-                    &view, 0, outputs, x, lanes, length, &foundDense, stride)
-            }
-        }
-        for output in 0..<outputs {
-            let want = expected[output * length..<(output + 1) * length]
-            let what: Comment = "output \(output), \(lanes) lanes, length \(length)"
-            #expect(found[output * stride..<output * stride + length].elementsEqual(want), what)
-            #expect(
-                foundDense[output * stride..<output * stride + length].elementsEqual(want), what)
-        }
-    }
-
     @Test(arguments: Variant.all)
-    func `requantizing rows is the rounding rule for every length`(variant: Variant) {
+    func `requantizing one accumulator of each output is the rounding rule for every length`(
+        variant: Variant
+    ) {
         var random = SplitMix(4)
         for count in 0...70 {
             let acc = (0..<count).map { _ in Int32(truncatingIfNeeded: random.next()) / 4 }
@@ -201,18 +152,15 @@ struct Variant: CustomTestStringConvertible, Sendable {
             let constants = (0..<count).map { _ in Int64(truncatingIfNeeded: random.next()) / 4 }
             for shift: Int32 in [1, 31, 46, 52] {
                 let rounding = cik_rounding(shift: shift, low: 3, high: 250)
-                var row = [UInt8](repeating: 1, count: count + 1)
-                var each = row
-                variant.kernels.s32_requantize_row(acc, count, 1 << 30, 12_345, rounding, &row)
+                var each = [UInt8](repeating: 1, count: count + 1)
                 variant.kernels.s32_requantize_each(
                     acc, count, multipliers, constants, rounding, &each)
                 for i in 0..<count {
-                    #expect(Int32(row[i]) == cik_requantize(acc[i], 1 << 30, 12_345, rounding))
                     #expect(
                         Int32(each[i])
                             == cik_requantize(acc[i], multipliers[i], constants[i], rounding))
                 }
-                #expect(row[count] == 1 && each[count] == 1, "writes behind the end")
+                #expect(each[count] == 1, "writes behind the end")
             }
         }
     }
@@ -293,28 +241,42 @@ struct Variant: CustomTestStringConvertible, Sendable {
         var random = SplitMix(6)
         for (kernel, stride, padding) in [
             ([1, 1], [1, 1], [0, 0]), ([2, 2], [2, 2], [0, 0]), ([3, 3], [2, 2], [1, 1]),
-            ([5, 4], [1, 3], [4, 3]), ([7, 9], [1, 1], [0, 0]),
+            ([5, 4], [1, 3], [4, 3]), ([7, 9], [1, 1], [0, 0]), ([3, 3], [1, 1], [1, 1]),
         ] {
-            var pooling = pooling(kernel, stride, padding, [7, 9])
-            let x = random.pixels(2 * 7 * 9 * lanes)
-            let count = 2 * pooling.output_height * pooling.output_width
-            var largest = [UInt8](repeating: 1, count: count * lanes)
-            var means = largest
-            variant.kernels.u8_max_pooling(&pooling, x, lanes, &largest)
-            var averaging = cik_averaging(
-                windows: pooling, fill: 77, multiplier: multiplier, constant: -(1 << 36),
-                rounding: rounding)
-            variant.kernels.u8_average_pooling(&averaging, x, lanes, &means)
-            for lane in 0..<lanes {
-                let windows = windows(pooling, x, lane: lane, of: lanes)
-                for (place, window) in windows.enumerated() {
-                    let sum = window.reduce(Int64(0)) { $0 + Int64($1 ?? 77) }
-                    let expected = code(sum * Int64(multiplier) - 1 << 36)
-                    #expect(largest[place * lanes + lane] == window.compactMap { $0 }.max())
-                    #expect(means[place * lanes + lane] == expected)
-                }
+            let sizes = [[7, 9], [8, 63], [7, 64], [7, 65], [9, 130]]
+            for size in sizes where lanes == 1 || size[1] == 9 {
+                expectPooling(variant, pooling(kernel, stride, padding, size), lanes, &random)
             }
         }
+        // Means of whole planes.
+        for area in [[1, 1], [7, 7], [8, 8], [5, 13], [20, 20]] {
+            expectPooling(variant, pooling(area, [1, 1], [0, 0], area), lanes, &random)
+        }
+    }
+
+    private func expectPooling(
+        _ variant: Variant, _ pooling: cik_pooling, _ lanes: Int, _ random: inout SplitMix
+    ) {
+        var pooling = pooling
+        let x = random.pixels(2 * pooling.height * pooling.width * lanes)
+        let count = 2 * pooling.output_height * pooling.output_width
+        var largest = [UInt8](repeating: 1, count: count * lanes)
+        var means = largest
+        variant.kernels.u8_max_pooling(&pooling, x, lanes, &largest)
+        var averaging = cik_averaging(
+            windows: pooling, fill: 77, multiplier: multiplier, constant: -(1 << 36),
+            rounding: rounding)
+        variant.kernels.u8_average_pooling(&averaging, x, lanes, &means)
+        var (expectedLargest, expectedMeans) = (largest, means)
+        for lane in 0..<lanes {
+            for (place, window) in windows(pooling, x, lane: lane, of: lanes).enumerated() {
+                let sum = window.reduce(Int64(0)) { $0 + Int64($1 ?? 77) }
+                expectedMeans[place * lanes + lane] = code(sum * Int64(multiplier) - 1 << 36)
+                expectedLargest[place * lanes + lane] = window.compactMap { $0 }.max()!
+            }
+        }
+        #expect(largest == expectedLargest, "\(pooling)")
+        #expect(means == expectedMeans, "\(pooling)")
     }
 
     @Test(arguments: Variant.all)
@@ -367,7 +329,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
                 var multiplication = cik_multiplication(
                     channels: channels, area: area, one_per_channel: isOnePerChannel,
                     both: 20_000_000, first: -300_000_000_000, second: 900_000_000,
-                    constant: 1 << 39, rounding: rounding)
+                    constant: 1 << 39, rounding: rounding, highest: 255)
                 let a = random.pixels(channels * area * lanes)
                 let b = random.pixels(channels * (isOnePerChannel ? 1 : area) * lanes)
                 var y = [UInt8](repeating: 1, count: a.count)
@@ -410,25 +372,47 @@ struct Variant: CustomTestStringConvertible, Sendable {
     }
 
     @Test(arguments: Variant.all, [1, 64])
-    func `planes may have borders of four widths`(variant: Variant, lanes: Int) {
+    func `planes may have borders of four widths and phases of any stride`(
+        variant: Variant, lanes: Int
+    ) {
         var random = SplitMix(10)
-        var planes = cik_planes(
-            channels: 2, height: 3, width: 4, padding_height: 1, padding_width: 2,
-            stride_height: 1, stride_width: 1, plane_height: 3 + 1 + 2, plane_width: 4 + 2 + 1,
-            fill: 9)
-        let x = random.pixels(2 * 3 * 4 * lanes)
-        var y = [UInt8](repeating: 1, count: 2 * 6 * 7 * lanes + 1)
-        variant.kernels.u8_planes(&planes, x, lanes, &y)
-        for place in 0..<2 * 6 * 7 {
-            let (channel, row, column) = (place / 42, place / 7 % 6 - 1, place % 7 - 2)
-            let isInside = 0..<3 ~= row && 0..<4 ~= column
-            for lane in 0..<lanes {
-                let source = ((channel * 3 + row) * 4 + column) * lanes + lane
-                let expected: UInt8 = isInside ? x[source] : 9
-                #expect(y[place * lanes + lane] == expected)
+        for stride in [1, 2, 3, 4] {
+            for width in [1, 4, 31, 63, 64, 65, 130] where lanes == 1 || width < 32 {
+                for (phases, left, right) in [(stride, 2, 1), (1, 0, 0), (stride, 3, 9)] {
+                    let bordered = left + width + right
+                    var planes = cik_planes(
+                        channels: 2, height: 5, width: width, padding_height: 1,
+                        padding_width: left, stride_height: stride, stride_width: stride,
+                        phases_height: phases, phases_width: phases,
+                        plane_height: (1 + 5 + 2 + stride - 1) / stride,
+                        plane_width: (bordered + stride - 1) / stride, fill: 9)
+                    expectPlanes(variant, &planes, lanes: lanes, &random)
+                }
             }
         }
-        #expect(y.last == 1, "writes behind the end")
+    }
+
+    private func expectPlanes(
+        _ variant: Variant, _ p: inout cik_planes, lanes: Int, _ random: inout SplitMix
+    ) {
+        let x = random.pixels(p.channels * p.height * p.width * lanes)
+        let count = p.channels * p.phases_height * p.phases_width * p.plane_height * p.plane_width
+        var expected: [UInt8] = []
+        for place in 0..<count {
+            let (column, row) = (place % p.plane_width, place / p.plane_width % p.plane_height)
+            let phase = place / (p.plane_width * p.plane_height)
+            let phaseX = phase % p.phases_width
+            let phaseY: Int = phase / p.phases_width % p.phases_height
+            let channel = phase / (p.phases_width * p.phases_height)
+            let x0: Int = column * p.stride_width + phaseX - p.padding_width
+            let y0: Int = row * p.stride_height + phaseY - p.padding_height
+            let isInside = 0..<p.height ~= y0 && 0..<p.width ~= x0
+            let source = ((channel * p.height + y0) * p.width + x0) * lanes
+            for lane in 0..<lanes { expected.append(isInside ? x[source + lane] : 9) }
+        }
+        var y = [UInt8](repeating: 1, count: count * lanes + 1)
+        variant.kernels.u8_planes(&p, x, lanes, &y)
+        #expect(y == expected + [1], "width \(p.width), stride \(p.stride_width)")
     }
 }
 

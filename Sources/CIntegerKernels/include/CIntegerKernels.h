@@ -24,39 +24,55 @@
 enum {
     /// Outputs in a slice of the `spmv` layout: one 32-bit lane of an accumulator each.
     CIK_ROWS = 16,
-    /// Inputs in a window of the `spmv` layout: what one byte can index.
-    CIK_WINDOW = 256,
     /// Slots in a step of the `spmv` layout: four for each row.
     CIK_SLOTS = 64,
+    /// Inputs by which the `spmv` layout counts when its window moves.
+    CIK_ADVANCE = 16,
+    /// Bytes of a pair of steps in the `spmv` layout: with 4-bit codes, with int8 levels.
+    CIK_CODE_PAIR = 192,
+    CIK_LEVEL_PAIR = 256,
     /// Positions (times lanes) that the planar kernels compute together.
     CIK_TILE = 64,
     /// How far behind the end of activations a kernel may read.
     CIK_OVERREAD = 320,
 };
 
-/// Sparse weights for one vector of activations: slices of 16 outputs by windows of 256 inputs.
+/// Sparse weights for one vector of activations: slices of 16 outputs, each a run of steps.
 ///
-/// A slice's windows follow one another, and the steps of a window. A step holds 64 slots, four for
-/// each row of the slice:
+/// A step multiplies 64 slots, four for each output of the slice, with inputs from a window that
+/// only moves ahead. An output may lie behind the others or ahead of them by as much as the window
+/// holds, so few slots stay empty: at random positions, windows of 256 fill 81 % of the slots at a
+/// density of 4 %, 92 % at 9 %, 97 % at 25 %; windows of 64 fill 48 %, 71 %, 89 %. (Windows that do
+/// not overlap, 256 wide, fill 58 %, 70 %, 82 %.) Outputs are sorted by their number of nonzeros, so
+/// that those of a slice end together.
 ///
-///     columns   | r0: c c c c | r1: c c c c | ... | r15: c c c c |    64 bytes, inside the window
-///     weights   64 int8 levels in the same order, or 32 bytes of 4-bit codes, slot 2i in the low
-///               half of byte i
+/// Steps are stored in pairs:
+///
+///     columns of the first step    | r0: c c c c | r1: c c c c | ... | r15: c c c c |    64 bytes
+///     columns of the second step   in the same order, inside the window                  64 bytes
+///     weights                      4-bit codes: of the first step's slot i in the low half of byte
+///                                  i, of the second step's in the high half;             64 bytes
+///                                  or int8 levels, first step, second step              128 bytes
 ///
 /// A slot that nothing fills has column 0 and a weight (a code) of 0; `levels[0]` is 0.
 typedef struct {
     /// Slices of 16 outputs; the last may hold empty rows.
     size_t slices;
-    /// Windows of 256 inputs.
-    size_t windows;
-    /// `[slices, windows]`: steps of each window, 0...64.
-    const uint8_t *steps;
-    /// `[all steps, 16, 4]`
-    const uint8_t *columns;
-    /// `[all steps, 64]` levels, or `[all steps, 32]` pairs of codes.
-    const uint8_t *weights;
+    /// Inputs that a step sees: 64, 128 or 256.
+    size_t window;
+    /// `[slices + 1]`: pairs of steps in front of each slice.
+    const uint32_t *first_pair;
+    /// `[pairs, 2]`: by how many times 16 inputs the window moves ahead before the step. At the start
+    /// of a slice it begins at input 0.
+    const uint8_t *advances;
+    /// `[pairs, CIK_CODE_PAIR]` or `[pairs, CIK_LEVEL_PAIR]`
+    const uint8_t *pairs;
+    /// `[slices, 16]`: the output of each row. Empty rows have those from `outputs` on.
+    const uint32_t *outputs;
     /// `[16]`: what a 4-bit code stands for.
     const int8_t *levels;
+    /// The largest byte of an activation: sums of 16 bits hold the products of small ones.
+    int32_t highest;
 } cik_spmv_weights;
 
 /// Dense weights for one vector of activations: `[outputs, stride]`, row-major; `stride` is the
@@ -65,28 +81,41 @@ typedef struct {
     size_t outputs;
     size_t stride;
     const int8_t *weights;
+    /// The largest byte of an activation.
+    int32_t highest;
 } cik_gemv_weights;
 
-/// Sparse weights for planes of activations: each nonzero (term) adds a shifted run of them.
+/// Sparse weights for planes of small bytes: terms in fours of one level, and what is left over.
 ///
-/// The terms of an output are grouped by level, so that a group needs one multiplication at its
-/// end:
+///     acc[output][p] = sum over eights of   levels[0] * (x[o0 + p] + ... + x[o3 + p])
+///                                         + levels[1] * (x[o4 + p] + ... + x[o7 + p])
+///                    + sum over twos of     levels[0] * x[o0 + p] + levels[1] * x[o1 + p]
 ///
-///     acc[output][p] = sum over groups of level * (sum over terms of x[offset * lanes + p])
+/// with offsets `o` times lanes. A four is added in bytes and multiplied once, so bytes are at most
+/// 63; and no product of an eight, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767.
 typedef struct {
-    /// `[outputs + 1]`: where the groups of each output start.
-    const uint32_t *first_group;
-    /// `[groups]`: not zero.
-    const int8_t *levels;
-    /// `[groups + 1]`: where the terms of each group start.
-    const uint32_t *first_term;
-    /// `[terms]`: positions from the start of the first plane, ascending inside a group.
-    const uint32_t *offsets;
-    /// The largest byte of an activation, 3...255.
-    int32_t highest;
-    /// The largest magnitude of an accumulator, partial sums included. Up to 32767 a variant may
-    /// use accumulators of 16 bits.
+    /// `[outputs + 1]`: where the eights and the twos of each output start.
+    const uint32_t *first_eight, *first_two;
+    /// `[eights, 8]`, `[twos, 2]`: positions from the start of the first plane.
+    const uint32_t *eight_offsets, *two_offsets;
+    /// `[eights, 2]`, `[twos, 2]`; 0 where nothing fills the place.
+    const int8_t *eight_levels, *two_levels;
+    /// So many eights, and as many twos, never leave 16 bits, at least 1.
+    size_t steps_in_16_bits;
+    /// The largest magnitude of an accumulator, partial sums in any order included.
     int32_t bound;
+} cik_fours_weights;
+
+/// Sparse weights for planes of any bytes: terms four by four, in any order.
+///
+///     acc[output][p] = sum over steps of levels[0] * x[o0 + p] + ... + levels[3] * x[o3 + p]
+typedef struct {
+    /// `[outputs + 1]`: where the steps of each output start.
+    const uint32_t *first_step;
+    /// `[steps, 4]`: positions from the start of the first plane.
+    const uint32_t *offsets;
+    /// `[steps, 4]`; 0 where nothing fills the place.
+    const int8_t *levels;
 } cik_spmm_weights;
 
 /// Dense weights for planes of activations: `[outputs, stride]`, row-major; `stride` is the number
@@ -94,9 +123,24 @@ typedef struct {
 typedef struct {
     size_t stride;
     const int8_t *weights;
-    /// `[stride]`: as in `cik_spmm_weights`, the same for every output.
+    /// `[stride]`: positions from the start of the first plane, the same for every output.
     const uint32_t *offsets;
 } cik_gemm_weights;
+
+/// Dense weights of a depthwise convolution: output `o` reads the planes of channel `o` alone, four
+/// consecutive positions at a time.
+///
+///     acc[o][p] = sum over runs, i = 0...3 of
+///                     w[o][run][i] * x[o * plane_stride + offsets[run] + i + p]
+typedef struct {
+    size_t runs;
+    /// `[outputs, runs, 4]`, zeros where a run is shorter.
+    const int8_t *weights;
+    /// `[runs]`: positions from the start of a channel's planes.
+    const uint32_t *offsets;
+    /// Positions of a channel.
+    size_t plane_stride;
+} cik_depthwise_weights;
 
 /// How accumulators become bytes; multiplier and constant belong to the output.
 typedef struct {
@@ -123,6 +167,45 @@ static inline int32_t cik_requantize(
     return cik_requantize_sum((int64_t)accumulator * multiplier + constant, rounding);
 }
 
+/// What follows the accumulators of a layer: the rule of each output.
+typedef struct {
+    /// `[outputs]`
+    const int32_t *multipliers;
+    const int64_t *constants;
+    cik_rounding rounding;
+    /// Bits that the rule can be computed in, for every accumulator of every output:
+    ///   16    accumulators fit 16 bits; with `M = m1 << 16 | m0` (m0 signed) both fit 16 bits;
+    ///         `|B + half| < 2^46`; and shift >= 16
+    ///   32    `(acc * M + B + half) >> shift` fits 32 bits
+    ///   64    always
+    int32_t bits;
+} cik_epilogue;
+
+/// What a layer over planes reads and writes, all outputs and positions of it.
+///
+/// Positions of the input count on from row to row, borders included; those of them that are no
+/// places of the output are computed for nothing and left out.
+typedef struct {
+    /// The first plane.
+    const uint8_t *x;
+    /// 1 or CIK_TILE.
+    size_t lanes;
+    /// Bytes (positions times lanes) from the first to the last place of an output.
+    size_t length;
+    /// `[length / 64]`, rounded up: bit `i % 64` of element `i / 64` tells if byte `i` is kept.
+    const uint64_t *kept;
+    /// NULL: write accumulators instead of bytes.
+    const cik_epilogue *epilogue;
+    /// `[outputs, y_stride]`: the kept bytes of each output, one behind the other.
+    uint8_t *y;
+    size_t y_stride;
+    /// `[outputs, acc_stride]`: sums of all positions, kept or not, in whole tiles of CIK_TILE.
+    int32_t *acc;
+    size_t acc_stride;
+    /// Room for a tile of the input that `gemm` sorts: CIK_TILE times the stride of its weights.
+    uint8_t *scratch;
+} cik_planar;
+
 /// How a convolution wants its input: a border of `fill`, and one plane for each phase of the
 /// stride, so that every tap of the kernel is a fixed offset.
 ///
@@ -130,14 +213,17 @@ static inline int32_t cik_requantize(
 ///
 ///     [c][y % stride_height][x % stride_width][y / stride_height][x / stride_width]
 ///
-/// with sizes `[channels, stride_height, stride_width, plane_height, plane_width, lanes]`.
+/// with sizes `[channels, phases_height, phases_width, plane_height, plane_width, lanes]`.
 typedef struct {
     size_t channels, height, width;
     /// Above and to the left; what the planes have more than that and the input lies below and to
     /// the right.
     size_t padding_height, padding_width;
     size_t stride_height, stride_width;
-    /// At least `(padding_height + height) / stride_height`, rounded up; the width alike.
+    /// The first so many phases are made, at most the stride.
+    size_t phases_height, phases_width;
+    /// At least `(padding_height + height) / stride_height`, rounded up; the width alike. More are
+    /// filled.
     size_t plane_height, plane_width;
     uint8_t fill;
 } cik_planes;
@@ -177,6 +263,8 @@ typedef struct {
     bool one_per_channel;
     int64_t both, first, second, constant;
     cik_rounding rounding;
+    /// The largest byte of `a`.
+    int32_t highest;
 } cik_multiplication;
 
 /// How pixels become bytes: one table of 256 a channel; a channel has `area` pixels.
@@ -186,22 +274,19 @@ typedef struct {
     const uint8_t *tables;
 } cik_encoding;
 
-/// What the kernels of a variant cost, in nanoseconds, measured once on one core at 2.1 GHz. Only
-/// the ratios matter: the planner takes the sparse kernel where
+/// What the kernels of a variant cost, in nanoseconds, measured once on one core. Only the ratios
+/// matter: the planner takes the cheapest kernel by
 ///
-///     slots * spmv_slot <= weights * gemv_weight                                one sample
-///     nonzeros * spmm_term + groups * spmm_group <= weights * gemm_term         planes
-///
-/// With the scalar costs and most slots filled that is below a density of about 0.4 for one sample;
-/// for planes it is almost always, unless nearly every weight is different.
+///     slots * spmv_slot, weights * gemv_weight                                    one sample
+///     eights * spmm_eight + twos * spmm_two, steps * spmm_step, weights * gemm_weight     planes
 typedef struct {
-    /// A slot of `spmv`, a weight of `gemv`.
-    double spmv_slot, gemv_weight;
-    /// A term of `spmm` on a tile: activations of at most 6 bits, and wider ones; the end of a
-    /// group.
-    double spmm_narrow_term, spmm_wide_term, spmm_group;
-    /// A term of `gemm` on a tile.
-    double gemm_term;
+    /// A slot of `spmv` in windows of 64, of 128 and of 256 inputs, its weights in the second cache.
+    double spmv_slot_64, spmv_slot_128, spmv_slot_256;
+    /// A weight of `gemv`.
+    double gemv_weight;
+    /// On a tile of 64 bytes: an eight or a two of `u6_s8_spmm`, a step of `u8_s8_spmm`, a weight
+    /// of `gemm` or of `depthwise`.
+    double spmm_eight, spmm_two, spmm_step, gemm_weight, depthwise_weight;
     /// A byte requantized, by whichever kernel makes it.
     double requantize;
 } cik_costs;
@@ -209,34 +294,40 @@ typedef struct {
 /// All kernels of one variant. A variant without a kernel of its own has the scalar one in that
 /// place.
 typedef struct {
-    /// `scalar`, `avx2`, `avx512`, `neon`: the word of SHRINK_ISA.
+    /// `scalar`, `avx2`, `avx512vnni`, `avx512`, `neon`: the word of SHRINK_ISA.
     const char *isa;
     /// Whether this CPU can run the variant.
     bool (*supported)(void);
     cik_costs costs;
 
-    /// acc `[slices * 16]` = weights (4-bit codes) times x `[windows * 256]`
-    void (*u8_c4_spmv)(const cik_spmv_weights *weights, const uint8_t *x, int32_t *acc);
-    /// acc `[slices * 16]` = weights (int8 levels) times x `[windows * 256]`
-    void (*u8_s8_spmv)(const cik_spmv_weights *weights, const uint8_t *x, int32_t *acc);
-    /// acc `[outputs]` = weights times x `[stride]`
-    void (*u8_s8_gemv)(const cik_gemv_weights *weights, const uint8_t *x, int32_t *acc);
+    /// acc `[weights->slices * 16]`, of which those of `slices` slices from `first` on are written:
+    /// weights (4-bit codes) times x `[inputs]`. Several threads may share the slices.
+    void (*u8_c4_spmv)(
+        const cik_spmv_weights *weights, size_t first, size_t slices, const uint8_t *x,
+        int32_t *acc);
+    /// As `u8_c4_spmv`, of weights as int8 levels.
+    void (*u8_s8_spmv)(
+        const cik_spmv_weights *weights, size_t first, size_t slices, const uint8_t *x,
+        int32_t *acc);
+    /// acc `[weights->outputs]`, of which `outputs` from `first` on are written: weights times x
+    /// `[stride]`
+    void (*u8_s8_gemv)(
+        const cik_gemv_weights *weights, size_t first, size_t outputs, const uint8_t *x,
+        int32_t *acc);
 
-    /// acc `[outputs, acc_stride]`, of which the first `length` are used: the sums of `outputs`
-    /// outputs from `first` on, at `length` bytes from x on. `acc_stride` is a multiple of
-    /// CIK_TILE, at least `length`.
+    /// `count` outputs from `first` on: sparse weights times planes of bytes up to 63.
+    void (*u6_s8_spmm)(
+        const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
+    /// The same with any bytes.
     void (*u8_s8_spmm)(
-        const cik_spmm_weights *weights, size_t first, size_t outputs, const uint8_t *x,
-        size_t lanes, size_t length, int32_t *acc, size_t acc_stride);
-    /// As `u8_s8_spmm`.
+        const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
+    /// The same with dense weights.
     void (*u8_s8_gemm)(
-        const cik_gemm_weights *weights, size_t first, size_t outputs, const uint8_t *x,
-        size_t lanes, size_t length, int32_t *acc, size_t acc_stride);
+        const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count);
+    /// The same with dense weights and one channel an output.
+    void (*u8_s8_depthwise)(
+        const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
 
-    /// y `[count]`: accumulators of one output.
-    void (*s32_requantize_row)(
-        const int32_t *acc, size_t count, int32_t multiplier, int64_t constant,
-        cik_rounding rounding, uint8_t *y);
     /// y `[count]`: one accumulator of each of `count` outputs.
     void (*s32_requantize_each)(
         const int32_t *acc, size_t count, const int32_t *multipliers, const int64_t *constants,

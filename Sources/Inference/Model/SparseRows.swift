@@ -19,24 +19,34 @@ struct SparseRows: Sendable, Equatable {
     /// Spreads out gaps and codes; the product of `tensor.shape` has been checked.
     init(_ tensor: PackedTensor, at place: EngineError.Place) throws(EngineError) {
         try Self.check(tensor, at: place)
-        columnCount = tensor.count / tensor.shape[0]
+        let (count, table) = (tensor.count, tensor.levels)
+        columnCount = count / tensor.shape[0]
         starts = [0]
-        columns.reserveCapacity(tensor.codes.count)
-        levels.reserveCapacity(tensor.codes.count)
+        var columns = [UInt32](repeating: 0, count: tensor.codes.count)
+        var levels = [Int8](repeating: 0, count: tensor.codes.count)
+        var columnList = columns.mutableSpan
+        var levelList = levels.mutableSpan
         var position = -1
-        for (gap, code) in zip(tensor.gaps, tensor.codes) {
-            position += Int(gap) + 1
-            guard position < tensor.count else {
-                throw .weightPosition(place, found: position, count: tensor.count)
+        var endOfRow = columnCount
+        for i in tensor.codes.indices {
+            let code = Int(tensor.codes[i])
+            position += Int(tensor.gaps[i]) + 1
+            guard position < count else {
+                throw .weightPosition(place, found: position, count: count)
             }
-            guard (1..<tensor.levels.count).contains(Int(code)) else {
+            guard (1..<table.count).contains(code) else {
                 throw .value(place, of: "a weight's code", found: Double(code))
             }
-            while position / columnCount >= starts.count { starts.append(columns.count) }
-            columns.append(UInt32(position % columnCount))
-            levels.append(tensor.levels[Int(code)])
+            while position >= endOfRow {
+                starts.append(i)
+                endOfRow += columnCount
+            }
+            columnList[i] = UInt32(position - (endOfRow - columnCount))
+            levelList[i] = table[code]
         }
-        while starts.count <= tensor.shape[0] { starts.append(columns.count) }
+        while starts.count <= tensor.shape[0] { starts.append(tensor.codes.count) }
+        self.columns = columns
+        self.levels = levels
     }
 
     private static func check(
@@ -64,13 +74,24 @@ struct SparseRows: Sendable, Equatable {
         levels[starts[output]..<starts[output + 1]].reduce(0) { $0 + Int($1.magnitude) }
     }
 
-    /// The different levels of an output with their columns, both ascending.
-    func groups(of output: Int) -> [(level: Int8, columns: [UInt32])] {
-        var columnsOf = [[UInt32]](repeating: [], count: 256)
-        for i in starts[output]..<starts[output + 1] where levels[i] != 0 {
-            columnsOf[Int(levels[i]) + 128].append(columns[i])
+    /// How often an output has each level, -128...127.
+    func histogram(of output: Int) -> [Int] {
+        var counts = [Int](repeating: 0, count: 256)
+        for i in starts[output]..<starts[output + 1] { counts[Int(levels[i]) + 128] += 1 }
+        return counts
+    }
+
+    /// The nonzeros of an output by level, those of one level by column, both ascending.
+    func sortedByLevel(_ output: Int) -> [(column: UInt32, level: Int8)] {
+        var next = histogram(of: output)
+        var total = 0
+        for level in next.indices { (next[level], total) = (total, total + next[level]) }
+        var sorted = [(column: UInt32, level: Int8)](repeating: (0, 0), count: total)
+        for i in starts[output]..<starts[output + 1] {
+            let level = Int(levels[i]) + 128
+            sorted[next[level]] = (columns[i], levels[i])
+            next[level] += 1
         }
-        return columnsOf.indices.filter { !columnsOf[$0].isEmpty }
-            .map { (Int8($0 - 128), columnsOf[$0]) }
+        return sorted
     }
 }

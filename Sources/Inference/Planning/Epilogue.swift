@@ -13,7 +13,8 @@ enum Epilogue: Sendable {
 
     /// `rule` belongs to the layer's output quantizer and is `nil` without one.
     init(
-        _ layer: PackedLayer, weights: SparseRows, input: PackedQuantizer, rule: Requantization?
+        _ layer: PackedLayer, weights: SparseRows, input: PackedQuantizer, bound: Int,
+        rule: Requantization?
     ) {
         let corrections = (0..<weights.outputs).map { Int(input.lowest) * weights.sum(of: $0) }
         guard let output = layer.output, let rule else {
@@ -22,7 +23,8 @@ enum Epilogue: Sendable {
                 corrections: corrections.map(Int32.init))
             return
         }
-        self = .bytes(ByteEpilogue(rule, corrections: corrections, lowest: output.lowest))
+        self = .bytes(
+            ByteEpilogue(rule, corrections: corrections, lowest: output.lowest, bound: bound))
     }
 }
 
@@ -31,6 +33,8 @@ struct ByteEpilogue: Sendable {
     private let multiplierBuffer: AlignedBuffer
     private let constantBuffer: AlignedBuffer
     let rounding: cik_rounding
+    /// Bits that the rule can be computed in, as `cik_epilogue` defines them.
+    let bits: Int32
     /// Outputs.
     let count: Int
 
@@ -38,7 +42,13 @@ struct ByteEpilogue: Sendable {
     var multipliers: UnsafePointer<Int32> { multiplierBuffer.pointer(to: Int32.self) }
     var constants: UnsafePointer<Int64> { constantBuffer.pointer(to: Int64.self) }
 
-    init(_ rule: Requantization, corrections: [Int], lowest: Int32) {
+    var view: cik_epilogue {
+        cik_epilogue(
+            multipliers: multipliers, constants: constants, rounding: rounding, bits: bits)
+    }
+
+    /// `bound` is the largest magnitude of an accumulator.
+    init(_ rule: Requantization, corrections: [Int], lowest: Int32, bound: Int) {
         // |lowest · Σ level| < 2³⁰ by the accumulator's bound and |B| < 2⁶²: the sum fits.
         let constants = rule.constants.indices.map {
             rule.constants[$0] + Int64(corrections[$0]) * Int64(rule.multipliers[$0])
@@ -48,6 +58,21 @@ struct ByteEpilogue: Sendable {
         multiplierBuffer = AlignedBuffer(rule.multipliers)
         constantBuffer = AlignedBuffer(constants)
         rounding = rule.rounding(lowest: lowest)
+        bits = Self.bits(rule, constants: constants, bound: bound)
+    }
+
+    private static func bits(_ rule: Requantization, constants: [Int64], bound: Int) -> Int32 {
+        let half = Int64(1) << Int64(rule.shift - 1)
+        let largestConstant = constants.lazy.map { $0.magnitude }.max() ?? 0
+        let largestMultiplier = rule.multipliers.lazy.map { $0.magnitude }.max() ?? 0
+        let constant = largestConstant + half.magnitude
+        if bound <= Int16.max, rule.shift >= 16, constant < 1 << 46, largestMultiplier < 0x7fff_8000
+        {
+            return 16
+        }
+        // Both are below 2^62 and 2^63.
+        let sum = UInt64(bound) * UInt64(largestMultiplier) + constant
+        return sum >> UInt64(rule.shift) < Int32.max ? 32 : 64
     }
 }
 

@@ -23,9 +23,12 @@ struct PackedWeights: Sendable {
         let input = checked.input(of: index).quantizer!
         bound = try accumulatorBound(of: weights, reading: input, at: place)
         epilogue = Epilogue(
-            layer, weights: weights, input: input, rule: try checked.requantization(of: index))
+            layer, weights: weights, input: input, bound: bound,
+            rule: try checked.requantization(of: index))
         if checked.readsWholeInput(index) {
-            vector = VectorWeights(weights, costs: costs, preference: preference)
+            vector = VectorWeights(
+                weights, highest: input.highest - input.lowest, costs: costs,
+                preference: preference)
         }
         if let geometry {
             planar = PlanarWeights(
@@ -34,30 +37,24 @@ struct PackedWeights: Sendable {
         }
     }
 
-    var byteCount: Int {
-        let vectorBytes =
-            switch vector {
-            case .sparse(let weights): weights.byteCount
-            case .dense(let weights): weights.byteCount
-            case nil: 0
-            }
-        let planarBytes =
-            switch planar {
-            case .sparse(let weights): weights.byteCount
-            case .dense(let weights): weights.byteCount
-            case nil: 0
-            }
-        return vectorBytes + planarBytes
-    }
+    var byteCount: Int { (vector?.byteCount ?? 0) + (planar?.byteCount ?? 0) }
 }
 
 extension VectorWeights {
+    var byteCount: Int {
+        switch self {
+        case .sparse(let weights): weights.byteCount
+        case .dense(let weights): weights.byteCount
+        }
+    }
+
     /// The kernel's name without its variant, and how it sees the weights.
     var kernel: (name: String, layout: String) {
         switch self {
         case .sparse(let weights) where weights.isNarrow:
-            ("u8_c4_spmv", "16 outputs x 256 inputs, 4-bit codes")
-        case .sparse: ("u8_s8_spmv", "16 outputs x 256 inputs, 8-bit levels")
+            ("u8_c4_spmv", "16 outputs, windows of \(weights.view.window), 4-bit codes")
+        case .sparse(let weights):
+            ("u8_s8_spmv", "16 outputs, windows of \(weights.view.window), 8-bit levels")
         case .dense: ("u8_s8_gemv", "rows, 8-bit levels")
         }
     }
@@ -68,10 +65,17 @@ extension VectorWeights {
 extension PlanarWeights {
     var kernel: (name: String, layout: String) {
         switch self {
-        case .sparse: ("u8_s8_spmm", "offsets grouped by level")
+        case .fours: ("u6_s8_spmm", "fours of one level")
+        case .sparse: ("u8_s8_spmm", "four by four")
         case .dense: ("u8_s8_gemm", "rows, 8-bit levels")
+        case .depthwise: ("u8_s8_depthwise", "runs of four, 8-bit levels")
         }
     }
 
-    var isSparse: Bool { if case .sparse = self { true } else { false } }
+    var isSparse: Bool {
+        switch self {
+        case .fours, .sparse: true
+        case .dense, .depthwise: false
+        }
+    }
 }

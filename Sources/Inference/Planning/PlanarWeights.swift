@@ -5,65 +5,97 @@ import CIntegerKernels
 /// Its geometry says where the plane that a weight reads starts. The layouts are written down in
 /// `CIntegerKernels.h`.
 enum PlanarWeights: Sendable {
+    case fours(FourPlanarWeights)
     case sparse(SparsePlanarWeights)
     case dense(DensePlanarWeights)
+    case depthwise(DepthwisePlanarWeights)
 
-    /// Packs for whichever kernel is estimated to be faster; `highest` is the largest byte read.
+    /// Packs for the kernel that is estimated to be the fastest; `highest` is the largest byte read.
     init(
         _ weights: SparseRows, geometry: PlaneGeometry, highest: Int32, bound: Int,
         costs: cik_costs, preference: KernelPreference
     ) {
-        let sparse = Self.sparseCost(weights, highest: highest, costs: costs)
-        let dense = Double(weights.outputs * weights.columnCount) * costs.gemm_term
-        self =
-            preference.choosesSparse(sparse: sparse, dense: dense)
-            ? .sparse(.init(weights, geometry: geometry, highest: highest, bound: bound))
-            : .dense(.init(weights, geometry: geometry))
+        let steps = Double(SparsePlanarWeights.steps(of: weights)) * costs.spmm_step
+        let fours =
+            FourPlanarWeights.canHold(weights, highest: highest)
+            ? FourPlanarWeights.Counts(weights).cost(costs) : .infinity
+        let isDepthwise =
+            geometry.groups > 1 && geometry.groups == weights.outputs
+            && geometry.channelsInGroup == 1
+        let dense =
+            Double(weights.outputs * weights.columnCount)
+            * (isDepthwise ? costs.depthwise_weight : costs.gemm_weight)
+        if preference.choosesSparse(sparse: min(steps, fours), dense: dense) {
+            self =
+                fours <= steps
+                ? .fours(.init(weights, geometry: geometry, highest: highest, bound: bound))
+                : .sparse(.init(weights, geometry: geometry))
+        } else if isDepthwise {
+            self = .depthwise(.init(weights, geometry: geometry))
+        } else {
+            self = .dense(.init(weights, geometry: geometry))
+        }
     }
 
-    /// Nanoseconds for one tile of all outputs.
-    static func sparseCost(_ weights: SparseRows, highest: Int32, costs: cik_costs) -> Double {
-        let term = highest < 64 ? costs.spmm_narrow_term : costs.spmm_wide_term
-        var groups = 0
-        for output in 0..<weights.outputs {
-            groups += Set(weights.levels[weights.starts[output]..<weights.starts[output + 1]]).count
+    /// Nanoseconds for one tile of all outputs, without the rounding.
+    func cost(_ costs: cik_costs) -> Double {
+        switch self {
+        case .fours(let weights): weights.counts.cost(costs)
+        case .sparse(let weights): Double(weights.steps) * costs.spmm_step
+        case .dense(let weights): Double(weights.count) * costs.gemm_weight
+        case .depthwise(let weights): Double(weights.count) * costs.depthwise_weight
         }
-        return Double(weights.nonzeros) * term + Double(groups) * costs.spmm_group
+    }
+
+    var byteCount: Int {
+        switch self {
+        case .fours(let weights): weights.byteCount
+        case .sparse(let weights): weights.byteCount
+        case .dense(let weights): weights.byteCount
+        case .depthwise(let weights): weights.byteCount
+        }
     }
 }
 
-/// Nonzeros of an output grouped by level. Offsets count from the first plane of all, so that outputs
-/// of several groups of channels can be run together.
+/// Nonzeros four by four in any order. Offsets count from the first plane of all, so that outputs of
+/// several groups of channels can be run together.
 final class SparsePlanarWeights: @unchecked Sendable {
     let view: cik_spmm_weights
+    let steps: Int
     private let buffers: [AlignedBuffer]
 
     var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
 
-    init(_ weights: SparseRows, geometry: PlaneGeometry, highest: Int32, bound: Int) {
-        var firstGroup: [UInt32] = [0]
-        var firstTerm: [UInt32] = [0]
+    init(_ weights: SparseRows, geometry: PlaneGeometry) {
+        steps = Self.steps(of: weights)
+        var firstStep: [UInt32] = [0]
+        var offsets: [UInt32] = []
         var levels: [Int8] = []
-        var terms: [UInt32] = []
-        terms.reserveCapacity(weights.nonzeros)
+        offsets.reserveCapacity(4 * steps)
+        levels.reserveCapacity(4 * steps)
         for output in 0..<weights.outputs {
-            let start = output / (weights.outputs / geometry.groups) * geometry.groupStride
-            for group in weights.groups(of: output) {
-                levels.append(group.level)
-                terms += group.columns.map { geometry.offsets[Int($0)] + UInt32(start) }
-                firstTerm.append(UInt32(terms.count))
+            let start = geometry.start(of: output, outputs: weights.outputs)
+            for i in weights.starts[output]..<weights.starts[output + 1] {
+                offsets.append(geometry.offsets[Int(weights.columns[i])] + start)
+                levels.append(weights.levels[i])
             }
-            firstGroup.append(UInt32(levels.count))
+            while !offsets.count.isMultiple(of: 4) {
+                offsets.append(start)
+                levels.append(0)
+            }
+            firstStep.append(UInt32(offsets.count / 4))
         }
-        let parts = (
-            AlignedBuffer(firstGroup), AlignedBuffer(levels), AlignedBuffer(firstTerm),
-            AlignedBuffer(terms)
-        )
-        buffers = [parts.0, parts.1, parts.2, parts.3]
+        buffers = [AlignedBuffer(firstStep), AlignedBuffer(offsets), AlignedBuffer(levels)]
         view = cik_spmm_weights(
-            first_group: parts.0.pointer(to: UInt32.self), levels: parts.1.pointer(to: Int8.self),
-            first_term: parts.2.pointer(to: UInt32.self), offsets: parts.3.pointer(to: UInt32.self),
-            highest: highest, bound: Int32(bound))
+            first_step: buffers[0].pointer(to: UInt32.self),
+            offsets: buffers[1].pointer(to: UInt32.self),
+            levels: buffers[2].pointer(to: Int8.self))
+    }
+
+    static func steps(of weights: SparseRows) -> Int {
+        (0..<weights.outputs).reduce(0) {
+            $0 + (weights.starts[$1 + 1] - weights.starts[$1] + 3) / 4
+        }
     }
 }
 
@@ -71,6 +103,8 @@ final class SparsePlanarWeights: @unchecked Sendable {
 /// the first plane of an output's group of channels: groups are run one by one.
 final class DensePlanarWeights: @unchecked Sendable {
     let view: cik_gemm_weights
+    /// Weights, zeros included.
+    let count: Int
     private let buffers: [AlignedBuffer]
 
     var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
@@ -83,6 +117,7 @@ final class DensePlanarWeights: @unchecked Sendable {
         let offsets = geometry.offsets
         groupStride = geometry.groupStride
         outputsInGroup = weights.outputs / geometry.groups
+        count = weights.outputs * weights.columnCount
         let stride = roundedUp(weights.columnCount, to: 4)
         let rows = denseRows(weights, stride: stride)
         let padded = AlignedBuffer(offsets + [UInt32](repeating: 0, count: stride - offsets.count))
@@ -90,5 +125,38 @@ final class DensePlanarWeights: @unchecked Sendable {
         view = cik_gemm_weights(
             stride: stride, weights: rows.pointer(to: Int8.self),
             offsets: padded.pointer(to: UInt32.self))
+    }
+}
+
+/// Runs of four consecutive positions of a channel, for one channel an output.
+final class DepthwisePlanarWeights: @unchecked Sendable {
+    let view: cik_depthwise_weights
+    /// Weights, zeros included.
+    let count: Int
+    private let buffers: [AlignedBuffer]
+
+    var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
+
+    init(_ weights: SparseRows, geometry: PlaneGeometry) {
+        count = weights.outputs * weights.columnCount
+        var runs: [UInt32] = []
+        for offset in geometry.offsets.sorted() where runs.isEmpty || offset > runs.last! + 3 {
+            runs.append(offset)
+        }
+        // The place of each tap inside an output's runs.
+        let places = geometry.offsets.map { offset in
+            let run = runs.lastIndex { $0 <= offset }!
+            return 4 * run + Int(offset - runs[run])
+        }
+        var rows = [Int8](repeating: 0, count: weights.outputs * runs.count * 4)
+        for output in 0..<weights.outputs {
+            for i in weights.starts[output]..<weights.starts[output + 1] {
+                rows[output * runs.count * 4 + places[Int(weights.columns[i])]] = weights.levels[i]
+            }
+        }
+        buffers = [AlignedBuffer(rows), AlignedBuffer(runs)]
+        view = cik_depthwise_weights(
+            runs: runs.count, weights: buffers[0].pointer(to: Int8.self),
+            offsets: buffers[1].pointer(to: UInt32.self), plane_stride: geometry.groupStride)
     }
 }

@@ -19,6 +19,7 @@ struct PlaneGeometry: Sendable {
     var groups = 1
     /// Positions from one group's first plane to that of the next.
     var groupStride = 0
+    var channelsInGroup = 1
 
     init(inputs: Int) { offsets = (0..<UInt32(inputs)).map { $0 } }
 
@@ -26,30 +27,48 @@ struct PlaneGeometry: Sendable {
     init(_ window: PackedWindow, over input: CheckedModel.Value, fill: UInt8) {
         let (channels, height, width) = input.planes
         let (kernel, stride, padding) = (window.kernel, window.stride, window.padding)
+        let reach = (0..<2).map { window.dilation[$0] * (kernel[$0] - 1) + 1 }
+        let isCopied = stride != [1, 1] || padding != [0, 0]
+        // Without phases the border to the left of a row is that to the right of the one above; so
+        // there is one more row below the last. (A kernel narrower than the border sees more of it.)
+        let bordersAreShared = stride == [1, 1] && (1..<reach[1]).contains(padding[1])
         let plane = (
-            height: roundedUp(height + 2 * padding[0], to: stride[0]) / stride[0],
-            width: roundedUp(width + 2 * padding[1], to: stride[1]) / stride[1]
+            height: roundedUp(height + 2 * padding[0], to: stride[0]) / stride[0]
+                + (bordersAreShared ? 1 : 0),
+            width: bordersAreShared
+                ? width + padding[1]
+                : roundedUp(width + 2 * padding[1], to: stride[1]) / stride[1]
         )
-        let phases = stride[0] * stride[1]
+        // Phases that no tap reads are left out.
+        let phases = (height: min(stride[0], reach[0]), width: min(stride[1], reach[1]))
+        let channelSize = phases.height * phases.width * plane.height * plane.width
         offsets = []
         rowStride = plane.width
         groups = window.groups
-        groupStride = channels / groups * phases * plane.height * plane.width
-        for channel in 0..<channels / groups {
+        channelsInGroup = channels / groups
+        groupStride = channelsInGroup * channelSize
+        for channel in 0..<channelsInGroup {
             for ky in 0..<kernel[0] {
                 for kx in 0..<kernel[1] {
                     let (y, x) = (ky * window.dilation[0], kx * window.dilation[1])
-                    let phase = (channel * stride[0] + y % stride[0]) * stride[1] + x % stride[1]
+                    let phase = y % stride[0] * phases.width + x % stride[1]
                     let row = phase * plane.height + y / stride[0]
-                    offsets.append(UInt32(row * plane.width + x / stride[1]))
+                    let place = row * plane.width + x / stride[1]
+                    offsets.append(UInt32(channel * channelSize + place))
                 }
             }
         }
-        guard stride != [1, 1] || padding != [0, 0] else { return }
-        copiedCount = channels * phases * plane.height * plane.width
+        guard isCopied else { return }
+        copiedCount = channels * channelSize
         copy = cik_planes(
             channels: channels, height: height, width: width, padding_height: padding[0],
             padding_width: padding[1], stride_height: stride[0], stride_width: stride[1],
+            phases_height: phases.height, phases_width: phases.width,
             plane_height: plane.height, plane_width: plane.width, fill: fill)
+    }
+
+    /// Positions from the first plane of all to the first one that `output` reads.
+    func start(of output: Int, outputs: Int) -> UInt32 {
+        UInt32(output / (outputs / groups) * groupStride)
     }
 }

@@ -1,5 +1,6 @@
 import CIntegerKernels
 import PackedModel
+import ThreadPool
 
 /// A model prepared for the kernels of one variant: packed weights, programs, tables. It does not change.
 final class PreparedNetwork: Sendable {
@@ -10,6 +11,8 @@ final class PreparedNetwork: Sendable {
 
     let kernels: KernelSet
     let input: InputCodes
+    /// All nodes, with the bytes of values that each reads and writes for a sample.
+    let nodes: [(name: String, activationBytes: Int)]
     /// `[channels, 256]`
     let pixelTable: AlignedBuffer
     /// One for each node: of those with weights, and of the others.
@@ -24,13 +27,18 @@ final class PreparedNetwork: Sendable {
     let estimatedNanoseconds: Double
 
     init(
-        _ model: PackedModel, kernels: KernelSet, preference: KernelPreference
+        _ model: PackedModel, kernels: KernelSet, preference: KernelPreference,
+        threads: ThreadPool
     ) throws(EngineError) {
         self.kernels = kernels
-        let checked = try CheckedModel(model)
+        let checked = try CheckedModel(model, threads: threads)
         input = InputCodes(model.input)
         pixelTable = AlignedBuffer(input.table())
         outputCount = checked.outputCount
+        nodes = model.nodes.indices.map { index in
+            let inputs = checked.inputs(of: index).reduce(0) { $0 + $1.count }
+            return (model.nodes[index].name, inputs + checked.values[index + 1].count)
+        }
         var geometries = checked.model.nodes.indices.map { Self.geometry(of: $0, in: checked) }
         single = Program(checked, geometries: geometries, lanes: 1)
         guard single.layout.byteCount <= Self.mostArenaBytes else {
@@ -42,17 +50,23 @@ final class PreparedNetwork: Sendable {
         for index in model.nodes.indices where self.block == nil && checked.readsWholeInput(index) {
             geometries[index] = nil
         }
-        var layers: [PackedWeights?] = []
         var rules: [PackedRule?] = []
         for index in model.nodes.indices {
             rules.append(try PackedRule(node: index, of: checked))
-            layers.append(
+        }
+        self.rules = rules
+        let packed = threads.map(
+            model.nodes.count, cost: { checked.weights[$0]?.nonzeros ?? 0 }
+        ) { [geometries] index in
+            Result { () throws(EngineError) in
                 try PackedWeights(
                     node: index, of: checked, geometry: geometries[index],
-                    costs: kernels.functions.costs, preference: preference))
+                    costs: kernels.functions.costs, preference: preference)
+            }
         }
+        var layers: [PackedWeights?] = []
+        for layer in packed { layers.append(try layer.get()) }
         self.layers = layers
-        self.rules = rules
         plan = Plan(
             instructionSet: kernels.isa,
             layers: model.nodes.indices.compactMap { index in
@@ -97,29 +111,27 @@ extension Plan.Layer {
         self.layout = layout
         blockKernel = usesBlocks ? packed.planar.map { "\($0.kernel.name)__\(kernels.isa)" } : nil
         packedBytes = packed.byteCount
+        kernelBytes = packed.vector?.byteCount ?? packed.planar!.byteCount
+        blockKernelBytes = usesBlocks ? packed.planar?.byteCount : nil
         self.weights = weights.outputs * weights.columnCount
         nonzeros = weights.nonzeros
+        positions = places
         accumulatorBound = packed.bound
         multiplyAdds = (isSparse ? nonzeros : self.weights) * places
         estimatedNanoseconds = Self.estimate(
-            packed, weights, places: places, outputs: output.channels,
-            highest: checked.input(of: index).quantizer!, costs: kernels.functions.costs)
+            packed, places: places, outputs: output.channels, costs: kernels.functions.costs)
     }
 
     /// The sums by the costs of the chosen kernel, and the rounding of every result.
     private static func estimate(
-        _ packed: PackedWeights, _ weights: SparseRows, places: Int, outputs: Int,
-        highest quantizer: PackedQuantizer, costs: cik_costs
+        _ packed: PackedWeights, places: Int, outputs: Int, costs: cik_costs
     ) -> Double {
         let tiles = Double(roundedUp(places, to: 64) / 64)
         let sums: Double
-        switch (packed.vector, packed.planar) {
-        case (.sparse(let vector), _): sums = Double(vector.slots) * costs.spmv_slot
-        case (.dense(let vector), _): sums = Double(vector.byteCount) * costs.gemv_weight
-        case (nil, .sparse):
-            let highest = quantizer.highest - quantizer.lowest
-            sums = tiles * PlanarWeights.sparseCost(weights, highest: highest, costs: costs)
-        default: sums = tiles * Double(weights.outputs * weights.columnCount) * costs.gemm_term
+        switch packed.vector {
+        case .sparse(let vector): sums = vector.cost(costs)
+        case .dense(let vector): sums = Double(vector.byteCount) * costs.gemv_weight
+        case nil: sums = tiles * packed.planar!.cost(costs)
         }
         return sums + Double(outputs * places) * costs.requantize
     }

@@ -33,25 +33,34 @@ struct Program: Sendable {
     struct ProductShape: Sendable {
         var channels, area: Int
         var isOnePerChannel: Bool
+        /// The largest byte of the first input.
+        var highest: Int32
     }
 
-    /// A layer over planes: bands of rows, and in each band runs of outputs.
+    /// A layer over planes.
     struct PlanarStep: Sendable {
         var node: Int
         var from: Location
-        var accumulators: Buffer
-        /// `nil` for logits.
+        /// For a tile of the input, sorted.
+        var scratch: Buffer
+        /// `nil` for logits, which are made of `accumulators`, so many outputs at a time.
         var to: Location?
+        var accumulators: Buffer?
+        var outputsInRun: Int
         var outputs, height, width: Int
         /// Positions from one row to the next in what is read.
         var rowStride: Int
-        var rowsInBand, outputsInRun: Int
-        /// From one output's accumulators to the next.
-        var accumulatorStride: Int
+        /// Which bytes from the first to the last place of an output are results.
+        var kept: AlignedBuffer
+
+        /// Bytes of one lane from the first to the last place.
+        var span: Int { (height - 1) * rowStride + width }
     }
 
     let lanes: Int
     var steps: [Step] = []
+    /// The node that each step belongs to.
+    private(set) var nodes: [Int] = []
     var layout = ArenaLayout()
     /// Holds the bytes of the input.
     var input: Buffer = 0
@@ -59,8 +68,13 @@ struct Program: Sendable {
     /// Plans a run of a checked model; a geometry belongs to each node with weights.
     init(_ checked: CheckedModel, geometries: [PlaneGeometry?], lanes: Int) {
         var planner = ProgramPlanner(checked, lanes: lanes)
-        for index in checked.model.nodes.indices { planner.append(node: index, geometries[index]) }
+        var nodes: [Int] = []
+        for index in checked.model.nodes.indices {
+            planner.append(node: index, geometries[index])
+            while nodes.count < planner.program.steps.count { nodes.append(index) }
+        }
         self = planner.program
+        self.nodes = nodes
         layout.place()
     }
 

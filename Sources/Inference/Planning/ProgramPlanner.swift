@@ -10,10 +10,9 @@ struct ProgramPlanner {
     /// Where each value is.
     private var locations: [Location] = []
 
-    /// Accumulators that a layer keeps at a time (32 KB), if one row of one output needs no more.
-    private static let accumulatorCount = 8192
-    /// Positions that a band should have: its bytes of some channels stay in the first cache.
-    private static let bandLength = 1024
+    /// Accumulators that a layer without a quantizer keeps at a time (1 MB), if one output needs no
+    /// more.
+    private static let accumulatorCount = 1 << 18
 
     private var lanes: Int { program.lanes }
 
@@ -71,9 +70,11 @@ struct ProgramPlanner {
             append(
                 .addition(node: index, from: from, count: value.count * lanes, to: to), from, to)
         case .multiply:
+            let quantizer = checked.input(of: index).quantizer!
             let shape = Program.ProductShape(
                 channels: value.planes.channels, area: value.planes.height * value.planes.width,
-                isOnePerChannel: checked.inputs(of: index)[1].shape != value.shape)
+                isOnePerChannel: checked.inputs(of: index)[1].shape != value.shape,
+                highest: quantizer.highest - quantizer.lowest)
             append(.multiplication(node: index, shape, from: from, to: to), from, to)
         case .function:
             append(
@@ -143,20 +144,33 @@ struct ProgramPlanner {
             append(.vector(node: index, from: from, accumulators: sums, to: to), [from], to)
             return
         }
-        let rowStride = geometry?.rowStride ?? 1
-        let rows = min(max(Self.bandLength / (rowStride * lanes), 1), output.height)
-        let length = ((rows - 1) * rowStride + output.width) * lanes
-        let stride = roundedUp(length, to: Int(CIK_TILE))
-        let run = min(max(Self.accumulatorCount / stride, 1), output.channels)
-        let sums = program.layout.add(byteCount: run * stride * 4, at: program.steps.count)
-        append(
-            .planar(
-                Program.PlanarStep(
-                    node: index, from: from, accumulators: sums, to: to,
-                    outputs: output.channels, height: output.height, width: output.width,
-                    rowStride: rowStride, rowsInBand: rows, outputsInRun: run,
-                    accumulatorStride: stride)),
-            [from], to)
+        let columns = checked.weights[index]!.columnCount
+        let scratch = program.layout.add(
+            byteCount: roundedUp(columns, to: 4) * Int(CIK_TILE), at: program.steps.count)
+        var step = Program.PlanarStep(
+            node: index, from: from, scratch: scratch, to: to, accumulators: nil,
+            outputsInRun: output.channels, outputs: output.channels, height: output.height,
+            width: output.width, rowStride: geometry?.rowStride ?? 1,
+            kept: AlignedBuffer(byteCount: 0))
+        let tiles = roundedUp(step.span * lanes, to: Int(CIK_TILE)) / Int(CIK_TILE)
+        step.kept = AlignedBuffer(Self.kept(step, lanes: lanes, tiles: tiles))
+        if to == nil {
+            let stride = tiles * Int(CIK_TILE)
+            step.outputsInRun = min(max(Self.accumulatorCount / stride, 1), output.channels)
+            step.accumulators = program.layout.add(
+                byteCount: step.outputsInRun * stride * 4, at: program.steps.count)
+        }
+        append(.planar(step), [from], to)
+    }
+
+    /// A bit for each byte: whether it belongs to a place of the output, or to the border.
+    private static func kept(_ step: Program.PlanarStep, lanes: Int, tiles: Int) -> [UInt64] {
+        var kept = [UInt64](repeating: 0, count: tiles)
+        for y in 0..<step.height {
+            let row = y * step.rowStride * lanes
+            for byte in row..<row + step.width * lanes { kept[byte / 64] |= 1 << UInt64(byte % 64) }
+        }
+        return kept
     }
 
     private func pooling(_ window: PackedWindow, _ index: Int) -> cik_pooling {
@@ -177,7 +191,8 @@ struct ProgramPlanner {
         return cik_planes(
             channels: input.channels, height: input.height, width: input.width,
             padding_height: border[0], padding_width: border[1], stride_height: 1,
-            stride_width: 1, plane_height: output.height, plane_width: output.width,
+            stride_width: 1, phases_height: 1, phases_width: 1, plane_height: output.height,
+            plane_width: output.width,
             fill: checked.fill(of: index))
     }
 }

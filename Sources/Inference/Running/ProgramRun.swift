@@ -11,6 +11,8 @@ struct ProgramRun {
     let count: Int
     /// `[count, outputs]`
     let logits: UnsafeMutablePointer<Float>
+    /// Where times are added up, if anybody wants to know.
+    var stopwatch: Stopwatch?
 
     private var kernels: cik_kernel_set { network.kernels.functions }
 
@@ -52,10 +54,16 @@ struct ProgramRun {
     }
 
     private func runSteps() {
-        for step in program.steps { run(step) }
+        guard let stopwatch else {
+            for step in program.steps { run(step) }
+            return
+        }
+        for (step, node) in zip(program.steps, program.nodes) {
+            stopwatch.time(node) { run(step) }
+        }
     }
 
-    private func run(_ step: Program.Step) {
+    func run(_ step: Program.Step) {
         switch step {
         case .planes(var planes, let from, let to):
             kernels.u8_planes(&planes, bytes(from), program.lanes, bytes(to))
@@ -117,7 +125,8 @@ struct ProgramRun {
         else { return }
         var multiplication = cik_multiplication(
             channels: shape.channels, area: shape.area, one_per_channel: shape.isOnePerChannel,
-            both: both, first: first, second: second, constant: constant, rounding: rounding)
+            both: both, first: first, second: second, constant: constant, rounding: rounding,
+            highest: shape.highest)
         kernels.u8_multiply(
             &multiplication, bytes(from[0]), bytes(from[1]), program.lanes, bytes(to))
     }
@@ -159,10 +168,10 @@ struct ProgramRun {
         case .sparse(let weights):
             var view = weights.view
             let kernel = weights.isNarrow ? kernels.u8_c4_spmv : kernels.u8_s8_spmv
-            kernel!(&view, bytes(from), sums)
+            kernel!(&view, 0, view.slices, bytes(from), sums)
         case .dense(let weights):
             var view = weights.view
-            kernels.u8_s8_gemv(&view, bytes(from), sums)
+            kernels.u8_s8_gemv(&view, 0, view.outputs, bytes(from), sums)
         }
         switch layer.epilogue {
         case .bytes(let epilogue):
@@ -179,78 +188,79 @@ struct ProgramRun {
     // MARK: Planes
 
     private func runPlanar(_ step: Program.PlanarStep, _ layer: PackedWeights) {
-        var top = 0
-        while top < step.height {
-            let rows = min(step.rowsInBand, step.height - top)
-            var first = 0
-            while first < step.outputs {
-                let outputs = outputs(from: first, step, layer.planar!)
-                addPlanes(step, layer, top: top, rows: rows, first: first, outputs: outputs)
-                for output in first..<first + outputs {
-                    let sums =
-                        accumulators(step.accumulators)
-                        + (output - first) * step.accumulatorStride
-                    for row in 0..<rows {
-                        finish(
-                            step, layer, sums + row * step.rowStride * program.lanes,
-                            output: output, y: top + row)
-                    }
-                }
-                first += outputs
-            }
-            top += rows
-        }
-    }
-
-    /// How many outputs from `first` on are run together: dense weights only inside a group.
-    private func outputs(
-        from first: Int, _ step: Program.PlanarStep, _ weights: PlanarWeights
-    ) -> Int {
-        let most = min(step.outputsInRun, step.outputs - first)
-        guard case .dense(let dense) = weights else { return most }
-        return min(most, dense.outputsInGroup - first % dense.outputsInGroup)
-    }
-
-    /// The sums of some outputs in a band of rows.
-    private func addPlanes(
-        _ step: Program.PlanarStep, _ layer: PackedWeights, top: Int, rows: Int, first: Int,
-        outputs: Int
-    ) {
-        let lanes = program.lanes
-        let x = bytes(step.from) + top * step.rowStride * lanes
-        let length = ((rows - 1) * step.rowStride + step.width) * lanes
-        let sums = accumulators(step.accumulators)
-        switch layer.planar! {
-        case .sparse(let weights):
-            var view = weights.view
-            kernels.u8_s8_spmm(
-                &view, first, outputs, x, lanes, length, sums, step.accumulatorStride)
-        case .dense(let weights):
-            var view = weights.view
-            let group = first / weights.outputsInGroup
-            kernels.u8_s8_gemm(
-                &view, first, outputs, x + group * weights.groupStride * lanes, lanes, length,
-                sums, step.accumulatorStride)
-        }
-    }
-
-    /// Turns the sums of one row of one output into bytes or logits.
-    private func finish(
-        _ step: Program.PlanarStep, _ layer: PackedWeights,
-        _ sums: UnsafePointer<Int32>, output: Int, y: Int
-    ) {
-        let lanes = program.lanes
-        let place = (output * step.height + y) * step.width
+        let length = step.span * program.lanes
+        var planar = cik_planar()
+        planar.x = UnsafePointer(bytes(step.from))
+        planar.lanes = program.lanes
+        planar.length = length
+        planar.kept = step.kept.pointer(to: UInt64.self)
+        planar.acc_stride = roundedUp(length, to: Int(CIK_TILE))
+        planar.scratch = buffer(step.scratch)
         switch layer.epilogue {
         case .bytes(let epilogue):
-            kernels.s32_requantize_row(
-                sums, step.width * lanes, epilogue.multipliers[output],
-                epilogue.constants[output], epilogue.rounding, bytes(step.to!) + place * lanes)
+            planar.y = bytes(step.to!)
+            planar.y_stride = step.height * step.width * program.lanes
+            withUnsafePointer(to: epilogue.view) {
+                planar.epilogue = $0
+                addPlanes(planar, layer.planar!, 0..<step.outputs)
+            }
         case .logits(let real, let corrections):
+            for first in stride(from: 0, to: step.outputs, by: step.outputsInRun) {
+                let outputs = first..<min(first + step.outputsInRun, step.outputs)
+                let sums = accumulators(step.accumulators!)
+                planar.acc = sums - first * planar.acc_stride
+                addPlanes(planar, layer.planar!, outputs)
+                for output in outputs {
+                    finish(
+                        step, real, corrections[output],
+                        sums + (output - first) * planar.acc_stride, output: output)
+                }
+            }
+        }
+    }
+
+    /// The results of some outputs; with dense weights those of one group of channels at a time.
+    private func addPlanes(
+        _ planar: cik_planar, _ weights: PlanarWeights, _ outputs: Range<Int>
+    ) {
+        var planar = planar
+        switch weights {
+        case .fours(let weights):
+            var view = weights.view
+            kernels.u6_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
+        case .sparse(let weights):
+            var view = weights.view
+            kernels.u8_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
+        case .depthwise(let weights):
+            var view = weights.view
+            kernels.u8_s8_depthwise(&view, &planar, outputs.lowerBound, outputs.count)
+        case .dense(let weights):
+            var view = weights.view
+            let x = planar.x!
+            var first = outputs.lowerBound
+            while first < outputs.upperBound {
+                let group = first / weights.outputsInGroup
+                let end = min((group + 1) * weights.outputsInGroup, outputs.upperBound)
+                planar.x = x + group * weights.groupStride * program.lanes
+                kernels.u8_s8_gemm(&view, &planar, first, end - first)
+                first = end
+            }
+        }
+    }
+
+    /// Turns the sums of one output into logits.
+    private func finish(
+        _ step: Program.PlanarStep, _ real: RealOutput, _ correction: Int32,
+        _ sums: UnsafePointer<Int32>, output: Int
+    ) {
+        let lanes = program.lanes
+        for y in 0..<step.height {
             for x in 0..<step.width {
+                let place = (output * step.height + y) * step.width + x
+                let row = sums + (y * step.rowStride + x) * lanes
                 for lane in 0..<count {
-                    logits[lane * network.outputCount + place + x] = real.value(
-                        sums[x * lanes + lane] + corrections[output], output: output)
+                    logits[lane * network.outputCount + place] = real.value(
+                        row[lane] + correction, output: output)
                 }
             }
         }

@@ -1,0 +1,50 @@
+/// What the kernels over planes share in their scalar form: where the sums of a tile go.
+#ifndef CIK_PLANAR_H
+#define CIK_PLANAR_H
+
+#include "kernels.h"
+
+/// The kept sums of a tile as bytes of `output`, from y on; returns the place behind them.
+static inline uint8_t *cik_requantize_tile(
+    const cik_epilogue *epilogue, size_t output, const int32_t *acc, uint64_t kept, uint8_t *y) {
+    int32_t multiplier = epilogue->multipliers[output];
+    int64_t constant = epilogue->constants[output];
+    for (; kept != 0; kept &= kept - 1) {
+        int32_t sum = acc[__builtin_ctzll(kept)];
+        *y++ = (uint8_t)cik_requantize(sum, multiplier, constant, epilogue->rounding);
+    }
+    return y;
+}
+
+/// Bytes of an output that lie before tile `tile`.
+static inline size_t cik_bytes_before(const cik_planar *planar, size_t tile) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < tile; i++) bytes += (size_t)__builtin_popcountll(planar->kept[i]);
+    return bytes;
+}
+
+static inline size_t cik_tiles(const cik_planar *planar) {
+    return (planar->length + CIK_TILE - 1) / CIK_TILE;
+}
+
+/// Runs `sums(weights, output, x, lanes, acc)` for each tile and output: the frame of the scalar
+/// kernels. Those of one tile follow each other, so that its bytes stay in the first cache.
+#define CIK_FOR_EACH_TILE(sums)                                                              \
+    for (size_t tile = 0, done = 0; tile < cik_tiles(planar); tile++) {                      \
+        const uint8_t *x = planar->x + tile * CIK_TILE;                                      \
+        for (size_t output = first; output < first + count; output++) {                     \
+            int32_t acc[CIK_TILE] = {0};                                                     \
+            sums(weights, output, x, planar->lanes, acc);                                    \
+            if (planar->epilogue)                                                            \
+                cik_requantize_tile(                                                         \
+                    planar->epilogue, output, acc, planar->kept[tile],                       \
+                    planar->y + output * planar->y_stride + done);                           \
+            else                                                                             \
+                memcpy(                                                                      \
+                    planar->acc + output * planar->acc_stride + tile * CIK_TILE, acc,        \
+                    sizeof acc);                                                             \
+        }                                                                                    \
+        done += (size_t)__builtin_popcountll(planar->kept[tile]);                            \
+    }
+
+#endif

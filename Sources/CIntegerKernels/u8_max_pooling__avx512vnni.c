@@ -1,0 +1,94 @@
+// The largest byte of each window: first of each column of a row of windows, then along the row.
+#include "targets.h"
+#include "window.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+
+#define INLINE static inline __attribute__((always_inline)) CIK_AVX512VNNI
+
+// The longest row with its borders, and what is read behind it.
+enum { MOST_COLUMNS = 4096, BEHIND = 192 };
+
+static __mmask64 first_bytes(size_t count) {
+    return count < 64 ? ((uint64_t)1 << count) - 1 : ~(uint64_t)0;
+}
+
+/// The largest byte of each column of rows top..<bottom.
+INLINE void columns(
+    const uint8_t *plane, size_t width, size_t top, size_t bottom, uint8_t *largest) {
+    for (size_t x = 0; x < width; x += 64) {
+        __mmask64 mask = first_bytes(width - x);
+        __m512i bytes = _mm512_setzero_si512();
+        for (size_t y = top; y < bottom; y++)
+            bytes = _mm512_max_epu8(bytes, _mm512_maskz_loadu_epi8(mask, plane + y * width + x));
+        _mm512_mask_storeu_epi8(largest + x, mask, bytes);
+    }
+}
+
+/// The largest of `kernel` bytes from each place on.
+INLINE __m512i neighbours(const uint8_t *bytes, size_t kernel) {
+    __m512i largest = _mm512_loadu_si512(bytes);
+    for (size_t i = 1; i < kernel; i++)
+        largest = _mm512_max_epu8(largest, _mm512_loadu_si512(bytes + i));
+    return largest;
+}
+
+INLINE void along(const cik_pooling *pooling, const uint8_t *bytes, uint8_t *y) {
+    size_t width = pooling->output_width, kernel = pooling->kernel_width;
+    if (pooling->stride_width == 1) {
+        for (size_t x = 0; x < width; x += 64)
+            _mm512_mask_storeu_epi8(
+                y + x, first_bytes(width - x), neighbours(bytes + x, kernel));
+        return;
+    }
+    for (size_t x = 0; x < width; x += 32)
+        _mm256_mask_storeu_epi8(
+            y + x, (__mmask32)first_bytes(width - x),
+            _mm512_cvtepi16_epi8(neighbours(bytes + 2 * x, kernel)));
+}
+
+CIK_AVX512VNNI static void pool(const cik_pooling *pooling, const uint8_t *x, uint8_t *y) {
+    // Zeros are never larger than what lies inside.
+    uint8_t row[MOST_COLUMNS + BEHIND] = {0};
+    size_t area = pooling->height * pooling->width;
+    for (size_t channel = 0; channel < pooling->channels; channel++, x += area)
+        for (size_t i = 0; i < pooling->output_height; i++, y += pooling->output_width) {
+            cik_window window = cik_window_at(pooling, i, 0);
+            columns(
+                x, pooling->width, window.top, window.bottom, row + pooling->padding_width);
+            along(pooling, row, y);
+        }
+}
+
+CIK_AVX512VNNI static void pool_lanes(const cik_pooling *pooling, const uint8_t *x, uint8_t *y) {
+    size_t width = pooling->width;
+    for (size_t channel = 0; channel < pooling->channels; channel++) {
+        for (size_t i = 0; i < pooling->output_height; i++)
+            for (size_t j = 0; j < pooling->output_width; j++, y += 64) {
+                cik_window w = cik_window_at(pooling, i, j);
+                __m512i largest = _mm512_setzero_si512();
+                for (size_t row = w.top; row < w.bottom; row++)
+                    for (size_t column = w.left; column < w.right; column++)
+                        largest = _mm512_max_epu8(
+                            largest, _mm512_loadu_si512(x + (row * width + column) * 64));
+                _mm512_storeu_si512(y, largest);
+            }
+        x += pooling->height * width * 64;
+    }
+}
+
+void u8_max_pooling__avx512vnni(
+    const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y) {
+    size_t last = (pooling->output_width - 1) * pooling->stride_width + pooling->kernel_width;
+    bool fits = last <= MOST_COLUMNS && pooling->kernel_width <= 64
+        && pooling->width + pooling->padding_width <= MOST_COLUMNS;
+    if (lanes == CIK_TILE)
+        pool_lanes(pooling, x, y);
+    else if (lanes == 1 && pooling->stride_width <= 2 && fits)
+        pool(pooling, x, y);
+    else
+        u8_max_pooling__scalar(pooling, x, lanes, y);
+}
+#endif

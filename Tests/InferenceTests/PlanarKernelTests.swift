@@ -1,0 +1,385 @@
+import CIntegerKernels
+import Inference
+import Testing
+
+/// Weights `[outputs, columns]` of a layer over planes, what they read, and how sums become bytes.
+private struct PlanarLayer {
+    var outputs: Int
+    /// Positions from the first plane of all.
+    var offsets: [UInt32]
+    /// `[outputs, columns]`
+    var weights: [Int8]
+    /// Bytes with the over-read behind them, which holds other bytes.
+    var x: [UInt8]
+    var highest: Int
+    var lanes: Int
+    /// Of the result, and positions from one row to the next in the input.
+    var height: Int, width: Int, rowStride: Int
+
+    var columns: Int { offsets.count }
+    var length: Int { ((height - 1) * rowStride + width) * lanes }
+    var tiles: Int { (length + 63) / 64 }
+
+    /// The largest magnitude that a sum can reach.
+    var bound: Int {
+        (0..<outputs).map { output in
+            weights[output * columns..<(output + 1) * columns].reduce(0) {
+                $0 + Int($1.magnitude) * highest
+            }
+        }.max()!
+    }
+
+    func isKept(_ byte: Int) -> Bool { byte / lanes % rowStride < width }
+
+    var kept: [UInt64] {
+        var kept = [UInt64](repeating: 0, count: tiles)
+        for byte in 0..<length where isKept(byte) { kept[byte / 64] |= 1 << UInt64(byte % 64) }
+        return kept
+    }
+
+    /// The sums by definition, `[outputs, length]`.
+    func sums() -> [Int32] {
+        var sums = [Int32](repeating: 0, count: outputs * length)
+        for output in 0..<outputs {
+            for column in 0..<columns {
+                let weight = Int32(weights[output * columns + column])
+                if weight == 0 { continue }
+                let start = Int(offsets[column]) * lanes
+                for byte in 0..<length {
+                    sums[output * length + byte] += weight * Int32(x[start + byte])
+                }
+            }
+        }
+        return sums
+    }
+}
+
+/// A kernel with its weights packed, ready for any outputs.
+private typealias PlanarKernel = (UnsafePointer<cik_planar>, _ first: Int, _ count: Int) -> Void
+
+/// How sums become bytes, owned.
+private struct Rules {
+    var multipliers: [Int32]
+    var constants: [Int64]
+    var rounding: cik_rounding
+    var bits: Int32
+
+    /// Rules that put sums of up to `bound` mostly into the range of bytes.
+    init(_ outputs: Int, bound: Int, bits: Int32, _ random: inout SplitMix) {
+        self.bits = bits
+        let exponent = Int32(max(bound, 1).bitWidth - max(bound, 1).leadingZeroBitCount)
+        rounding = cik_rounding(
+            shift: min(max(30 + exponent - 9, 17), bits == 64 ? 25 : 45), low: 2, high: 250)
+        let shift = Int64(rounding.shift)
+        multipliers = (0..<outputs).map { _ in
+            Int32.random(in: -0x7fff_7fff...0x7fff_7fff, using: &random)
+        }
+        constants = (0..<outputs).map { _ in
+            Int64.random(in: -40...300, using: &random) << shift + Int64(random.next() >> 40)
+        }
+        multipliers[0] = 0x7fff_7fff
+        multipliers[outputs - 1] = -0x7fff_7fff
+    }
+}
+
+/// Kernels over planes, on weights packed here as `CIntegerKernels.h` describes them.
+@Suite struct PlanarKernelTests {
+    private static let shapes = [
+        // height, width, row stride
+        (1, 1, 1), (1, 63, 63), (1, 64, 64), (1, 65, 65), (3, 7, 8), (5, 28, 29), (4, 64, 64),
+        (5, 56, 57), (9, 31, 37), (2, 130, 131),
+    ]
+
+    @Test(arguments: Variant.all, [3, 7, 15, 31, 63, 127, 255])
+    func `sparse and dense kernels add shifted runs of activations`(
+        variant: Variant, highest: Int
+    ) {
+        var random = SplitMix(3)
+        for lanes in [1, 64] {
+            for (height, width, rowStride) in Self.shapes where lanes == 1 || width < 10 {
+                for columns in [1, 6, 40] {
+                    var layer = PlanarLayer(
+                        outputs: 8, offsets: [], weights: [], x: [], highest: highest,
+                        lanes: lanes, height: height, width: width, rowStride: rowStride)
+                    let levels = Self.levels(highest: highest)
+                    layer.offsets = (0..<columns).map { _ in
+                        UInt32.random(in: 0..<50, using: &random)
+                    }
+                    layer.weights = (0..<8 * columns).map { _ in
+                        random.uniform() < 0.3 ? 0 : levels.randomElement(using: &random)!
+                    }
+                    fillActivations(of: &layer, &random)
+                    expectAll(variant, layer, &random)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Variant.all, [15, 63, 255])
+    func `sums at their bounds, with fully lit planes and extreme weights`(
+        variant: Variant, highest: Int
+    ) {
+        var random = SplitMix(4)
+        let levels = Self.levels(highest: highest)
+        for columns in [8, 80, 600] {
+            var layer = PlanarLayer(
+                outputs: 3, offsets: (0..<UInt32(columns)).map { $0 }, weights: [], x: [],
+                highest: highest, lanes: 1, height: 1, width: 100, rowStride: 100)
+            layer.weights =
+                [Int8](repeating: levels.max()!, count: columns)
+                + [Int8](repeating: levels.min()!, count: columns)
+                + (0..<columns).map { $0 % 3 == 0 ? levels.max()! : levels.min()! }
+            layer.x = [UInt8](repeating: UInt8(highest), count: columns + 128 + Int(CIK_OVERREAD))
+            expectAll(variant, layer, &random)
+        }
+    }
+
+    @Test(arguments: Variant.all, [3, 15, 255])
+    func `depthwise kernels read one channel an output`(variant: Variant, highest: Int) {
+        var random = SplitMix(5)
+        for lanes in [1, 64] {
+            for (height, width, rowStride) in Self.shapes where lanes == 1 || width < 10 {
+                for runs in [1, 3, 10] {
+                    expectDepthwise(
+                        variant, (height, width, rowStride), runs: runs, lanes: lanes,
+                        highest: highest, &random)
+                }
+            }
+        }
+    }
+
+    /// A few levels, so that fours are found, with the extreme ones that all kernels take.
+    private static func levels(highest: Int) -> [Int8] {
+        highest == 63
+            ? [-65, -3, 1, 65] : highest == 31 ? [-128, -3, 1, 127] : [-128, -7, 2, 127]
+    }
+
+    private func fillActivations(of layer: inout PlanarLayer, _ random: inout SplitMix) {
+        let highest = UInt8(layer.highest)
+        let last = Int(layer.offsets.max()!) * layer.lanes + layer.length
+        layer.x =
+            (0..<last).map { _ in UInt8.random(in: 0...highest, using: &random) }
+            + random.pixels(Int(CIK_OVERREAD))
+    }
+
+    private func expectAll(
+        _ variant: Variant, _ layer: PlanarLayer, _ random: inout SplitMix
+    ) {
+        let sums = layer.sums()
+        let outputs = layer.outputs
+        let bits = [Int32(16), 32, 64].filter { $0 != 16 || layer.bound <= Int16.max }
+        var rules = [Rules?.none]
+        for bits in bits { rules.append(Rules(outputs, bound: layer.bound, bits: bits, &random)) }
+        for rule in rules {
+            withSparse(variant, layer) { expect($0, layer, sums, rule, "u8_s8_spmm") }
+            withDense(variant, layer) { expect($0, layer, sums, rule, "u8_s8_gemm") }
+            let largest = layer.weights.map { Int($0.magnitude) }.max()!
+            guard layer.highest <= 63, 8 * layer.highest * largest <= 32767 else { continue }
+            withFours(variant, layer) { expect($0, layer, sums, rule, "u6_s8_spmm") }
+        }
+    }
+
+    /// Runs a kernel in two calls, as bands of outputs are, and compares with the sums.
+    private func expect(
+        _ kernel: PlanarKernel, _ layer: PlanarLayer, _ sums: [Int32], _ rules: Rules?,
+        _ name: String
+    ) {
+        let (outputs, length) = (layer.outputs, layer.length)
+        let size = layer.height * layer.width * layer.lanes
+        var y = [UInt8](repeating: 1, count: outputs * size + 1)
+        var acc = [Int32](repeating: -1, count: outputs * layer.tiles * 64)
+        var scratch = [UInt8](repeating: 0, count: (layer.columns + 3) / 4 * 4 * 64)
+        var planar = cik_planar()
+        (planar.lanes, planar.length) = (layer.lanes, length)
+        (planar.y_stride, planar.acc_stride) = (size, layer.tiles * 64)
+        let kept = layer.kept
+        layer.x.withUnsafeBufferPointer { x in
+            kept.withUnsafeBufferPointer { kept in
+                y.withUnsafeMutableBufferPointer { y in
+                    acc.withUnsafeMutableBufferPointer { acc in
+                        scratch.withUnsafeMutableBufferPointer { scratch in
+                            planar.x = x.baseAddress
+                            planar.kept = kept.baseAddress
+                            planar.y = y.baseAddress
+                            planar.acc = acc.baseAddress
+                            planar.scratch = scratch.baseAddress
+                            withEpilogue(rules) {
+                                planar.epilogue = $0
+                                kernel(&planar, 0, 1)
+                                kernel(&planar, 1, outputs - 1)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let what: Comment =
+            "\(name), bits \(rules?.bits ?? 0), \(layer.lanes) lanes, \(layer.height)x\(layer.width)"
+        guard let rules else {
+            for output in 0..<outputs {
+                let found = acc[output * planar.acc_stride..<output * planar.acc_stride + length]
+                let want = sums[output * length..<(output + 1) * length]
+                #expect(found.elementsEqual(want), what)
+            }
+            return
+        }
+        var expected: [UInt8] = []
+        for output in 0..<outputs {
+            for byte in 0..<length where layer.isKept(byte) {
+                expected.append(
+                    UInt8(
+                        cik_requantize(
+                            sums[output * length + byte], rules.multipliers[output],
+                            rules.constants[output], rules.rounding)))
+            }
+        }
+        #expect(y == expected + [1], what)
+    }
+
+    private func withEpilogue(
+        _ rules: Rules?, _ body: (UnsafePointer<cik_epilogue>?) -> Void
+    ) {
+        guard let rules else { return body(nil) }
+        rules.multipliers.withUnsafeBufferPointer { multipliers in
+            rules.constants.withUnsafeBufferPointer { constants in
+                var epilogue = cik_epilogue(
+                    multipliers: multipliers.baseAddress, constants: constants.baseAddress,
+                    rounding: rules.rounding, bits: rules.bits)
+                body(&epilogue)
+            }
+        }
+    }
+
+    // MARK: Packing
+
+    private func withSparse(
+        _ variant: Variant, _ layer: PlanarLayer, _ body: (PlanarKernel) -> Void
+    ) {
+        var (first, offsets, levels): ([UInt32], [UInt32], [Int8]) = ([0], [], [])
+        for output in 0..<layer.outputs {
+            for column in 0..<layer.columns {
+                let level = layer.weights[output * layer.columns + column]
+                if level == 0 { continue }
+                offsets.append(layer.offsets[column])
+                levels.append(level)
+            }
+            while offsets.count % 4 != 0 {
+                offsets.append(layer.offsets[0])
+                levels.append(0)
+            }
+            first.append(UInt32(offsets.count / 4))
+        }
+        withPointers(first, offsets, levels) { first, offsets, levels in
+            var view = cik_spmm_weights(first_step: first, offsets: offsets, levels: levels)
+            body { variant.kernels.u8_s8_spmm(&view, $0, $1, $2) }
+        }
+    }
+
+    private func withDense(
+        _ variant: Variant, _ layer: PlanarLayer, _ body: (PlanarKernel) -> Void
+    ) {
+        let stride = (layer.columns + 3) / 4 * 4
+        let filling = stride - layer.columns
+        let offsets = layer.offsets + [UInt32](repeating: 0, count: filling)
+        var weights: [Int8] = []
+        for output in 0..<layer.outputs {
+            weights += layer.weights[output * layer.columns..<(output + 1) * layer.columns]
+            weights += [Int8](repeating: 0, count: filling)
+        }
+        withPointers([], offsets, weights) { _, offsets, weights in
+            var view = cik_gemm_weights(stride: stride, weights: weights, offsets: offsets)
+            body { variant.kernels.u8_s8_gemm(&view, $0, $1, $2) }
+        }
+    }
+
+    private func withFours(
+        _ variant: Variant, _ layer: PlanarLayer, _ body: (PlanarKernel) -> Void
+    ) {
+        var (firstEight, eightOffsets, eightLevels): ([UInt32], [UInt32], [Int8]) = ([0], [], [])
+        var (firstTwo, twoOffsets, twoLevels): ([UInt32], [UInt32], [Int8]) = ([0], [], [])
+        for output in 0..<layer.outputs {
+            let row = layer.weights[output * layer.columns..<(output + 1) * layer.columns]
+            var left: [(UInt32, Int8)] = []
+            var fours: [(ArraySlice<UInt32>, Int8)] = []
+            for level in Set(row).subtracting([0]).sorted() {
+                var offsets = zip(layer.offsets, row).filter { $0.1 == level }.map(\.0)[...]
+                while offsets.count >= 4 {
+                    fours.append((offsets.prefix(4), level))
+                    offsets = offsets.dropFirst(4)
+                }
+                left += offsets.map { ($0, level) }
+            }
+            if fours.count % 2 == 1 {
+                let (offsets, level) = fours.removeLast()
+                left += offsets.map { ($0, level) }
+            }
+            if left.count % 2 == 1 { left.append((layer.offsets[0], 0)) }
+            eightOffsets += fours.flatMap(\.0)
+            eightLevels += fours.map(\.1)
+            firstEight.append(UInt32(eightLevels.count / 2))
+            twoOffsets += left.map(\.0)
+            twoLevels += left.map(\.1)
+            firstTwo.append(UInt32(twoLevels.count / 2))
+        }
+        let largest = layer.weights.map { Int($0.magnitude) }.max()!
+        withPointers(firstEight, eightOffsets, eightLevels) { firstEight, eights, eightLevels in
+            withPointers(firstTwo, twoOffsets, twoLevels) { firstTwo, twos, twoLevels in
+                var view = cik_fours_weights(
+                    first_eight: firstEight, first_two: firstTwo, eight_offsets: eights,
+                    two_offsets: twos, eight_levels: eightLevels, two_levels: twoLevels,
+                    steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
+                    bound: Int32(layer.bound))
+                body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }
+            }
+        }
+    }
+
+    private func withPointers(
+        _ a: [UInt32], _ b: [UInt32], _ c: [Int8],
+        _ body: (UnsafePointer<UInt32>?, UnsafePointer<UInt32>?, UnsafePointer<Int8>?) -> Void
+    ) {
+        a.withUnsafeBufferPointer { a in
+            b.withUnsafeBufferPointer { b in
+                c.withUnsafeBufferPointer { body(a.baseAddress, b.baseAddress, $0.baseAddress) }
+            }
+        }
+    }
+
+    /// Three channels, each with runs of four weights at random places.
+    private func expectDepthwise(
+        _ variant: Variant, _ shape: (Int, Int, Int), runs: Int, lanes: Int, highest: Int,
+        _ random: inout SplitMix
+    ) {
+        let offsets = (0..<runs).map { _ in UInt32.random(in: 0..<40, using: &random) }
+        let levels: [Int8] = [-128, 127, 0, 5]
+        let weights = (0..<3 * runs * 4).map { _ in levels.randomElement(using: &random)! }
+        let (height, width, rowStride) = shape
+        let planeStride = (height - 1) * rowStride + width + 44
+        // The same as rows over all channels.
+        var layer = PlanarLayer(
+            outputs: 3, offsets: [], weights: [Int8](repeating: 0, count: 9 * runs * 4), x: [],
+            highest: highest, lanes: lanes, height: height, width: width, rowStride: rowStride)
+        for output in 0..<3 {
+            for (run, offset) in offsets.enumerated() {
+                for i in 0..<4 {
+                    let column = layer.offsets.count
+                    layer.offsets.append(UInt32(output * planeStride + i) + offset)
+                    layer.weights[output * 3 * runs * 4 + column] =
+                        weights[(output * runs + run) * 4 + i]
+                }
+            }
+        }
+        fillActivations(of: &layer, &random)
+        let sums = layer.sums()
+        withPointers([], offsets, weights) { _, offsets, weights in
+            var view = cik_depthwise_weights(
+                runs: runs, weights: weights, offsets: offsets, plane_stride: planeStride)
+            for bits: Int32? in [nil, 16, 32, 64] where bits != 16 || layer.bound <= Int16.max {
+                let rules = bits.map { Rules(3, bound: layer.bound, bits: $0, &random) }
+                expect(
+                    { variant.kernels.u8_s8_depthwise(&view, $0, $1, $2) }, layer, sums, rules,
+                    "u8_s8_depthwise")
+            }
+        }
+    }
+}
