@@ -60,6 +60,7 @@ void u8_max_pooling__avx512vnni(
 void u8_average_pooling__avx512vnni(
     const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_planes__avx512vnni(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
+void u8_planes__avx512(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_lookup__avx512(const uint8_t *table, const uint8_t *x, size_t count, uint8_t *y);
 void u8_encode__avx512(
     const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes, uint8_t *y);
