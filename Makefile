@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build test check check-export format pipeline report results everything bench-training clean
+.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything bench-training clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -45,8 +45,36 @@ deps: ## Install missing system packages (Debian, Ubuntu)
 build: deps ## Build the command in release mode
 	@swift build $(SWIFT_FLAGS) --product shrink
 
-test: deps ## Run all tests in release mode
+LIBRARY := $(BUILD)/lib/libshrink_engine.so
+HEADERS := Sources/CShrinkEngine
+
+# The library holds Swift's runtime and exports the functions of its header only.
+lib: deps ## Build the engine for C and other languages: build/lib/libshrink_engine.so, shrink_engine.h
+	@swift build $(SWIFT_FLAGS) --product ShrinkEngine
+	@mkdir -p $(dir $(LIBRARY))
+	@swiftc -emit-library -static-stdlib -use-ld=lld -o $(LIBRARY) \
+	  @.build/release/ShrinkEngine.product/Objects.LinkFileList -lzstd \
+	  -Xlinker --version-script=$(HEADERS)/shrink_engine.exports \
+	  -Xlinker --gc-sections -Xlinker --no-undefined -Xlinker -s
+	@cp $(HEADERS)/include/shrink_engine.h $(dir $(LIBRARY))
+
+examples: lib ## Build the examples in C and Python and run them on the digits
+	@Examples/check.sh $(dir $(LIBRARY)) $(BUILD)/examples
+
+test: deps ## Run all tests in release mode, and the examples
 	swift test $(SWIFT_FLAGS)
+	@$(MAKE) --no-print-directory examples
+
+# Every variant of the integer kernels against the scalar one, without Swift; CHECK_FLAGS may ask for sanitizers.
+KERNELS := Sources/CIntegerKernels
+CHECK_KERNELS = clang -std=c17 -O2 -Wall -Wextra $(CHECK_FLAGS) -I$(KERNELS)/include $(wildcard $(KERNELS)/*.c Tests/Kernels/*.c)
+ARM := --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include -static -fuse-ld=lld
+
+test-kernels: ## Compare all integer kernels that this CPU can run with the scalar ones
+	@mkdir -p .build && $(CHECK_KERNELS) -o .build/kernels && .build/kernels
+
+test-neon: ## The same for Arm in an emulator (Debian: qemu-user, gcc-aarch64-linux-gnu)
+	@mkdir -p .build && $(CHECK_KERNELS) $(ARM) -o .build/kernels-neon && qemu-aarch64 .build/kernels-neon
 
 check: deps ## Format lint, target dependencies, warnings as errors
 	swift format lint --strict --recursive Package.swift Sources Tests
@@ -61,6 +89,9 @@ EXPORT_DATA ?= --images $(DIGITS)-images-idx3-ubyte.gz --labels $(DIGITS)-labels
 check-export: build ## Compare exported models of PIPELINE with ONNX Runtime (Python: onnx, onnxruntime)
 	@$(PYTHON) Fixtures/onnx/check_export.py --shrink $(BIN) $(EXPORT_DATA) \
 	  $(wildcard $(BUILD)/$(PIPELINE)/*/checkpoint.safetensors $(BUILD)/$(PIPELINE)/model.shrink)
+
+check-large: build ## Run VGG-16 through all stages and fail above 4 GiB of memory (about 5 minutes)
+	@$(PYTHON) Benchmarks/large.py $(BIN)
 
 format: ## Format all Swift sources
 	swift format --in-place --recursive Package.swift Sources Tests
@@ -80,8 +111,8 @@ everything: ## Run every pipeline, those at few bits with three seeds, then RESU
 	  $(MAKE) --no-print-directory pipeline PIPELINE=$$name SEED=$$seed; done; done
 	@$(MAKE) --no-print-directory results
 
-results: build ## Collect the reports of all pipelines that have run in RESULTS.md
-	@$(BIN) results $(BUILD)/*/report.json --output RESULTS.md
+results: build ## Add the reports of the pipelines that have run here to Results and RESULTS.md
+	@$(BIN) results $(wildcard $(BUILD)/*/report.json) --output RESULTS.md
 
 # PyTorch lives in an environment of its own; TORCH names another build of it, such as one without CUDA.
 TORCH ?= torch
@@ -95,4 +126,4 @@ bench-training: deps ## Time training steps against PyTorch, in one run (about 1
 	@$(BENCH)/venv/bin/python Benchmarks/training.py .build/release/TrainingBenchmark --json $(BENCH)/figures.json
 
 clean: ## Remove what was built and all results
-	rm -rf .build $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))
+	rm -rf .build $(BUILD)/lib $(BUILD)/examples $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))

@@ -19,7 +19,11 @@ let package = Package(
     name: "shrink",
     products: [
         .executable(name: "shrink", targets: ["shrink"]),
+        // For Swift programs that run models, and for those that only read and write files.
         .library(name: "Inference", targets: ["Inference", "Container", "PackedModel"]),
+        .library(name: "Container", targets: ["Container", "PackedModel"]),
+        // What `make lib` links into libshrink_engine.so, the engine for every other language.
+        .library(name: "ShrinkEngine", type: .static, targets: ["ShrinkEngine"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -41,19 +45,23 @@ let package = Package(
         .systemLibrary(
             name: "CJPEG", pkgConfig: "libjpeg",
             providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+        .target(name: "CThreadPool", cSettings: c),
+        .target(name: "CShrinkEngine", exclude: ["shrink_engine.exports"], cSettings: c),
         module("PackedModel"),
         .target(
             name: "ONNXSchema",
             dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["onnx.proto", "LICENSE.onnx.txt"], swiftSettings: swift),
         // Level 1
+        module("ThreadPool", ["CThreadPool"]),
         .target(name: "CImages", dependencies: ["CPNG", "CJPEG"], cSettings: c),
         module("Tensors", ["CFloatKernels"]),
-        module("Container", ["PackedModel", "CZstd"]),
-        module("Inference", ["PackedModel", "CIntegerKernels"]),
         // Level 2
+        module("Container", ["PackedModel", "CZstd", "ThreadPool"]),
+        module("Inference", ["PackedModel", "CIntegerKernels", "ThreadPool"]),
         module("Networks", ["Tensors"]),
         // Level 3
+        module("ShrinkEngine", ["CShrinkEngine", "Container", "Inference", "PackedModel"]),
         module(
             "Importing",
             [
@@ -98,6 +106,10 @@ let package = Package(
             swiftSettings: swift),
         tests("ContainerTests", ["Container", "PackedModel"]),
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
+        tests(
+            "ShrinkEngineTests",
+            ["ShrinkEngine", "CShrinkEngine", "Container", "Inference", "PackedModel"]),
+        tests("ThreadPoolTests", ["ThreadPool"]),
         tests("TensorsTests", ["Tensors", "CFloatKernels"]),
         tests("NetworksTests", ["Networks", "Tensors"]),
         tests(

@@ -13,17 +13,15 @@ void cfk_normalize(cfk_isa isa, cfk_activation f, const float *x, int64_t positi
   DISPATCH(normalize, isa, f, x, positions, channels, scale, shift, y)
 }
 
-void cfk_normalize_sums(cfk_isa isa, cfk_activation f, const float *x, const float *dy,
+void cfk_normalize_sums(cfk_isa isa, cfk_activation f, const float *x, float *dy,
                         int64_t positions, int64_t channels, const float *scale, const float *shift,
                         float *sums) {
   DISPATCH(normalize_sums, isa, f, x, dy, positions, channels, scale, shift, sums)
 }
 
-void cfk_normalize_gradient(cfk_isa isa, cfk_activation f, const float *x, const float *dy,
-                            int64_t positions, int64_t channels, const float *scale,
-                            const float *shift, const float *p, const float *q, const float *r,
-                            float *dx) {
-  DISPATCH(normalize_gradient, isa, f, x, dy, positions, channels, scale, shift, p, q, r, dx)
+void cfk_normalize_gradient(cfk_isa isa, const float *x, float *g, int64_t positions,
+                            int64_t channels, const float *p, const float *q, const float *r) {
+  DISPATCH(normalize_gradient, isa, x, g, positions, channels, p, q, r)
 }
 
 void cfk_add_activate(cfk_isa isa, cfk_activation f, const float *a, const float *b, float *y,

@@ -4,9 +4,31 @@
 
 #include "CIntegerKernels.h"
 
-void u8_c4_spmv__scalar(const cik_spmv_weights *weights, const uint8_t *x, int32_t *acc);
-void u8_s8_spmv__scalar(const cik_spmv_weights *weights, const uint8_t *x, int32_t *acc);
-void u8_s8_gemv__scalar(const cik_gemv_weights *weights, const uint8_t *x, int32_t *acc);
+/// The kernels for one sample of a variant.
+#define CIK_VECTOR_KERNELS(isa)                                                                 \
+    void u8_c4_spmv__##isa(                                                                     \
+        const cik_spmv_weights *weights, size_t first, size_t slices, const uint8_t *x,         \
+        int32_t *acc);                                                                          \
+    void u8_s8_spmv__##isa(                                                                     \
+        const cik_spmv_weights *weights, size_t first, size_t slices, const uint8_t *x,         \
+        int32_t *acc);                                                                          \
+    void u8_s8_gemv__##isa(                                                                     \
+        const cik_gemv_weights *weights, size_t first, size_t outputs, const uint8_t *x,        \
+        int32_t *acc);                                                                          \
+    void s32_requantize_each__##isa(                                                            \
+        const int32_t *acc, size_t count, const int32_t *multipliers, const int64_t *constants, \
+        cik_rounding rounding, uint8_t *y);                                                     \
+    void u8_lookup__##isa(const uint8_t *table, const uint8_t *x, size_t count, uint8_t *y);    \
+    void u8_encode__##isa(                                                                      \
+        const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes,        \
+        uint8_t *y);
+
+CIK_VECTOR_KERNELS(scalar)
+CIK_VECTOR_KERNELS(avx2)
+CIK_VECTOR_KERNELS(avx512vnni)
+CIK_VECTOR_KERNELS(avx512)
+CIK_VECTOR_KERNELS(neon)
+
 void u6_s8_spmm__scalar(
     const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_spmm__scalar(
@@ -16,6 +38,14 @@ void u8_s8_gemm__scalar(
 void u8_s8_depthwise__scalar(
     const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
 #if defined(__x86_64__)
+void u6_s8_spmm__avx2(
+    const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_spmm__avx2(
+    const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_gemm__avx2(
+    const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_depthwise__avx2(
+    const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u6_s8_spmm__avx512vnni(
     const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_spmm__avx512vnni(
@@ -33,9 +63,6 @@ void u8_s8_gemm__avx512(
 void u8_s8_depthwise__avx512(
     const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
 #endif
-void s32_requantize_each__scalar(
-    const int32_t *acc, size_t count, const int32_t *multipliers, const int64_t *constants,
-    cik_rounding rounding, uint8_t *y);
 void u8_planes__scalar(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_max_pooling__scalar(
     const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
@@ -46,11 +73,8 @@ void u8_add__scalar(
 void u8_multiply__scalar(
     const cik_multiplication *multiplication, const uint8_t *a, const uint8_t *b, size_t lanes,
     uint8_t *y);
-void u8_lookup__scalar(const uint8_t *table, const uint8_t *x, size_t count, uint8_t *y);
 void u8_channel_shuffle__scalar(
     size_t groups, size_t channels, size_t size, const uint8_t *x, uint8_t *y);
-void u8_encode__scalar(
-    const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes, uint8_t *y);
 
 #if defined(__x86_64__)
 void u8_add__avx512vnni(
@@ -61,9 +85,6 @@ void u8_average_pooling__avx512vnni(
     const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_planes__avx512vnni(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_planes__avx512(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
-void u8_lookup__avx512(const uint8_t *table, const uint8_t *x, size_t count, uint8_t *y);
-void u8_encode__avx512(
-    const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes, uint8_t *y);
 void u8_multiply__avx512(
     const cik_multiplication *multiplication, const uint8_t *a, const uint8_t *b, size_t lanes,
     uint8_t *y);

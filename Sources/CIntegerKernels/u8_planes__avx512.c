@@ -1,5 +1,5 @@
-// Bordered planes of one sample: small ones are looked up as a whole, larger ones without phases are
-// spread out by `vpexpandb`.
+// Bordered planes of one sample: small ones are looked up as a whole, larger ones without phases
+// are spread out by `vpexpandb`.
 #include "kernels.h"
 #include "targets.h"
 
@@ -99,8 +99,8 @@ CIK_AVX512 static void spread_out(const cik_planes *planes, const uint8_t *x, ui
 void u8_planes__avx512(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y) {
     size_t made = planes->phases_height * planes->phases_width * plane_size(planes);
     bool has_phases = planes->stride_height != 1 || planes->stride_width != 1;
-    // What is found out about all channels pays with some of them; and rows of nearly a register are
-    // copied faster one by one.
+    // What is found out about all channels pays with some of them; and rows of nearly a register
+    // are copied faster one by one.
     bool pays = lanes == 1 && planes->channels >= 8;
     if (pays && planes->height * planes->width <= MOST_LOOKED_UP && made <= MOST_MADE)
         look_up(planes, x, y);

@@ -32,8 +32,9 @@ package struct BitReader {
         guard available <= 32 else { return }
         var word: UInt32 = 0
         if next &+ 4 <= end {
-            word = UInt32(bytes[next]) << 24 | UInt32(bytes[next &+ 1]) << 16
-            word |= UInt32(bytes[next &+ 2]) << 8 | UInt32(bytes[next &+ 3])
+            word = UInt32(
+                bigEndian: bytes.span.bytes.unsafeLoadUnaligned(
+                    fromByteOffset: next, as: UInt32.self))
         } else {
             for i in next..<next + 4 { word = word << 8 | UInt32(i < end ? bytes[i] : 0) }
         }

@@ -56,13 +56,14 @@ public enum Container {
     ///
     /// - Parameter memoryLimit: the bytes that may be allocated for the model; 64 MiB and 64 times the
     ///   size of the file if `nil`.
+    /// - Parameter threads: that read tensors at the same time, at least 1.
     /// - Throws: any `ContainerError` but `unknownLayer`. Damage by chance is `notAContainer`,
     ///   `unsupportedVersion`, `truncated`, `wrongSection`, `wrongChecksum`, `overlongNumber` or
     ///   `trailingBytes`.
     public static func read(
-        _ bytes: [UInt8], memoryLimit: Int? = nil
+        _ bytes: [UInt8], memoryLimit: Int? = nil, threads: Int = 1
     ) throws(ContainerError) -> PackedModel {
-        try decode(bytes, memoryLimit) { _ in }.model
+        try decode(bytes, memoryLimit, threads: threads) { _ in }.model
     }
 
     /// Reads a file and says where its bytes are.
@@ -72,7 +73,7 @@ public enum Container {
         _ bytes: [UInt8], memoryLimit: Int? = nil
     ) throws(ContainerError) -> ContainerSummary {
         var tensors: [TensorSummary] = []
-        let file = try decode(bytes, memoryLimit) { tensors.append($0.summary) }
+        let file = try decode(bytes, memoryLimit, threads: 1) { tensors.append($0.summary) }
         for index in tensors.indices { tensors[index].biasBytes = file.biasBytes[index] }
         return ContainerSummary(
             fileBytes: bytes.count, headerBytes: Header.size, metadataBytes: file.metadataBytes,

@@ -1,4 +1,5 @@
 import PackedModel
+import ThreadPool
 
 /// A file that was read: its model and where the bytes of the metadata are.
 struct DecodedFile {
@@ -13,6 +14,8 @@ struct DecodedTensor {
     var name: String
     var shape: [Int]
     var body: TensorBody
+    /// The weights of the body in row-major order.
+    var rows: ScannedWeights
     /// The bytes of the whole section.
     var bytes: Int
     /// The bytes of the body as it is stored.
@@ -31,11 +34,36 @@ struct DecodedTensor {
     }
 }
 
-/// Reads a file from top to bottom, handing each tensor section to `visit`.
+/// A tensor section whose checksum is right, before its content is looked at.
+private struct TensorSection {
+    var node: Int
+    var name: String
+    var shape: [Int]
+    /// The bytes of the whole section.
+    var bytes: Int
+    var payload: ByteReader
+}
+
+/// Reads a file: its sections from top to bottom, then what is in tensor sections on some threads,
+/// handing each to `visit` in order.
+///
+/// Where several sections are wrong, or together over budget, the error is that of the first one.
 func decode(
-    _ bytes: [UInt8], _ memoryLimit: Int?, visit: (DecodedTensor) -> Void
+    _ bytes: [UInt8], _ memoryLimit: Int?, threads: Int, visit: (DecodedTensor) -> Void
 ) throws(ContainerError) -> DecodedFile {
-    var budget = MemoryBudget(memoryLimit ?? 64 << 20 + 64 * bytes.count)
+    let limit = memoryLimit ?? 64 << 20 + 64 * bytes.count
+    do {
+        return try decodeOnce(bytes, limit, threads: threads, visit: visit)
+    } catch  where threads > 1 {
+        // Which tensor met the end of the budget depends on who came first.
+        return try decodeOnce(bytes, limit, threads: 1, visit: visit)
+    }
+}
+
+private func decodeOnce(
+    _ bytes: [UInt8], _ limit: Int, threads: Int, visit: (DecodedTensor) -> Void
+) throws(ContainerError) -> DecodedFile {
+    var budget = MemoryBudget(limit)
     var file = try FileReader(bytes)
     let start = file.next
     var payload = try file.section(.metadata, .metadata)
@@ -45,35 +73,49 @@ func decode(
     var metadata = MetadataReader(
         try content(of: payload, isFrame: form == 1, limit: .max, &budget), budget: budget)
     var model = try metadata.model()
-    budget = metadata.remainingBudget
-
-    var last = FileSection.metadata
-    for index in model.nodes.indices {
-        guard var layer = model.nodes[index].operation.layer else { continue }
-        let name = model.nodes[index].name
-        last = .tensor(name)
-        let tensor = try decodeTensor(layer.weights.shape, name, &file, &budget)
-        visit(tensor)
-        let rows = tensor.body.weights.reordered(.rowMajor)
-        layer.weights.levels = tensor.body.levels
-        layer.weights.gaps = rows.gaps
-        layer.weights.codes = rows.codes
-        model.nodes[index].operation.layer = layer
+    let sections = try tensorSections(of: model, in: &file)
+    let pool = ThreadPool(threads: max(min(threads, sections.count), 1))
+    let tensors = pool.map(sections.count, cost: { sections[$0].bytes }) { index in
+        Result { () throws(ContainerError) in try decodeTensor(sections[index], budget) }
     }
-    try file.finish(last)
+    for (section, tensor) in zip(sections, tensors) {
+        let tensor = try tensor.get()
+        visit(tensor)
+        model.nodes[section.node].operation.setWeights(of: tensor)
+    }
     try Container.validate(model)
     return DecodedFile(
         model: model, metadataBytes: metadataBytes, metadataUsesZstd: form == 1,
         biasBytes: metadata.biasBytes)
 }
 
+/// The sections of all layers, which have to be the rest of the file.
+private func tensorSections(
+    of model: PackedModel, in file: inout FileReader
+) throws(ContainerError) -> [TensorSection] {
+    var sections: [TensorSection] = []
+    var last = FileSection.metadata
+    for (index, node) in model.nodes.enumerated() {
+        guard let layer = node.operation.layer else { continue }
+        let start = file.next
+        last = .tensor(node.name)
+        let payload = try file.section(.tensor, last)
+        sections.append(
+            TensorSection(
+                node: index, name: node.name, shape: layer.weights.shape,
+                bytes: file.next - start, payload: payload))
+    }
+    try file.finish(last)
+    return sections
+}
+
 private func decodeTensor(
-    _ shape: [Int], _ name: String, _ file: inout FileReader, _ budget: inout MemoryBudget
+    _ tensor: TensorSection, _ budget: MemoryBudget
 ) throws(ContainerError) -> DecodedTensor {
-    let start = file.next
-    let section = FileSection.tensor(name)
-    var payload = try file.section(.tensor, section)
-    let bytes = file.next - start
+    var budget = budget
+    let section = FileSection.tensor(tensor.name)
+    let shape = tensor.shape
+    var payload = tensor.payload
     let form = try payload.flags("form", reserved: 0b1110_0000)
     let order: ScanOrder = form & 8 == 0 ? .rowMajor : .columnMajor
     if form & 7 > 6 || form & 15 == 8 {
@@ -91,8 +133,8 @@ private func decodeTensor(
     var reader = TensorReader(bits, order: order, outputs: shape[0], inner: count / shape[0])
     let body = try reader.read(number: form & 7, budget: &budget)
     return DecodedTensor(
-        name: name, shape: shape, body: body, bytes: bytes, storedBody: storedBody,
-        usesZstd: form & 16 != 0)
+        name: tensor.name, shape: shape, body: body, rows: body.weights.reordered(.rowMajor),
+        bytes: tensor.bytes, storedBody: storedBody, usesZstd: form & 16 != 0)
 }
 
 /// The rest of a payload, out of its Zstandard frame if it is one.
@@ -104,4 +146,14 @@ private func content(
         of: payload.bytes, in: payload.next..<payload.end, limit: limit, section: payload.section,
         budget: &budget)
     return ByteReader(content, in: content.indices, section: payload.section)
+}
+
+extension PackedOperation {
+    fileprivate mutating func setWeights(of tensor: DecodedTensor) {
+        guard var layer else { return }
+        layer.weights.levels = tensor.body.levels
+        layer.weights.gaps = tensor.rows.gaps
+        layer.weights.codes = tensor.rows.codes
+        self.layer = layer
+    }
 }

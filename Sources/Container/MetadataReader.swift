@@ -15,9 +15,6 @@ struct MetadataReader {
         self.budget = budget
     }
 
-    /// What is left of the budget after reading.
-    var remainingBudget: MemoryBudget { budget }
-
     mutating func model() throws(ContainerError) -> PackedModel {
         let name = try reader.text("name")
         let input = try input()

@@ -35,27 +35,31 @@ struct TensorReader {
         guard nonzeros > 0 else {
             let bits = reader.position
             try reader.finish("number of nonzeros")
-            return body(.packed(gapBits: 0), levels, Entries(capacity: 0, within: count), bits)
+            return body(.packed(gapBits: 0), levels, [], [], bits)
         }
         let coding = try TensorCoding.readTables(
             number: number, lines: order == .rowMajor ? outputs : inner,
             length: order == .rowMajor ? inner : outputs, symbols: symbols, from: &reader,
             budget: &budget)
         try budget.charge(5 * nonzeros, reader.section, "weights")
-        var entries = Entries(capacity: nonzeros, within: count)
-        readEntries(coding, symbols, nonzeros, &entries)
+        var gaps = [UInt32](repeating: 0, count: nonzeros)
+        var codes = [UInt8](repeating: 0, count: nonzeros)
+        var checks = EntryChecks(within: count)
+        var gapList = gaps.mutableSpan
+        var codeList = codes.mutableSpan
+        readEntries(coding, symbols, &gapList, &codeList, &checks)
         try reader.require(0, "weights")
-        try entries.check(symbols, reader.section)
+        try checks.check(symbols, reader.section)
         let bits = reader.position
         try reader.finish("weights")
-        return body(coding, levels, entries, bits)
+        return body(coding, levels, gaps, codes, bits)
     }
 
     private func body(
-        _ coding: TensorCoding, _ levels: [Int8], _ entries: Entries, _ bits: Int
+        _ coding: TensorCoding, _ levels: [Int8], _ gaps: [UInt32], _ codes: [UInt8], _ bits: Int
     ) -> TensorBody {
         let weights = ScannedWeights(
-            order: order, outputs: outputs, inner: inner, gaps: entries.gaps, codes: entries.codes)
+            order: order, outputs: outputs, inner: inner, gaps: gaps, codes: codes)
         return TensorBody(coding: coding, levels: levels, weights: weights, bits: bits)
     }
 
@@ -70,72 +74,97 @@ struct TensorReader {
         for _ in 0..<(bits == 0 ? 0 : count) where counting.take(bits) != 0 { nonzeros += 1 }
         try budget.charge(5 * nonzeros, reader.section, "weights")
 
-        var entries = Entries(capacity: nonzeros, within: count)
+        var gaps: [UInt32] = []
+        var codes: [UInt8] = []
+        gaps.reserveCapacity(nonzeros)
+        codes.reserveCapacity(nonzeros)
+        var checks = EntryChecks(within: count)
         var gap = 0
         for _ in 0..<(bits == 0 ? 0 : count) {
             let code = reader.take(bits)
             if code == 0 {
                 gap += 1
             } else {
-                _ = entries.append(gap, code)
+                _ = checks.allows(gap, code)
+                gaps.append(UInt32(gap))
+                codes.append(UInt8(code))
                 gap = 0
             }
         }
-        try entries.check(levels.count - 1, reader.section)
+        try checks.check(levels.count - 1, reader.section)
         let position = reader.position
         try reader.finish("weights")
-        return body(.raw, levels, entries, position)
+        return body(.raw, levels, gaps, codes, position)
     }
 
-    /// Reads until there are `nonzeros` entries or a position lies outside.
+    /// Fills both lists, or stops at a position that lies outside.
     private mutating func readEntries(
-        _ coding: TensorCoding, _ symbols: Int, _ nonzeros: Int, _ entries: inout Entries
+        _ coding: TensorCoding, _ symbols: Int, _ gaps: inout MutableSpan<UInt32>,
+        _ codes: inout MutableSpan<UInt8>, _ checks: inout EntryChecks
     ) {
         switch coding {
         case .raw:
             break
         case .packed(let gapBits):
             let codeBits = width(symbols - 1)
-            for _ in 0..<nonzeros {
+            for i in gaps.indices {
                 let gap = reader.take(gapBits)
-                guard entries.append(gap, reader.take(codeBits) + 1) else { return }
+                let code = reader.take(codeBits) + 1
+                guard checks.allows(gap, code) else { return }
+                put(gap, code, &gaps, &codes, at: i)
             }
-        case .relativeIndex(let bits, let gaps, let codes):
-            readRelative(bits, PrefixDecoder(gaps), PrefixDecoder(codes), nonzeros, &entries)
-        case .gapClasses(let scheme, let gaps, let codes):
-            let gapDecoder = PrefixDecoder(gaps) { scheme.part($0) }
-            let codeDecoder = PrefixDecoder(codes)
-            for _ in 0..<nonzeros {
+        case .relativeIndex(let bits, let gapCode, let codeCode):
+            let decoders = (PrefixDecoder(gapCode), PrefixDecoder(codeCode))
+            readRelative(bits, decoders.0, decoders.1, &gaps, &codes, &checks)
+        case .gapClasses(let scheme, let gapCode, let codeCode):
+            let gapDecoder = PrefixDecoder(gapCode) { scheme.part($0) }
+            let codeDecoder = PrefixDecoder(codeCode)
+            for i in gaps.indices {
                 let part = gapDecoder.read(&reader)
                 let gap = part &>> 5 &+ reader.take(part & 31)
-                guard entries.append(gap, codeDecoder.read(&reader) &+ 1) else { return }
+                let code = codeDecoder.read(&reader) &+ 1
+                guard checks.allows(gap, code) else { return }
+                put(gap, code, &gaps, &codes, at: i)
             }
         case .joint(let scheme, let pairs):
             let decoder = pairDecoder(scheme, pairs, symbols)
-            for _ in 0..<nonzeros {
+            for i in gaps.indices {
                 let pair = decoder.read(&reader)
                 let gap = pair &>> 13 &+ reader.take((pair &>> 8) & 31)
-                guard entries.append(gap, pair & 0xFF) else { return }
+                guard checks.allows(gap, pair & 0xFF) else { return }
+                put(gap, pair & 0xFF, &gaps, &codes, at: i)
             }
-        case .lineClasses(let lines, let scheme, let firsts, let codes):
-            let codeDecoder = codes.map { PrefixDecoder($0) }
+        case .lineClasses(let lines, let scheme, let firsts, let codeCode):
+            let codeDecoder = codeCode.map { PrefixDecoder($0) }
             let decoders = firsts.map {
                 pairDecoder(scheme, $0, codeDecoder == nil ? symbols : 1)
             }
-            for _ in 0..<nonzeros {
-                let pair = decoders[lines.of(entries.next)].read(&reader)
+            for i in gaps.indices {
+                let pair = decoders[lines.of(checks.next)].read(&reader)
                 let gap = pair &>> 13 &+ reader.take((pair &>> 8) & 31)
                 let code = codeDecoder.map { $0.read(&reader) &+ 1 } ?? pair & 0xFF
-                guard entries.append(gap, code) else { return }
+                guard checks.allows(gap, code) else { return }
+                put(gap, code, &gaps, &codes, at: i)
             }
         case .rice(let gapParameter, let codeParameter):
             let codeBits = width(symbols - 1)
-            for _ in 0..<nonzeros {
+            for i in gaps.indices {
                 let gap = reader.takeRice(gapParameter)
                 let code = codeParameter.map { reader.takeRice($0) } ?? reader.take(codeBits)
-                guard entries.append(gap, min(code, 255) + 1) else { return }
+                guard checks.allows(gap, min(code, 255) + 1) else { return }
+                put(gap, min(code, 255) + 1, &gaps, &codes, at: i)
             }
         }
+    }
+
+    /// Writes entry `index`; what does not fit is an error that `EntryChecks` has seen.
+    @inline(__always)
+    private func put(
+        _ gap: Int, _ code: Int, _ gaps: inout MutableSpan<UInt32>,
+        _ codes: inout MutableSpan<UInt8>, at index: Int
+    ) {
+        gaps[index] = UInt32(truncatingIfNeeded: gap)
+        codes[index] = UInt8(truncatingIfNeeded: code)
     }
 
     /// A decoder whose values are the smallest gap of a class, the number of extra bits (5 bits) and
@@ -150,21 +179,25 @@ struct TensorReader {
 
     /// A filler, code 0, makes the gap longer and has to have the largest gap itself.
     private mutating func readRelative(
-        _ bits: Int, _ gaps: PrefixDecoder, _ codes: PrefixDecoder, _ nonzeros: Int,
-        _ entries: inout Entries
+        _ bits: Int, _ gapDecoder: PrefixDecoder, _ codeDecoder: PrefixDecoder,
+        _ gaps: inout MutableSpan<UInt32>, _ codes: inout MutableSpan<UInt8>,
+        _ checks: inout EntryChecks
     ) {
         let largest = 1 << bits - 1
         var filled = 0
-        while entries.gaps.count < nonzeros {
-            let gap = gaps.read(&reader)
-            let code = codes.read(&reader)
+        var index = 0
+        while index < gaps.count {
+            let gap = gapDecoder.read(&reader)
+            let code = codeDecoder.read(&reader)
             if code > 0 {
-                guard entries.append(filled + gap, code) else { return }
+                guard checks.allows(filled + gap, code) else { return }
+                put(filled + gap, code, &gaps, &codes, at: index)
+                index += 1
                 filled = 0
             } else {
                 filled += largest + 1
                 // Zeros behind the end must not be followed for ever.
-                guard entries.allowsFiller(gap, largest: largest, filled), reader.remaining >= 0
+                guard checks.allowsFiller(gap, largest: largest, filled), reader.remaining >= 0
                 else {
                     return
                 }
@@ -173,10 +206,8 @@ struct TensorReader {
     }
 }
 
-/// Nonzeros as they are read, with the checks that cost nothing beside decoding.
-private struct Entries {
-    private(set) var gaps: [UInt32] = []
-    private(set) var codes: [UInt8] = []
+/// The checks of nonzeros as they are read; they cost nothing beside decoding.
+private struct EntryChecks {
     /// The position behind the last nonzero.
     private(set) var next = 0
     private let count: Int
@@ -186,22 +217,17 @@ private struct Entries {
     /// A filler's gap that is not the largest, and the largest.
     private var shortFiller: (found: Int, expected: Int)?
 
-    init(capacity: Int, within count: Int) {
-        self.count = count
-        gaps.reserveCapacity(capacity)
-        codes.reserveCapacity(capacity)
-    }
+    init(within count: Int) { self.count = count }
 
-    /// Adds a nonzero, or returns `false` if it lies outside of the tensor. `gap` is below 2^63 − 2^31.
+    /// Goes on by a nonzero, or returns `false` if it lies outside of the tensor. `gap` is below
+    /// 2^63 − 2^31.
     @inline(__always)
-    mutating func append(_ gap: Int, _ code: Int) -> Bool {
+    mutating func allows(_ gap: Int, _ code: Int) -> Bool {
         let position = next &+ gap
         guard position < count else {
             outside = position
             return false
         }
-        gaps.append(UInt32(truncatingIfNeeded: gap))
-        codes.append(UInt8(truncatingIfNeeded: code))
         largestCode = max(largestCode, code)
         next = position &+ 1
         return true

@@ -131,19 +131,22 @@ struct IntegerWeights {
         guard let quantizer = weight.parametrization(WeightQuantizer.self) else {
             throw .notQuantized(layer: layer, what: "weights")
         }
-        let (elements, steps) = (weight.effective.elements, quantizer.steps)
-        guard elements.allSatisfy(\.isFinite), steps.allSatisfy(\.isFinite) else {
+        let (values, steps) = (weight.effective, quantizer.steps)
+        let isFinite = values.withUnsafeElements { $0.allSatisfy(\.isFinite) }
+        guard isFinite, steps.allSatisfy(\.isFinite) else {
             throw .notFinite(layer: layer, what: "weights")
         }
-        let layout = OutputMajor(weight.effective.shape)
-        let codes =
-            steps.count == 1
-            ? elements.map { Int8(($0 / steps[0]).rounded(.toNearestOrEven)) }
-            : elements.enumerated().map {
-                Int8(($1 / steps[$0 % steps.count]).rounded(.toNearestOrEven))
-            }
+        let layout = OutputMajor(values.shape)
         shape = layout.shape
-        integers = layout.array(codes)
+        let step = steps[0]
+        integers =
+            steps.count == 1
+            ? layout.array(of: values) { value, _ in
+                Int8((value / step).rounded(.toNearestOrEven))
+            }
+            : layout.array(of: values) {
+                Int8(($0 / steps[$1 % steps.count]).rounded(.toNearestOrEven))
+            }
         self.steps = steps
     }
 

@@ -1,4 +1,6 @@
-/// Turns an array in the layout of training (`[inputs, outputs]`, or `[kernelHeight, kernelWidth,
+import Tensors
+
+/// Turns a tensor in the layout of training (`[inputs, outputs]`, or `[kernelHeight, kernelWidth,
 /// channels, outputs]`) into the one of files and engines (`[outputs, inputs]`, or `[outputs,
 /// channels, kernelHeight, kernelWidth]`).
 public struct OutputMajor {
@@ -18,20 +20,44 @@ public struct OutputMajor {
         shape = [outputs, channels] + kernel
     }
 
-    public func array<Element>(_ elements: [Element]) -> [Element] {
-        precondition(elements.count == taps * channels * outputs, "\(elements.count) for \(shape)")
-        return [Element](unsafeUninitializedCapacity: elements.count) { target, count in
-            var next = 0
-            for output in 0..<outputs {
-                for channel in 0..<channels {
-                    for tap in 0..<taps {
-                        let source = (tap * channels + channel) * outputs + output
-                        (target.baseAddress! + next).initialize(to: elements[source])
-                        next += 1
-                    }
+    /// What a function makes of each element of a tensor, in this layout.
+    ///
+    /// - Parameter value: is given an element and its place in the tensor.
+    public func array<Value: BitwiseCopyable>(
+        of tensor: Tensor, _ value: (Float, Int) -> Value
+    ) -> [Value] {
+        precondition(tensor.count == taps * channels * outputs, "\(tensor.shape) for \(shape)")
+        return tensor.withUnsafeElements { elements in
+            [Value](unsafeUninitializedCapacity: elements.count) { target, count in
+                for start in stride(from: 0, to: outputs, by: Self.outputsAtOnce) {
+                    let part = start..<min(start + Self.outputsAtOnce, outputs)
+                    place(elements, part, into: target, value)
+                }
+                count = elements.count
+            }
+        }
+    }
+
+    /// Floats of a cache line. Reading one output after the other would fetch each line so many times.
+    private static let outputsAtOnce = 16
+
+    /// Writes what belongs to some outputs.
+    @inline(__always)
+    private func place<Value: BitwiseCopyable>(
+        _ elements: UnsafeBufferPointer<Float>, _ part: Range<Int>,
+        into target: UnsafeMutableBufferPointer<Value>, _ value: (Float, Int) -> Value
+    ) {
+        let (taps, inner) = (taps, taps * channels)
+        for channel in 0..<channels {
+            for tap in 0..<taps {
+                let source = (tap * channels + channel) * outputs
+                let place = channel * taps + tap
+                for output in part {
+                    target.initializeElement(
+                        at: output * inner + place,
+                        to: value(elements[source + output], source + output))
                 }
             }
-            count = next
         }
     }
 }

@@ -23,7 +23,7 @@ extension PackedTensor {
         var codeOfLevel = [UInt8](repeating: 0, count: 256)
         for (code, level) in levels.enumerated() { codeOfLevel[Int(level) + 128] = UInt8(code) }
         self.init(shape: shape, levels: levels, gaps: [], codes: [], scales: scales)
-        append(integers.map { codeOfLevel[Int($0) + 128] })
+        append(integers) { codeOfLevel[Int($0) + 128] }
     }
 
     /// Positions and codes only, to measure what a network that has no integers yet would take:
@@ -34,23 +34,27 @@ extension PackedTensor {
             let centroids = weight.trained.value.count
             let levels = [0] + (-128...127).filter { $0 != 0 }.prefix(centroids).map { Int8($0) }
             self.init(shape: layout.shape, levels: levels, gaps: [], codes: [], scales: [1])
-            let effective = weight.effective.elements
-            append(layout.array(zip(codebook.codes, effective).map { $1 == 0 ? 0 : $0 }))
+            append(layout.array(of: weight.effective) { $0 == 0 ? 0 : codebook.codes[$1] }) { $0 }
         } else {
             self.init(shape: layout.shape, levels: [0, 1], gaps: [], codes: [], scales: [1])
-            append(layout.array(weight.effective.elements.map { $0 == 0 ? 0 : 1 }))
+            append(layout.array(of: weight.effective) { value, _ in value == 0 ? 0 : 1 }) { $0 }
         }
     }
 
     /// Appends the nonzeros among the codes of all weights.
-    private mutating func append(_ allCodes: [UInt8]) {
+    private mutating func append<Weight: FixedWidthInteger>(
+        _ weights: [Weight], code: (Weight) -> UInt8
+    ) {
+        let nonzeros = weights.count { $0 != 0 }
+        gaps.reserveCapacity(nonzeros)
+        codes.reserveCapacity(nonzeros)
         var gap: UInt32 = 0
-        for code in allCodes {
-            if code == 0 {
+        for weight in weights {
+            if weight == 0 {
                 gap += 1
             } else {
                 gaps.append(gap)
-                codes.append(code)
+                codes.append(code(weight))
                 gap = 0
             }
         }

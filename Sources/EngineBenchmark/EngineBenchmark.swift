@@ -84,15 +84,9 @@ struct EngineBenchmark {
     }
 
     private static func printLayers(of engine: Engine) {
-        let times = engine.profile(pixels: pixels(engine.inputCount), repetitions: 50)
-        var kinds: [String: Double] = [:]
-        for time in times {
-            print("\(time.nanoseconds / 1e3) us  \(time.name)")
-            let kind = time.name.split(separator: " ").last.map(String.init) ?? time.name
-            kinds[kind, default: 0] += time.nanoseconds / 1e3
-        }
-        for (kind, sum) in kinds.sorted(by: { $0.value > $1.value }) {
-            print("\(sum) us  in all: \(kind)")
+        for node in engine.profile(count: 1, turns: 50) {
+            let kernel = engine.plan.layers.first { $0.name == node.name }?.kernel ?? ""
+            print("\(node.nanoseconds / 1e3) us  \(node.name)  \(kernel)")
         }
     }
 

@@ -1,9 +1,11 @@
 public import PackedModel
+import ThreadPool
 
 /// How an engine runs.
 public struct EngineOptions: Sendable, Equatable {
-    /// Threads that share a batch, at least 1. Results do not depend on it.
+    /// Threads that share the work of a call, 1...``mostThreads``. Results do not depend on it.
     public var threads: Int
+    public static let mostThreads = 1024
     public var isa: InstructionSet
     /// Which kind of kernel a layer gets; tests and benchmarks force one.
     package var kernels = KernelPreference.cheaper
@@ -43,14 +45,20 @@ public final class Engine: Sendable {
     public let options: EngineOptions
     let network: PreparedNetwork
     let arenas: ArenaPool
+    /// Shared by all runs: one at a time has its workers, others go on alone.
+    let threads: ThreadPool
 
     public init(
         _ model: PackedModel, options: EngineOptions = EngineOptions()
     ) throws(EngineError) {
-        guard options.threads >= 1 else { throw .threads(found: options.threads) }
+        guard (1...EngineOptions.mostThreads).contains(options.threads) else {
+            throw .threads(found: options.threads)
+        }
         self.options = options
+        threads = ThreadPool(threads: options.threads)
         network = try PreparedNetwork(
-            model, kernels: try KernelSet(options.isa), preference: options.kernels)
+            model, kernels: try KernelSet(options.isa), preference: options.kernels,
+            threads: threads)
         arenas = ArenaPool(byteCount: network.plan.arenaBytes, count: 1)
     }
 

@@ -99,7 +99,7 @@ extension EngineError: CustomStringConvertible {
             "instruction set '\(found)' is not available here; available: "
                 + available.joined(separator: ", ")
         case .threads(let found):
-            "\(found) threads; expected at least 1"
+            "\(found) threads; expected 1...\(EngineOptions.mostThreads)"
         }
     }
 }

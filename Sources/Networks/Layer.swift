@@ -14,9 +14,11 @@ public protocol Layer: Sendable {
     /// Writes `output`, which already has its shape.
     mutating func forward(_ inputs: [Tensor], into output: inout Tensor, pass: inout Pass)
 
-    /// Writes the gradients of its parameters, and of those inputs that `wants` names.
+    /// Writes the gradients of its parameters, and of those inputs that `wants` names. Nobody reads
+    /// `outputGradient` afterwards: a layer that works element by element takes that memory for an
+    /// input's gradient (by `swap`) and goes through one array less.
     mutating func backward(
-        _ inputs: [Tensor], output: Tensor, outputGradient: Tensor,
+        _ inputs: [Tensor], output: Tensor, outputGradient: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass)
 
     /// What real zero becomes behind this layer, if it is `value` before it: the value that the

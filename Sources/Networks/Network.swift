@@ -25,9 +25,10 @@ public struct Network: Sendable {
     public private(set) var shapes: [[Int]]
     /// The input and then each node's output, of the last forward pass.
     private var activations: [Tensor] = []
+    /// Those of the same values, while a backward pass needs them.
     private var gradients: [Tensor] = []
-    /// For each input of each node: where its gradient goes if another reader's is there already.
-    private var spares: [[Tensor]] = []
+    /// Memory of gradients that nobody needs any more.
+    private var freeGradients: [Tensor] = []
     private var effectiveIsCurrent = false
 
     /// - Throws: `NetworkError` for a graph that does not fit together.
@@ -91,7 +92,7 @@ public struct Network: Sendable {
     /// The outputs for a batch `[batch, ...inputShape]`.
     public mutating func forward(_ x: Tensor, pass: inout Pass) -> Tensor {
         precondition(Array(x.shape.dropFirst()) == inputShape, "\(x.shape) into \(inputShape)")
-        if pass.isTraining || !effectiveIsCurrent { updateEffective() }
+        updateEffective()
         allocate()
         activations[0] = x
         var zeros: [Float] = [0]
@@ -110,7 +111,8 @@ public struct Network: Sendable {
 
     /// Computes all gradients of the last forward pass from that of its output.
     public mutating func backward(_ outputGradient: Tensor, pass: inout Pass) {
-        gradients[nodes.count] = outputGradient
+        gradients[nodes.count] = gradientMemory(for: outputGradient.shape)
+        gradients[nodes.count].assign(outputGradient)
         var isWritten = [Bool](repeating: false, count: nodes.count + 1)
         isWritten[nodes.count] = true
         let depends = dependsOnVariables()
@@ -143,33 +145,47 @@ public struct Network: Sendable {
     ) {
         let inputs = nodes[index].inputs
         let values = inputs.map { activations[$0] }
-        var inputGradients = inputs.map { _ in Tensor.empty }
-        var isFirst = inputs.map { _ in false }
+        var inputGradients = zip(values, wants).map {
+            $1 ? gradientMemory(for: $0.shape) : .empty
+        }
+        nodes[index].layer.backward(
+            values, output: activations[index + 1], outputGradient: &gradients[index + 1],
+            into: &inputGradients, wants: wants, pass: &pass)
+        freeGradient(of: index + 1)
         for (slot, source) in inputs.enumerated() where wants[slot] {
             if isWritten[source] {
-                swap(&inputGradients[slot], &spares[index][slot])
+                gradients[source].add(inputGradients[slot], threads: pass.threads)
+                freeGradients.append(inputGradients[slot])
             } else {
                 swap(&inputGradients[slot], &gradients[source])
                 isWritten[source] = true
-                isFirst[slot] = true
-            }
-            inputGradients[slot].resize(to: values[slot].shape)
-        }
-        nodes[index].layer.backward(
-            values, output: activations[index + 1], outputGradient: gradients[index + 1],
-            into: &inputGradients, wants: wants, pass: &pass)
-        for (slot, source) in inputs.enumerated() where wants[slot] {
-            if isFirst[slot] {
-                swap(&inputGradients[slot], &gradients[source])
-            } else {
-                gradients[source].add(inputGradients[slot], threads: pass.threads)
-                swap(&inputGradients[slot], &spares[index][slot])
             }
         }
     }
 
-    /// Computes what the layers compute with from what is trained.
+    /// The smallest free memory that is large enough, or new memory. So a backward pass works in a few
+    /// buffers that stay in the caches.
+    private mutating func gradientMemory(for shape: [Int]) -> Tensor {
+        let count = shape.reduce(1, *)
+        let capacities = freeGradients.map(\.capacity)
+        let fitting = capacities.indices.filter { capacities[$0] >= count }
+        guard let best = fitting.min(by: { capacities[$0] < capacities[$1] }) else {
+            return Tensor(shape: shape)
+        }
+        var gradient = freeGradients.remove(at: best)
+        gradient.resize(to: shape)
+        return gradient
+    }
+
+    private mutating func freeGradient(of value: Int) {
+        var free = Tensor.empty
+        swap(&free, &gradients[value])
+        freeGradients.append(free)
+    }
+
+    /// Computes what the layers compute with from what is trained, unless nothing has changed.
     public mutating func updateEffective() {
+        if effectiveIsCurrent { return }
         for index in nodes.indices {
             nodes[index].layer.visitParameters { $1.updateEffective() }
         }
@@ -183,6 +199,14 @@ public struct Network: Sendable {
             nodes[index].layer.visitParameters { visit("\(name).\($0)", &$1) }
         }
         effectiveIsCurrent = false
+    }
+
+    /// Hands out all parameters as `node.weight`, always in the same order.
+    public func forEachParameter(_ body: (String, Parameter) -> Void) {
+        for node in nodes {
+            var layer = node.layer
+            layer.visitParameters { body("\(node.name).\($0)", $1) }
+        }
     }
 
     /// Visits everything that is trained, as `node.weight`, `node.weight.step`, `node.step`, ...
@@ -210,16 +234,28 @@ public struct Network: Sendable {
 
     /// How many numbers the parameters have, biases included.
     public var parameterCount: Int {
-        var (copy, count) = (self, 0)
-        copy.visitParameters { count += $1.effective.count }
+        var count = 0
+        forEachParameter { count += $1.effective.count }
         return count
+    }
+
+    /// Gives back the memory of activations and gradients; the next step takes it anew.
+    public mutating func releaseStepMemory() {
+        (activations, gradients, spares) = ([], [], [])
+        for index in nodes.indices {
+            nodes[index].layer.visitParameters { $1.releaseGradients() }
+        }
+    }
+
+    /// How many numbers the input and all outputs of nodes are for one sample.
+    public var elementsPerSample: Int {
+        shapes.reduce(inputShape.reduce(1, *)) { $0 + $1.reduce(1, *) }
     }
 
     private mutating func allocate() {
         guard activations.count != nodes.count + 1 else { return }
         activations = Array(repeating: .empty, count: nodes.count + 1)
         gradients = activations
-        spares = nodes.map { $0.inputs.map { _ in .empty } }
     }
 }
 

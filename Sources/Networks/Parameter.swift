@@ -15,14 +15,20 @@ public struct Parameter: Sendable {
     /// The output of a chain that is not empty.
     private var result: Tensor = .empty
     /// The loss gradient with respect to `effective`; a layer's backward pass writes it.
-    public var effectiveGradient: Tensor
+    public var effectiveGradient: Tensor {
+        _read { yield chain.isEmpty ? trained.gradient : resultGradient }
+        _modify {
+            if chain.isEmpty { yield &trained.gradient } else { yield &resultGradient }
+        }
+    }
+    /// That of a chain that is not empty.
+    private var resultGradient: Tensor = .empty
     /// `values[i]` is the input of `chain[i + 1]`, kept for the backward pass.
     private var values: [Tensor] = []
     private var gradients: [Tensor] = []
 
     public init(_ value: Tensor, decays: Bool) {
         trained = Variable(value, decays: decays)
-        effectiveGradient = Tensor(shape: value.shape)
     }
 
     /// The first parametrization of a type, or `nil`.
@@ -53,13 +59,9 @@ public struct Parameter: Sendable {
 
     /// Turns `effectiveGradient` into the gradients of everything that is trained.
     public mutating func backpropagate() {
-        guard !chain.isEmpty else {
-            swap(&trained.gradient, &effectiveGradient)
-            return
-        }
         for index in chain.indices.reversed() {
             let value = index == 0 ? trained.value : values[index - 1]
-            let outer = index == chain.count - 1 ? effectiveGradient : gradients[index]
+            let outer = index == chain.count - 1 ? resultGradient : gradients[index]
             if index == 0 {
                 chain[0].backpropagate(
                     value: value, effectiveGradient: outer, into: &trained.gradient)
@@ -76,6 +78,13 @@ public struct Parameter: Sendable {
         for index in chain.indices { chain[index].visitVariables(visit) }
     }
 
+    /// Gives back the memory of gradients, which are zero then.
+    mutating func releaseGradients() {
+        trained.gradient = Tensor(shape: trained.gradient.shape)
+        resultGradient = Tensor(shape: resultGradient.shape)
+        gradients = gradients.map { Tensor(shape: $0.shape) }
+    }
+
     private mutating func updateBuffers() {
         var shape = trained.value.shape
         values = []
@@ -84,8 +93,8 @@ public struct Parameter: Sendable {
             values.append(Tensor(shape: shape))
         }
         result = values.popLast() ?? .empty
-        gradients = values
-        effectiveGradient = Tensor(shape: shape)
+        gradients = values.map { Tensor(shape: $0.shape) }
+        resultGradient = chain.isEmpty ? .empty : Tensor(shape: shape)
         trained.gradient = Tensor(shape: trained.value.shape)
     }
 }

@@ -67,10 +67,3 @@ struct ActivationSamples {
         }
     }
 }
-
-extension Network {
-    /// How many numbers all values of one sample are.
-    var elementsPerSample: Int {
-        shapes.reduce(inputShape.reduce(1, *)) { $0 + $1.reduce(1, *) }
-    }
-}

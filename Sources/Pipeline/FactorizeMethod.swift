@@ -5,10 +5,10 @@ import Tensors
 struct FactorizeMethod: StageMethod {
     let settings: FactorizeSettings
 
-    func prepare(_ network: Network, _ context: StageContext) throws -> Network {
+    func prepare(_ network: inout Network, _ context: StageContext) throws {
         let names = network.weightedLayers.resolving(settings.layers.map(\.name))
         let ranks = Dictionary(
             zip(names, settings.layers.map(\.rank)), uniquingKeysWith: { first, _ in first })
-        return try network.factorized(ranks, threads: context.threads)
+        network = try network.factorized(ranks, threads: context.threads)
     }
 }

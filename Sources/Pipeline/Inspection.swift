@@ -30,6 +30,8 @@ public struct Inspection: Codable, Sendable, Equatable {
         public var packedBytes: Int?
         public var multiplyAdds: Int?
         public var accumulatorBound: Int?
+        /// For one sample, from the costs of the kernels.
+        public var estimatedMicroseconds: Double?
     }
 
     public struct Node: Codable, Sendable, Equatable {
@@ -92,7 +94,7 @@ public struct Inspection: Codable, Sendable, Equatable {
         var table = TextTable([
             .words("layer"), .words("coding"), .words("order"), .numbers("weights"),
             .numbers("nonzero"), .numbers("bytes"), .numbers("bits/nonzero"),
-            .numbers("× bound"), .words("kernel"),
+            .numbers("× bound"), .words("kernel"), .words("block kernel"), .numbers("est. µs"),
         ])
         for tensor in tensors {
             table.append([
@@ -100,7 +102,8 @@ public struct Inspection: Codable, Sendable, Equatable {
                 "\(tensor.weights)", "\(tensor.nonzeros)", "\(tensor.bytes)",
                 tensor.bitsPerNonzero.map { String(format: "%.2f", $0) } ?? "–",
                 tensor.boundRatio.map { String(format: "%.3f", $0) } ?? "–",
-                tensor.kernel ?? "–",
+                tensor.kernel ?? "–", tensor.blockKernel ?? "–",
+                tensor.estimatedMicroseconds.map { String(format: "%.1f", $0) } ?? "–",
             ])
         }
         let ratio = String(format: "%.1f", compressionRatio)
@@ -139,6 +142,7 @@ extension Inspection.Tensor {
         packedBytes = layer?.packedBytes
         multiplyAdds = layer?.multiplyAdds
         accumulatorBound = layer?.accumulatorBound
+        estimatedMicroseconds = layer.map { $0.estimatedNanoseconds / 1000 }
     }
 }
 

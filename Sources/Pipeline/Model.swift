@@ -15,19 +15,21 @@ public enum Model {
 
     /// Tells the kinds apart by their content.
     public init(contentsOf path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw PipelineError.noModel(path: path, reason: "no such file, or it can not be read")
-        }
-        let bytes = [UInt8](data)
+        let unreadable = PipelineError.noModel(
+            path: path, reason: "no such file, or it can not be read")
+        guard let file = FileHandle(forReadingAtPath: path),
+            let start = try? file.read(upToCount: 9) ?? Data()
+        else { throw unreadable }
         // A safetensors file starts with the length of its header, then the header's brace.
-        if bytes.count > 8, bytes[8] == UInt8(ascii: "{") {
+        if start.count > 8, start[8] == UInt8(ascii: "{") {
             let checkpoint = try Checkpoint(contentsOf: path, vocabulary: .pipeline)
             self = .checkpoint(
                 checkpoint.network, try PixelNormalization(noteOf: checkpoint, path: path))
             return
         }
+        guard let data = FileManager.default.contents(atPath: path) else { throw unreadable }
         do {
-            self = .packed(try Container.read(bytes))
+            self = .packed(try Container.read([UInt8](data)))
         } catch {
             throw PipelineError.noModel(path: path, reason: "\(error)")
         }

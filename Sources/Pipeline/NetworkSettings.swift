@@ -52,13 +52,29 @@ struct NetworkSettings: Sendable, Equatable {
                 inputShape: inputShape, classes: classes, width: width, dropout: dropout,
                 stem: stem, activation: activation, using: &generator)
         }
-        var network = try architecture.blankNetwork(
+        var network = try blankNetwork(architecture, inputShape: inputShape, classes: classes)
+        try StateDict.load(into: &network, contentsOf: weights)
+        return network
+    }
+
+    /// The names of its layers with weights, without making or reading weights if possible.
+    func weightedLayers(inputShape: [Int], classes: Int) throws -> [String] {
+        guard let architecture else {
+            return try NetworkImport(onnx: onnx!)
+                .network(inputShape: inputShape, classes: classes).weightedLayers
+        }
+        return try blankNetwork(architecture, inputShape: inputShape, classes: classes)
+            .weightedLayers
+    }
+
+    private func blankNetwork(
+        _ architecture: Architecture, inputShape: [Int], classes: Int
+    ) throws(NetworkError) -> Network {
+        try architecture.blankNetwork(
             inputShape: inputShape,
             ArchitectureOptions(
                 classes: classes, width: width, dropout: dropout, stem: stem,
                 activation: activation))
-        try StateDict.load(into: &network, contentsOf: weights)
-        return network
     }
 }
 

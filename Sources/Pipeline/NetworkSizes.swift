@@ -16,16 +16,18 @@ struct NetworkSizes {
     private(set) var bytes = StageReport.Bytes(float32: 0, stored: 0)
     private(set) var layers: [StageReport.Layer] = []
 
-    init(of network: Network, _ encoding: Encoding) throws {
-        var network = network
-        network.updateEffective()
-        var tensors: [(name: String, weight: Parameter)] = []
+    /// - Parameters:
+    ///   - network: its effective weights are those that it computes with now.
+    ///   - file: what is in its file, if that is known already.
+    init(of network: Network, _ encoding: Encoding, file: ContainerSummary? = nil) throws {
+        var tensors: [(name: String, weight: Parameter, nonzero: Int)] = []
         let weighted = Set(network.weightedLayers)
-        network.visitParameters { name, parameter in
+        network.forEachParameter { name, parameter in
+            let nonzero = parameter.effective.withUnsafeElements { $0.count { $0 != 0 } }
             parameters.total += parameter.effective.count
-            parameters.nonzero += parameter.effective.elements.count { $0 != 0 }
+            parameters.nonzero += nonzero
             if let layer = name.removing(suffix: ".weight"), weighted.contains(layer) {
-                tensors.append((layer, parameter))
+                tensors.append((layer, parameter, nonzero))
             } else {
                 // Floats, or codes of a bias with its scale.
                 let bits = parameter.parametrization(BiasQuantizer.self)?.bits ?? 32
@@ -33,10 +35,11 @@ struct NetworkSizes {
             }
         }
         bytes.float32 = 4 * parameters.total
-        let encoded = try Self.encoded(network, encoding)
-        for (name, weight) in tensors {
+        let encoded = try file ?? Self.encoded(network, encoding)
+        for (name, weight, nonzero) in tensors {
             let layer = try Self.measure(
-                name, weight, encoding.options, encoded: encoded?.tensors.first { $0.name == name })
+                name, weight, nonzero: nonzero, encoding.options,
+                encoded: encoded?.tensors.first { $0.name == name })
             layers.append(layer)
             bytes.stored += layer.bytes
         }
@@ -65,23 +68,28 @@ struct NetworkSizes {
 
     /// - Parameter encoded: the layer in the file, where there is one.
     private static func measure(
-        _ name: String, _ weight: Parameter, _ options: EncodingOptions, encoded: TensorSummary?
+        _ name: String, _ weight: Parameter, nonzero: Int, _ options: EncodingOptions,
+        encoded: TensorSummary?
     ) throws -> StageReport.Layer {
         let quantized = weight.parametrization(WeightQuantizer.self)
         let codebook = weight.parametrization(Codebook.self)
-        let tensor =
-            try quantized == nil
-            ? PackedTensor(measuring: weight) : PackedTensor(weight, layer: name)
-        let nonzero = tensor.gaps.count
-        let summary = try encoded ?? Container.measure(tensor, named: name, options)
-        // Floats that the codes stand for.
-        let floats = quantized != nil ? 0 : codebook != nil ? weight.trained.value.count : nonzero
-        let isDense = quantized == nil && codebook == nil && nonzero == tensor.count
+        let count = weight.effective.count
         var layer = StageReport.Layer(
-            name: name, shape: tensor.shape, weights: tensor.count, nonzero: nonzero,
+            name: name, shape: OutputMajor(weight.effective.shape).shape, weights: count,
+            nonzero: nonzero,
             weightBits: codebook.map { _ in bits(of: weight.trained.value.count) }
                 ?? quantized?.bits ?? 32,
-            bytes: isDense ? 4 * tensor.count : summary.bytes + 4 * floats)
+            bytes: 4 * count)
+        if quantized == nil && codebook == nil && nonzero == count { return layer }
+        let summary =
+            try encoded
+            ?? Container.measure(
+                quantized == nil
+                    ? PackedTensor(measuring: weight) : PackedTensor(weight, layer: name),
+                named: name, options)
+        // Floats that the codes stand for.
+        let floats = quantized != nil ? 0 : codebook != nil ? weight.trained.value.count : nonzero
+        layer.bytes = summary.bytes + 4 * floats
         if quantized != nil || codebook != nil {
             layer.entropyBoundBytes = summary.entropyBoundBytes
         }

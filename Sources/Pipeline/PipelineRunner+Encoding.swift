@@ -14,23 +14,14 @@ extension PipelineRunner {
         _ index: Int, _ data: PipelineData
     ) throws -> StageReport {
         let begin = ContinuousClock.now
-        var network = try input(index, data)
-        let expected = network.evaluate(on: data.test, threads: threads)
-        let validation =
-            data.validation.count > 0
-            ? network.evaluate(on: data.validation, threads: threads) : nil
-        let encoding = try encoding(of: network, data)
-        let model = try PackedModel(
-            converting: network, normalization: encoding.normalization,
-            classNames: encoding.classNames)
-        let (bytes, summary) = try Container.write(model, options: encoding.options)
-        guard try Container.read(bytes) == model else {
+        let encoded = try encoded(index, data)
+        guard try Container.read(encoded.bytes) == encoded.model else {
             throw PipelineError.noModel(
                 path: folder.model, reason: "what was written reads back as another model")
         }
-        try AtomicFile.write(bytes, to: folder.model)
-        let engine = try EngineRun(model, on: data.test, expected: expected)
-        let sizes = try NetworkSizes(of: network, encoding)
+        try AtomicFile.write(encoded.bytes, to: folder.model)
+        let engine = try EngineRun(encoded.model, on: data.test, expected: encoded.test)
+        let sizes = encoded.sizes
         if engine.report.agreement < 0.995 {
             display.say(
                 "warning: the engine predicts another class than the network on "
@@ -39,13 +30,36 @@ extension PipelineRunner {
         return StageReport(
             stage: file.stages[index].name, seconds: (ContinuousClock.now - begin) / .seconds(1),
             accuracy: .init(split: "test", count: data.test.count, top1: engine.report.top1),
-            validation: validation.map {
-                .init(split: "validation", count: $0.count, top1: $0.top1)
-            },
+            validation: encoded.validation.map { .init($0, "validation") },
             parameters: sizes.parameters,
-            bytes: .init(float32: sizes.bytes.float32, stored: bytes.count),
-            layers: Self.layers(sizes, summary),
+            bytes: .init(float32: sizes.bytes.float32, stored: encoded.bytes.count),
+            layers: Self.layers(sizes, encoded.summary),
             engine: engine.report)
+    }
+
+    /// A network's file, and what the network says that the file should say, too.
+    private struct Encoded {
+        let model: PackedModel
+        let bytes: [UInt8]
+        let summary: ContainerSummary
+        let sizes: NetworkSizes
+        let test: Evaluation
+        let validation: Evaluation?
+    }
+
+    /// The network itself is gone when the file is read and run.
+    private func encoded(_ index: Int, _ data: PipelineData) throws -> Encoded {
+        var network = try input(index, data)
+        let (test, validation) = evaluations(of: &network, on: data)
+        let encoding = try encoding(of: network, data)
+        let model = try PackedModel(
+            converting: network, normalization: encoding.normalization,
+            classNames: encoding.classNames)
+        let (bytes, summary) = try Container.write(model, options: encoding.options)
+        let sizes = try NetworkSizes(of: network, encoding, file: summary)
+        return Encoded(
+            model: model, bytes: bytes, summary: summary, sizes: sizes, test: test,
+            validation: validation)
     }
 
     /// The layers of the file, those included that conversion has made.

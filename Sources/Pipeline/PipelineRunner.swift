@@ -59,12 +59,14 @@ public struct PipelineRunner {
         try PipelineReport(file, folder: folder).write(to: folder.report)
         try? FileManager.default.removeItem(atPath: folder.partial(name))
         display.say(report.summary(total: file.stages.count, number: index + 1))
+        warnOfCollapse(report, index, classCount: data.classCount)
         return report
     }
 
     /// Looks at all stages' settings, so that a misspelt layer stops the first stage, not the last.
     private func checkLayerNames(_ data: PipelineData) throws {
-        var layers = try freshNetwork(data).weightedLayers
+        var layers = try file.network.weightedLayers(
+            inputShape: data.train.inputShape, classes: data.classCount)
         for stage in file.stages {
             let known = layers + ["first", "last", "default"]
             for (key, names) in stage.settings.layerNames {
@@ -89,9 +91,58 @@ public struct PipelineRunner {
         }
     }
 
+    /// A training can collapse to one class while its loss stays a number. Only what choices may be
+    /// made on tells.
+    private func warnOfCollapse(_ report: StageReport, _ index: Int, classCount: Int) {
+        guard let now = report.validation?.top1 else { return }
+        let before =
+            index > 0
+            ? (try? StageReport(contentsOf: folder.report(file.stages[index - 1].name)))?
+                .validation?.top1 : nil
+        if let text = collapseWarning(
+            stage: report.stage, from: before, to: now, classCount: classCount)
+        {
+            display.say(text)
+        }
+    }
+
     // MARK: Stages that train
 
     private func train(_ index: Int, _ data: PipelineData) throws -> StageReport {
+        var (network, seconds) = try trained(index, data)
+        let begin = ContinuousClock.now
+        let stage = file.stages[index]
+        let (test, validation) = evaluations(of: &network, on: data)
+        let sizes = try NetworkSizes(of: network, encoding(of: network, data))
+        let notes = [
+            "key": file.key(ofStage: index),
+            PixelNormalization.noteName: try data.normalization.note(),
+        ]
+        try Checkpoint(network, notes: notes).write(to: folder.checkpoint(stage.name))
+        seconds += (ContinuousClock.now - begin) / .seconds(1)
+        return StageReport(
+            stage: stage.name, seconds: seconds,
+            accuracy: .init(test, "test"), validation: validation.map { .init($0, "validation") },
+            parameters: sizes.parameters, bytes: sizes.bytes, layers: sizes.layers)
+    }
+
+    /// What a network says of the test set, and of the validation set if there is one. Its memory for
+    /// steps is given back.
+    func evaluations(
+        of network: inout Network, on data: PipelineData
+    ) -> (test: Evaluation, validation: Evaluation?) {
+        network.releaseStepMemory()
+        defer { network.releaseStepMemory() }
+        let test = network.evaluate(on: data.test, threads: threads)
+        guard data.validation.count > 0 else { return (test, nil) }
+        return (test, network.evaluate(on: data.validation, threads: threads))
+    }
+
+    /// The network at the end of a stage, and the seconds that went into it over all runs. The
+    /// optimizer's memory is gone by then.
+    private func trained(
+        _ index: Int, _ data: PipelineData
+    ) throws -> (network: Network, seconds: Double) {
         let stage = file.stages[index]
         let settings = stage.settings.training!
         let method = Self.method(stage.settings)
@@ -117,7 +168,7 @@ public struct PipelineRunner {
             }
         }
         try method.finish(&work.trainer.network, context)
-        return try finish(work, index, data, since: begin)
+        return (work.trainer.network, work.seconds + (clock.now - begin) / .seconds(1))
     }
 
     /// A training and the seconds that went into it, over all runs.
@@ -152,8 +203,8 @@ public struct PipelineRunner {
         _ index: Int, _ settings: TrainingSettings, _ method: any StageMethod, _ data: PipelineData
     ) throws -> Work {
         let begin = ContinuousClock.now
-        let network = try method.prepare(
-            input(index, data), context(index, settings, data))
+        var network = try input(index, data)
+        try method.prepare(&network, context(index, settings, data))
         let trainer = Trainer(network, settings: settings, seed: seed(index), threads: threads)
         return Work(trainer: trainer, seconds: (ContinuousClock.now - begin) / .seconds(1))
     }
@@ -177,30 +228,6 @@ public struct PipelineRunner {
         let notes = ["key": file.key(ofStage: index), "seconds": "\(work.seconds)"]
         try Checkpoint(work.trainer, notes: notes)
             .write(to: folder.partial(file.stages[index].name))
-    }
-
-    private func finish(
-        _ work: Work, _ index: Int, _ data: PipelineData, since begin: ContinuousClock.Instant
-    ) throws -> StageReport {
-        let stage = file.stages[index]
-        var network = work.trainer.network
-        let test = network.evaluate(on: data.test, threads: threads)
-        let validation =
-            data.validation.count > 0
-            ? network.evaluate(on: data.validation, threads: threads) : nil
-        let sizes = try NetworkSizes(of: network, encoding(of: network, data))
-        let notes = [
-            "key": file.key(ofStage: index),
-            PixelNormalization.noteName: try data.normalization.note(),
-        ]
-        try Checkpoint(network, notes: notes).write(to: folder.checkpoint(stage.name))
-        return StageReport(
-            stage: stage.name, seconds: work.seconds + (ContinuousClock.now - begin) / .seconds(1),
-            accuracy: .init(split: "test", count: test.count, top1: test.top1),
-            validation: validation.map {
-                .init(split: "validation", count: $0.count, top1: $0.top1)
-            },
-            parameters: sizes.parameters, bytes: sizes.bytes, layers: sizes.layers)
     }
 
     /// The network that a stage starts from.
@@ -240,4 +267,20 @@ public struct PipelineRunner {
         guard settings.loss.distillationWeight > 0, index > 0 else { return nil }
         return try result(ofStage: 0, for: index)
     }
+}
+
+/// What to say of a stage behind which a network does no better than guessing, or `nil`.
+///
+/// Guessing is right once in `classCount` times; up to half more than that counts as no better. A
+/// network that was no better before the stage has not collapsed in it.
+/// - Parameter before: the share of images that was right before the stage; `nil` for the first one.
+package func collapseWarning(
+    stage: String, from before: Double?, to now: Double, classCount: Int
+) -> String? {
+    let guessing = 1.5 / Double(classCount)
+    guard now <= guessing, before.map({ $0 > guessing }) ?? true else { return nil }
+    let past = before.map { " (\(NumberText.percent($0)) % before it)" } ?? ""
+    return "warning: behind stage '\(stage)' the network guesses: validation accuracy is "
+        + "\(NumberText.percent(now)) % of \(classCount) classes\(past); "
+        + "try a smaller learning-rate, or less in one stage"
 }

@@ -7,12 +7,10 @@ import Tensors
 struct PruneMethod: StageMethod {
     let settings: PruneSettings
 
-    func prepare(_ network: Network, _ context: StageContext) throws -> Network {
+    func prepare(_ network: inout Network, _ context: StageContext) throws {
         try checkNames(network, context)
-        var network = network
         // Without training steps there is no step to prune before.
         if context.steps == 0 { prune(&network, share: 1, isLast: true) }
-        return network
     }
 
     func finish(_ network: inout Network, _ context: StageContext) {
@@ -81,10 +79,8 @@ struct PruneMethod: StageMethod {
                     || layer == layers.first && dense.contains("first")
                     || layer == layers.last && dense.contains("last")
             }
-            var scores: [Tensor] = []
-            network.visitWeights { scores.append(score($1)) }
             var masks = masks(
-                of: scores, to: Double(final), allocation, share: share,
+                of: scores(&network), to: Double(final), allocation, share: share,
                 floors: isDense.map { $0 ? 1 : Double(floor) }, regrows: regrows)[...]
             network.visitWeights { $1.prune(with: masks.removeFirst()) }
         }
@@ -111,6 +107,12 @@ struct PruneMethod: StageMethod {
             let density = density(max(densities[index], floors[index]), share: share)
             return Mask(pruning: scores[index], toSparsity: 1 - density, regrows: regrows)
         }
+    }
+
+    private func scores(_ network: inout Network) -> [Tensor] {
+        var scores: [Tensor] = []
+        network.visitWeights { scores.append(score($1)) }
+        return scores
     }
 
     /// What decides: the effective weights, or what has become of the pruned ones meanwhile.

@@ -12,21 +12,24 @@ import WeightSharing
 struct QuantizeMethod: StageMethod {
     let settings: QuantizeSettings
 
-    func prepare(_ network: Network, _ context: StageContext) throws -> Network {
+    func prepare(_ network: inout Network, _ context: StageContext) throws {
         let layers = network.weightedLayers
         let weightBits = try settings.weights.bits.resolved(
             for: layers, key: "weights.bits", context)
         let activationBits = try settings.activations.bits.resolved(
             for: layers, key: "activations.bits", context)
-        var network = try network.removingActivationQuantizers().separatingFunctions()
+        network = try network.removingActivationQuantizers().separatingFunctions()
         quantizeWeights(&network, bits: weightBits)
         reestimate(&network, context)
+        // Before the placement has a copy, so that weights are not computed in a second one.
+        network.updateEffective()
         let placement = QuantizerPlacement(
             network,
             bits: .init(
                 layers: activationBits, residual: settings.activations.residualBits,
                 input: settings.inputBits))
-        return try insertQuantizers(placement, into: network, context)
+        let quantizers = quantizers(placement, in: &network, context)
+        network = try placement.network(with: quantizers)
     }
 
     /// What the file will hold is what is evaluated.
@@ -88,19 +91,18 @@ struct QuantizeMethod: StageMethod {
 
     // MARK: Activations
 
-    private func insertQuantizers(
-        _ placement: QuantizerPlacement, into network: Network, _ context: StageContext
-    ) throws -> Network {
+    /// One for each site, fitted to what the network computes with its quantized weights.
+    private func quantizers(
+        _ placement: QuantizerPlacement, in network: inout Network, _ context: StageContext
+    ) -> [ActivationQuantizer] {
         let sites = placement.sites
-        var floatNetwork = network
         let samples = ActivationSamples(
-            of: Set(sites.map(\.value)), in: &floatNetwork, on: context.data.train,
+            of: Set(sites.map(\.value)), in: &network, on: context.data.train,
             count: settings.calibrationCount, seed: context.seed, threads: context.threads)
-        let quantizers = [ActivationQuantizer?](repeating: nil, count: sites.count)
+        return [ActivationQuantizer?](repeating: nil, count: sites.count)
             .filled(threads: context.threads) { index in
                 quantizer(sites[index], sample: samples[sites[index].value])
             }
-        return try placement.network(with: quantizers)
     }
 
     private func quantizer(

@@ -6,8 +6,7 @@ import WeightSharing
 struct ShareMethod: StageMethod {
     let settings: ShareSettings
 
-    func prepare(_ network: Network, _ context: StageContext) throws -> Network {
-        var network = network
+    func prepare(_ network: inout Network, _ context: StageContext) throws {
         let bits = try settings.bits.resolved(
             for: network.weightedLayers, key: "bits", context)
         var layerNumber: UInt64 = 0
@@ -21,7 +20,6 @@ struct ShareMethod: StageMethod {
                 means.clusters(
                     of: weight.effective, count: Codebook.centroids(forBits: bits[layer]!)))
         }
-        return network
     }
 
     func finish(_ network: inout Network, _ context: StageContext) {

@@ -3,8 +3,9 @@ import Training
 
 /// What a stage does to a network, around the training that all stages share.
 protocol StageMethod {
-    /// Makes of the network before the stage the one that is trained.
-    func prepare(_ network: Network, _ context: StageContext) throws -> Network
+    /// Makes of the network before the stage the one that is trained, in its place: a second one in
+    /// memory would cost as much again.
+    func prepare(_ network: inout Network, _ context: StageContext) throws
     /// Called before each training step.
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext)
     /// Called once after the last training step, before the network is evaluated.
@@ -12,6 +13,7 @@ protocol StageMethod {
 }
 
 extension StageMethod {
+    func prepare(_ network: inout Network, _ context: StageContext) throws {}
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {}
     func finish(_ network: inout Network, _ context: StageContext) throws {}
 }
@@ -29,17 +31,11 @@ struct StageContext {
 }
 
 /// Training as such: the network is what it was.
-struct TrainMethod: StageMethod {
-    func prepare(_ network: Network, _ context: StageContext) -> Network { network }
-}
+struct TrainMethod: StageMethod {}
 
 extension Network {
     /// The names of the layers that have weights, in order.
-    var weightedLayers: [String] {
-        var (copy, names): (Network, [String]) = (self, [])
-        copy.visitWeights { name, _ in names.append(name) }
-        return names
-    }
+    var weightedLayers: [String] { nodes.filter(\.hasWeights).map(\.name) }
 
     /// Visits the weights of convolutions and linear layers, not biases nor batch normalization, by
     /// layer name.

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import Training
 
 /// What a stage did and what came of it; `report.json` in the stage's folder.
 public struct StageReport: Codable, Sendable, Equatable {
@@ -9,6 +10,14 @@ public struct StageReport: Codable, Sendable, Equatable {
         public var count: Int
         /// The share of images whose predicted class is the label.
         public var top1: Double
+
+        init(split: String, count: Int, top1: Double) {
+            (self.split, self.count, self.top1) = (split, count, top1)
+        }
+
+        init(_ evaluation: Evaluation, _ split: String) {
+            self.init(split: split, count: evaluation.count, top1: evaluation.top1)
+        }
     }
 
     public struct Parameters: Codable, Sendable, Equatable {

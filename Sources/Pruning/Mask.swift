@@ -48,10 +48,7 @@ public struct Mask: Parametrization, Equatable {
     }
 
     /// Sets pruned elements to zero.
-    public func clear(_ weights: inout Tensor) {
-        let unpruned = weights
-        weights.assign(unpruned, where: bytes)
-    }
+    public func clear(_ weights: inout Tensor) { weights.clear(whereZero: bytes) }
 
     public var state: SavedState {
         var state = SavedState(kind: Self.kind)

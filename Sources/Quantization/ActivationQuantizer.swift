@@ -81,15 +81,15 @@ public struct ActivationQuantizer: Layer {
     }
 
     public mutating func backward(
-        _ inputs: [Tensor], output: Tensor, outputGradient: Tensor,
+        _ inputs: [Tensor], output: Tensor, outputGradient: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         let (input, grid) = (inputs[0], grid)
         let sums: (step: Double, offset: Double)
         if wants[0] {
+            swap(&inputGradients[0], &outputGradient)
             sums = grid.backpropagate(
-                input, resultGradient: outputGradient, into: &inputGradients[0],
-                threads: pass.threads)
+                input, gradient: &inputGradients[0], threads: pass.threads)
         } else if isLearned {
             sums = grid.parameterGradients(
                 input, resultGradient: outputGradient, threads: pass.threads)

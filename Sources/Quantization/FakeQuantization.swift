@@ -49,7 +49,20 @@ extension UniformGrid {
             values.shape == resultGradient.shape && values.shape == valueGradient.shape,
             "values \(values.shape), gradients \(resultGradient.shape), \(valueGradient.shape)")
         return valueGradient.withUnsafeMutableElements { dx in
-            gradients(values, resultGradient, dx.baseAddress, threads)
+            resultGradient.withUnsafeElements { dy in
+                gradients(values, dy.baseAddress!, dx.baseAddress, threads)
+            }
+        }
+    }
+
+    /// The same in place: the gradient with respect to the result becomes that with respect to `values`.
+    public func backpropagate(
+        _ values: Tensor, gradient: inout Tensor, threads: Int = 1
+    ) -> (step: Double, offset: Double) {
+        precondition(
+            values.shape == gradient.shape, "values \(values.shape), gradient \(gradient.shape)")
+        return gradient.withUnsafeMutableElements { gradient in
+            gradients(values, gradient.baseAddress!, gradient.baseAddress, threads)
         }
     }
 
@@ -60,11 +73,13 @@ extension UniformGrid {
         precondition(
             values.shape == resultGradient.shape,
             "values \(values.shape), gradient \(resultGradient.shape)")
-        return gradients(values, resultGradient, nil, threads)
+        return resultGradient.withUnsafeElements {
+            gradients(values, $0.baseAddress!, nil, threads)
+        }
     }
 
     private func gradients(
-        _ values: Tensor, _ resultGradient: Tensor, _ dx: UnsafeMutablePointer<Float>?,
+        _ values: Tensor, _ dy: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>?,
         _ threads: Int
     ) -> (step: Double, offset: Double) {
         let (isa, grid) = (cfk_best_isa(), kernelGrid)
@@ -72,15 +87,12 @@ extension UniformGrid {
         /// `[chunks, 2]`: the sums for step and offset
         var sums = [Double](repeating: 0, count: 2 * work.chunkCount)
         values.withUnsafeElements { x in
-            resultGradient.withUnsafeElements { dy in
-                sums.withUnsafeMutableBufferPointer { sums in
-                    let (x, dy, dx, sums) =
-                        (x.baseAddress!, dy.baseAddress!, dx, sums.baseAddress!)
-                    work.forEach { chunk, start, count in
-                        cfk_fake_quantize_gradient(
-                            isa, grid, x + start, dy + start, dx.map { $0 + start }, Int64(count),
-                            sums + 2 * chunk)
-                    }
+            sums.withUnsafeMutableBufferPointer { sums in
+                let (x, sums) = (x.baseAddress!, sums.baseAddress!)
+                work.forEach { chunk, start, count in
+                    cfk_fake_quantize_gradient(
+                        isa, grid, x + start, dy + start, dx.map { $0 + start }, Int64(count),
+                        sums + 2 * chunk)
                 }
             }
         }

@@ -51,9 +51,11 @@ public struct WeightQuantizer: Parametrization {
         initialization: StepInitialization = .leastSquares, isNarrow: Bool = false,
         keepsNonzero: Bool = false
     ) {
-        let values = values.elements
+        let values =
+            counts == nil
+            ? values.withUnsafeElements { $0.filter { $0 != 0 } } : values.elements
         let grid = UniformGrid(bits: bits, isSigned: true, isNarrow: isNarrow)
-        let count = counts?.reduce(0, +) ?? values.count { $0 != 0 }
+        let count = counts?.reduce(0, +) ?? values.count
         self.init(
             bits: bits,
             step: initialization.step(for: values, counts: counts, grid: grid),
@@ -66,15 +68,18 @@ public struct WeightQuantizer: Parametrization {
         initialization: StepInitialization = .leastSquares, isNarrow: Bool = false,
         keepsNonzero: Bool = false
     ) {
-        let (values, outputs) = (weights.elements, weights.shape.last ?? 1)
+        let outputs = weights.shape.last ?? 1
         let grid = UniformGrid(bits: bits, isSigned: true, isNarrow: isNarrow)
-        let steps = (0..<outputs).map { output in
-            initialization.step(
-                for: stride(from: output, to: values.count, by: outputs).map { values[$0] },
-                grid: grid)
+        let steps = weights.withUnsafeElements { values in
+            (0..<outputs).map { output in
+                initialization.step(
+                    for: stride(from: output, to: values.count, by: outputs).map { values[$0] },
+                    grid: grid)
+            }
         }
+        let nonzeros = weights.withUnsafeElements { $0.count { $0 != 0 } }
         self.init(
-            bits: bits, steps: steps, weightCount: values.count { $0 != 0 } / outputs,
+            bits: bits, steps: steps, weightCount: nonzeros / outputs,
             isNarrow: isNarrow, keepsNonzero: keepsNonzero)
     }
 

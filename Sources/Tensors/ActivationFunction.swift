@@ -58,18 +58,18 @@ extension Tensor {
         }
     }
 
-    /// `self = dy · f′(x)`
-    public mutating func assignGradient(
-        _ f: ActivationFunction, at x: Tensor, _ dy: Tensor, threads: Int
+    /// `self = self · f′(x)`
+    public mutating func multiply(
+        byDerivativeOf f: ActivationFunction, at x: Tensor, threads: Int
     ) {
-        precondition(count == x.count && count == dy.count)
+        precondition(count == x.count)
         let count = count
-        withPointers(x, dy, &self) { x, dy, dx in
+        withPointers(x, &self) { x, dy in
             parallel(chunks: (count + Self.part - 1) / Self.part, threads: threads) { chunk in
                 let part = range(ofChunk: chunk, size: Self.part, count: count)
                 cfk_activate_gradient(
                     bestISA, f.kernel, x + part.lowerBound, dy + part.lowerBound,
-                    dx + part.lowerBound, Int64(part.count))
+                    dy + part.lowerBound, Int64(part.count))
             }
         }
     }

@@ -3,7 +3,8 @@ import CFloatKernels
 /// The forward pass of a convolution on one packed copy of the weights.
 ///
 /// Images are padded horizontally by copying each into scratch memory that stays in the cache; vertical
-/// padding with zeros is skipped by the kernels. A 1×1 convolution is a product over all positions of the batch, whatever image they are in.
+/// padding with zeros is skipped by the kernels, and all of it in a depthwise convolution. A 1×1
+/// convolution is a product over all positions of the batch, whatever image they are in.
 struct ConvolutionForward: Sendable {
     let geometry: ConvolutionGeometry
     let isa: cfk_isa
@@ -124,6 +125,7 @@ struct ConvolutionForward: Sendable {
             row_stride: Int64(g.stride[0]), column_stride: Int64(g.stride[1]),
             row_step: Int64(g.dilation[0]), column_step: Int64(g.dilation[1]),
             pitch: Int64(border.width * g.channels), input_rows: Int64(border.height),
-            top: Int64(g.padding[0] - border.margin))
+            top: Int64(g.padding[0] - border.margin), input_columns: Int64(border.width),
+            left: Int64(g.padding[1] - border.sideMargin))
     }
 }

@@ -45,10 +45,14 @@ public struct ConvolutionGeometry: Sendable, Equatable {
     }
 
     /// The convolution that turns the output's gradient into the input's: with the kernel turned by
-    /// 180° and channels and outputs exchanged. `nil` with strides, or more padding than kernel.
+    /// 180° and channels and outputs exchanged. `nil` with strides, more padding than kernel, or an
+    /// input of twice as many positions as the output: each position costs as many products here, and
+    /// scattering the products of the output's positions then is cheaper.
     var inputGradient: ConvolutionGeometry? {
         let padding = (0...1).map { extent[$0] - 1 - self.padding[$0] }
-        guard stride == [1, 1], padding.allSatisfy({ $0 >= 0 }) else { return nil }
+        guard stride == [1, 1], padding.allSatisfy({ $0 >= 0 }),
+            height * width < 2 * outputHeight * outputWidth
+        else { return nil }
         return ConvolutionGeometry(
             height: outputHeight, width: outputWidth, channels: outputs, outputs: channels,
             kernel: kernel, stride: [1, 1], padding: padding, dilation: dilation, groups: groups)

@@ -39,11 +39,22 @@ public struct ConvolutionKernels: Sendable {
             x, weights: weights, bias: bias, paddingValue: paddingValue, into: &y, threads: threads)
     }
 
-    public func biasGradient(_ dy: Tensor, into db: inout Tensor, threads: Int) {
+    public mutating func biasGradient(_ dy: Tensor, into db: inout Tensor, threads: Int) {
         let (isa, outputs) = (isa, geometry.outputs)
+        let (count, positions) = (dy.count, dy.count / outputs)
         precondition(db.count == outputs)
-        withPointers(dy, &db) {
-            cfk_column_sums(isa, $0, Int64(dy.count / outputs), Int64(outputs), $1)
+        let size = (positions + Self.blocks - 1) / Self.blocks
+        partials.resize(to: [Self.blocks, outputs])
+        withPointers(dy, &partials) { dy, partials in
+            parallel(chunks: Self.blocks, threads: Tensors.threads(threads, forMoving: count)) {
+                let part = range(ofChunk: $0, size: size, count: positions)
+                cfk_column_sums(
+                    isa, dy + part.lowerBound * outputs, Int64(part.count), Int64(outputs),
+                    partials + $0 * outputs)
+            }
+        }
+        withPointers(partials, &db) {
+            cfk_column_sums(isa, $0, Int64(Self.blocks), Int64(outputs), $1)
         }
     }
 
@@ -195,17 +206,14 @@ public struct ConvolutionKernels: Sendable {
         _ dy: Tensor, _ weights: Tensor, _ dx: inout Tensor, _ threads: Int
     ) {
         let (g, isa, batch) = (geometry, isa, dy.count / geometry.outputCount)
-        var depthwise = forwardPass.depthwise
-        depthwise.input_rows = Int64(g.height)
-        depthwise.top = Int64(g.padding[0])
-        withPointers(dy, weights, &dx) { [depthwise] dy, weights, dx in
+        let depthwise = ConvolutionForward(g, isa: isa).depthwise
+        withPointers(dy, weights, &dx) { dy, weights, dx in
             parallel(chunks: batch, threads: threads) { image in
                 var depthwise = depthwise
                 let target = dx + image * g.inputCount
                 target.update(repeating: 0, count: g.inputCount)
                 cfk_depthwise_scatter(
-                    isa, &depthwise, Int64(g.padding[1]), Int64(g.width),
-                    dy + image * g.outputCount, weights, target)
+                    isa, &depthwise, dy + image * g.outputCount, weights, target)
             }
         }
     }

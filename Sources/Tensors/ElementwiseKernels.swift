@@ -35,6 +35,16 @@ extension Tensor {
         withPointers(x, &self) { x, y in y.update(from: x, count: count) }
     }
 
+    /// Sets to exactly 0 what is there where the mask is 0.
+    public mutating func clear(whereZero mask: [UInt8]) {
+        precondition(count == mask.count, "\(mask.count) for \(shape)")
+        withUnsafeMutableElements { elements in
+            mask.withUnsafeBufferPointer { mask in
+                for index in elements.indices where mask[index] == 0 { elements[index] = 0 }
+            }
+        }
+    }
+
     /// `self = x` where the mask is not 0, else exactly 0, whatever `x` is there.
     public mutating func assign(_ x: Tensor, where mask: [UInt8]) {
         precondition(count == x.count && count == mask.count, "\(mask.count) for \(x.shape)")

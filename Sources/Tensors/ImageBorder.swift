@@ -1,5 +1,5 @@
-/// The border that a convolution's kernels want around an image: columns always, rows only where they
-/// are not zeros.
+/// The border that a convolution's kernels want around an image. Rows of zeros are virtual, and so are
+/// a depthwise convolution's columns of zeros.
 struct ImageBorder: Sendable {
     let geometry: ConvolutionGeometry
     let value: Float
@@ -11,10 +11,12 @@ struct ImageBorder: Sendable {
 
     /// Rows of border above and below.
     var margin: Int { value == 0 ? 0 : geometry.padding[0] }
+    /// Columns of border on each side.
+    var sideMargin: Int { value == 0 && geometry.isDepthwise ? 0 : geometry.padding[1] }
     var height: Int { geometry.height + 2 * margin }
-    var width: Int { geometry.width + 2 * geometry.padding[1] }
+    var width: Int { geometry.width + 2 * sideMargin }
     private var count: Int { height * width * geometry.channels }
-    private var isNeeded: Bool { geometry.padding[1] > 0 || margin > 0 }
+    private var isNeeded: Bool { sideMargin > 0 || margin > 0 }
 
     /// Makes room for one image a thread.
     func resize(_ scratch: inout Tensor, threads: Int) {
@@ -31,7 +33,7 @@ struct ImageBorder: Sendable {
         var source = x + index * g.inputCount
         guard isNeeded else { return source }
         let (pitch, border, row) = (
-            width * g.channels, g.padding[1] * g.channels, g.width * g.channels
+            width * g.channels, sideMargin * g.channels, g.width * g.channels
         )
         let first = scratch + worker * count
         var target = first

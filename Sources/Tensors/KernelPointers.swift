@@ -61,6 +61,17 @@ func withPointers<Result>(
 }
 
 func withPointers<Result>(
+    _ a: Tensor, _ y: inout Tensor, _ z: inout Tensor,
+    _ body: (
+        UnsafePointer<Float>, UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
+    ) -> Result
+) -> Result {
+    z.withUnsafeMutableElements { z in
+        withPointers(a, &y) { a, y in body(a, y, z.baseAddress!) }
+    }
+}
+
+func withPointers<Result>(
     _ a: Tensor, _ b: Tensor, _ y: inout Tensor, _ z: inout Tensor,
     _ body: (
         UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>,

@@ -1,18 +1,23 @@
 import CFloatKernels
 
-/// Fully connected products on one packed copy of the weights: `y = x W + b` and its gradients.
+/// Fully connected products, `y = x W + b`, and their gradients.
 ///
-/// Weights are `[inputs, outputs]`, activations `[batch, features]`.
+/// Weights are `[inputs, outputs]`, activations `[batch, features]`. Threads share the columns of a
+/// product. A panel of the weights is packed right before it is multiplied, while it is in the cache:
+/// weights change every step, and no packed copy of all of them takes memory.
 public struct LinearKernels: Sendable {
     public let inputs: Int
     public let outputs: Int
     private let isa: cfk_isa
-    private var packed = Tensor.empty
-    private var transposed = Tensor.empty
-    private var packedTransposed = Tensor.empty
+    /// For each thread a packed panel and its transpose, `[2, terms, panel]`, or some columns of the
+    /// input, `[batch, inputChunk]`.
+    private var scratch = Tensor.empty
 
-    /// Samples of a batch that are computed together: four register tiles of 12.
-    private static let chunk = 48
+    /// Columns of a product that are computed together: as many as AVX-512's register tile has.
+    private static let panel = 32
+    /// Inputs whose weights' gradients are computed together. Their columns are copied before: read from
+    /// rows of 784 floats, each row on another page of memory, they take 1.3 times as long.
+    private static let inputChunk = 96
 
     public init(inputs: Int, outputs: Int, isa: cfk_isa? = nil) {
         self.inputs = inputs
@@ -23,15 +28,14 @@ public struct LinearKernels: Sendable {
     public mutating func forward(
         _ x: Tensor, weights: Tensor, bias: Tensor, into y: inout Tensor, threads: Int
     ) {
-        let batch = x.count / inputs
         precondition(weights.count == inputs * outputs && bias.count == outputs)
-        precondition(y.count == batch * outputs, "output \(y.shape) for a batch of \(batch)")
         let (inputs, outputs, isa) = (inputs, outputs, isa)
-        Self.pack(weights, inputs: inputs, outputs: outputs, isa: isa, into: &packed)
-        withPointers(x, packed, bias, &y) { x, packed, bias, y in
-            Self.product(
-                x, packed, bias, y, inputs: inputs, outputs: outputs, batch: batch, isa: isa,
-                threads: threads)
+        withPointers(weights, bias) { weights, bias in
+            product(x, bias, into: &y, terms: inputs, columns: outputs, threads: threads) {
+                var window = Self.window(
+                    terms: inputs, columns: $0.count, pitch: outputs, batch: 1)
+                cfk_pack(isa, &window, weights + $0.lowerBound, $1)
+            }
         }
     }
 
@@ -39,67 +43,83 @@ public struct LinearKernels: Sendable {
     public mutating func inputGradient(
         _ dy: Tensor, weights: Tensor, into dx: inout Tensor, threads: Int
     ) {
-        let batch = dy.count / outputs
-        precondition(dx.count == batch * inputs)
-        let (inputs, outputs, isa) = (inputs, outputs, isa)
-        transposed.resize(to: [outputs, inputs])
-        withPointers(weights, &transposed) { cfk_transpose($0, Int64(inputs), Int64(outputs), $1) }
-        Self.pack(
-            transposed, inputs: outputs, outputs: inputs, isa: isa, into: &packedTransposed)
-        withPointers(dy, packedTransposed, &dx) { dy, packed, dx in
-            Self.product(
-                dy, packed, nil, dx, inputs: outputs, outputs: inputs, batch: batch, isa: isa,
-                threads: threads)
+        let (outputs, isa) = (outputs, isa)
+        weights.withUnsafeElements { weights in
+            product(dy, nil, into: &dx, terms: outputs, columns: inputs, threads: threads) {
+                let rows = weights.baseAddress! + $0.lowerBound * outputs
+                let transposed = $1 + outputs * Self.panel
+                var window = Self.window(
+                    terms: outputs, columns: $0.count, pitch: $0.count, batch: 1)
+                cfk_transpose(rows, Int64($0.count), Int64(outputs), transposed)
+                cfk_pack(isa, &window, transposed, $1)
+            }
         }
     }
 
     /// `dW = xᵀ dy`, `db = Σ dy`
-    public func parameterGradients(
+    public mutating func parameterGradients(
         _ x: Tensor, _ dy: Tensor, weights dw: inout Tensor, bias db: inout Tensor, threads: Int
     ) {
-        let batch = x.count / inputs
+        let (inputs, outputs, batch, isa) = (inputs, outputs, x.count / inputs, isa)
         precondition(dy.count == batch * outputs && dw.count == inputs * outputs)
         precondition(db.count == outputs)
-        var window = Self.window(inputs: inputs, outputs: outputs, batch: batch)
-        let tiles = Int(cfk_gradient_tiles(&window))
-        withPointers(x, dy, &dw) { x, dy, dw in
-            let size = 8
-            parallel(chunks: (tiles + size - 1) / size, threads: threads) { chunk in
-                let part = range(ofChunk: chunk, size: size, count: tiles)
-                var window = window
+        let threads = Self.threads(threads, forProducts: batch * inputs * outputs)
+        scratch.resize(to: [threads, batch * Self.inputChunk])
+        withPointers(x, dy, &dw, &scratch) { x, dy, dw, scratch in
+            let chunks = (inputs + Self.inputChunk - 1) / Self.inputChunk
+            parallel(chunks: chunks, threads: threads) { chunk, worker in
+                let part = range(ofChunk: chunk, size: Self.inputChunk, count: inputs)
+                let columns = scratch + worker * batch * Self.inputChunk
+                cfk_copy_rows(
+                    x + part.lowerBound, Int64(inputs), columns, Int64(part.count), Int64(batch),
+                    Int64(part.count))
+                var window = Self.window(
+                    terms: part.count, columns: outputs, pitch: outputs, batch: batch)
                 cfk_window_gradient(
-                    isa, &window, x, dy, dw, Int64(part.lowerBound), Int64(part.upperBound), 0)
+                    isa, &window, columns, dy, dw + part.lowerBound * outputs, 0,
+                    cfk_gradient_tiles(&window), 0)
             }
         }
         withPointers(dy, &db) { cfk_column_sums(isa, $0, Int64(batch), Int64(outputs), $1) }
     }
 
-    private static func pack(
-        _ weights: Tensor, inputs: Int, outputs: Int, isa: cfk_isa, into packed: inout Tensor
+    /// `y[batch, columns] = x[batch, terms] M + bias`.
+    /// - Parameter pack: packs some columns of `M` into the memory that it is given.
+    private mutating func product(
+        _ x: Tensor, _ bias: UnsafePointer<Float>?, into y: inout Tensor, terms: Int, columns: Int,
+        threads: Int, pack: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
     ) {
-        var window = window(inputs: inputs, outputs: outputs, batch: 1)
-        packed.resize(to: [Int(cfk_packed_count(isa, &window))])
-        withPointers(weights, &packed) { cfk_pack(isa, &window, $0, $1) }
-    }
-
-    private static func product(
-        _ x: UnsafePointer<Float>, _ packed: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
-        _ y: UnsafeMutablePointer<Float>, inputs: Int, outputs: Int, batch: Int, isa: cfk_isa,
-        threads: Int
-    ) {
-        parallel(chunks: (batch + chunk - 1) / chunk, threads: threads) { index in
-            let part = range(ofChunk: index, size: chunk, count: batch)
-            var window = window(inputs: inputs, outputs: outputs, batch: part.count)
-            cfk_window_forward(
-                isa, &window, x + part.lowerBound * inputs, packed, bias,
-                y + part.lowerBound * outputs)
+        let (batch, isa) = (x.count / terms, isa)
+        precondition(x.count == batch * terms, "\(x.shape) for \(terms) features")
+        precondition(y.count == batch * columns, "\(y.shape) for a batch of \(batch)")
+        let panelCount = 2 * terms * Self.panel
+        let threads = Self.threads(threads, forProducts: batch * terms * columns)
+        scratch.resize(to: [threads, panelCount])
+        withPointers(x, &y, &scratch) { x, y, scratch in
+            let chunks = (columns + Self.panel - 1) / Self.panel
+            parallel(chunks: chunks, threads: threads) { chunk, worker in
+                let part = range(ofChunk: chunk, size: Self.panel, count: columns)
+                let packed = scratch + worker * panelCount
+                pack(part, packed)
+                var window = Self.window(
+                    terms: terms, columns: part.count, pitch: columns, batch: batch)
+                cfk_window_forward(
+                    isa, &window, x, packed, bias.map { $0 + part.lowerBound },
+                    y + part.lowerBound)
+            }
         }
     }
 
-    private static func window(inputs: Int, outputs: Int, batch: Int) -> cfk_window {
+    /// `threads`, or 1 if so few products (about 70 µs of them on AVX-512) are not worth a second one.
+    private static func threads(_ threads: Int, forProducts count: Int) -> Int {
+        count < 1 << 22 ? 1 : threads
+    }
+
+    /// Samples stand where a convolution has columns, some columns of the matrix where it has outputs.
+    private static func window(terms: Int, columns: Int, pitch: Int, batch: Int) -> cfk_window {
         cfk_window(
-            rows: 1, columns: Int64(batch), outputs: Int64(outputs), output_pitch: Int64(outputs),
-            segments: 1, taps: 1, run: Int64(inputs), tap_step: 0, column_stride: Int64(inputs),
+            rows: 1, columns: Int64(batch), outputs: Int64(columns), output_pitch: Int64(pitch),
+            segments: 1, taps: 1, run: Int64(terms), tap_step: 0, column_stride: Int64(terms),
             row_stride: 1, row_step: 1, pitch: 0, input_rows: 1, top: 0)
     }
 }

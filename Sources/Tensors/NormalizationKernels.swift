@@ -47,48 +47,40 @@ public struct NormalizationKernels: Sendable {
         }
     }
 
-    /// With `g = dy · f′(scale · x + shift)`: the sums over all positions of `g` and of `g · x`.
+    /// Puts `g = dy · f′(scale · x + shift)` in the place of `dy`.
+    /// - Returns: the sums over all positions of `g` and of `g · x`.
     public mutating func gradientSums(
-        _ x: Tensor, _ f: ActivationFunction, scale: Tensor, shift: Tensor, gradient dy: Tensor,
-        threads: Int
+        _ x: Tensor, _ f: ActivationFunction, scale: Tensor, shift: Tensor,
+        gradient dy: inout Tensor, threads: Int
     ) -> [(Double, Double)] {
         let (isa, channels) = (isa, channels)
         precondition(dy.count == x.count)
-        return sums(positions: x.count / channels, threads: threads) { range, partial in
-            let start = range.lowerBound * channels
-            x.withUnsafeElements { x in
-                dy.withUnsafeElements { dy in
-                    scale.withUnsafeElements { scale in
-                        shift.withUnsafeElements { shift in
-                            cfk_normalize_sums(
-                                isa, f.kernel, x.baseAddress! + start, dy.baseAddress! + start,
-                                Int64(range.count), Int64(channels), scale.baseAddress!,
-                                shift.baseAddress!, partial)
-                        }
-                    }
-                }
+        let positions = x.count / channels
+        return withPointers(x, scale, shift, &dy) { x, scale, shift, dy in
+            sums(positions: positions, threads: threads) { range, partial in
+                let start = range.lowerBound * channels
+                cfk_normalize_sums(
+                    isa, f.kernel, x + start, dy + start, Int64(range.count), Int64(channels),
+                    scale, shift, partial)
             }
         }
     }
 
-    /// `dx = g · factors[0] + x · factors[1] + factors[2]`, factors `[3, channels]`.
+    /// Puts `dx = g · factors[0] + x · factors[1] + factors[2]` in the place of `g`; factors are
+    /// `[3, channels]`.
     public func inputGradient(
-        _ x: Tensor, _ f: ActivationFunction, scale: Tensor, shift: Tensor, gradient dy: Tensor,
-        factors: [Tensor], into dx: inout Tensor, threads: Int
+        _ x: Tensor, gradient g: inout Tensor, factors: [Tensor], threads: Int
     ) {
         let (isa, channels, chunk) = (isa, channels, chunk)
         let positions = x.count / channels
-        precondition(dx.count == x.count && dy.count == x.count && factors.count == 3)
-        withPointers(x, dy, &dx) { x, dy, dx in
-            withPointers(scale, shift) { scale, shift in
-                withPointers(factors[0], factors[1], factors[2]) { p, q, r in
-                    parallel(chunks: (positions + chunk - 1) / chunk, threads: threads) { index in
-                        let part = range(ofChunk: index, size: chunk, count: positions)
-                        let start = part.lowerBound * channels
-                        cfk_normalize_gradient(
-                            isa, f.kernel, x + start, dy + start, Int64(part.count),
-                            Int64(channels), scale, shift, p, q, r, dx + start)
-                    }
+        precondition(g.count == x.count && factors.count == 3)
+        withPointers(x, &g) { x, g in
+            withPointers(factors[0], factors[1], factors[2]) { p, q, r in
+                parallel(chunks: (positions + chunk - 1) / chunk, threads: threads) { index in
+                    let part = range(ofChunk: index, size: chunk, count: positions)
+                    let start = part.lowerBound * channels
+                    cfk_normalize_gradient(
+                        isa, x + start, g + start, Int64(part.count), Int64(channels), p, q, r)
                 }
             }
         }
@@ -138,12 +130,14 @@ extension Tensor {
         }
     }
 
-    /// `gradients[0] = gradients[1] = dy · f′(a + b)`, those that `wants` names.
+    /// `gradients[0] = gradients[1] = dy · f′(a + b)`, those that `wants` names. One of them takes the
+    /// memory of `dy`, which gets that one's in exchange.
     public static func assignSumGradient(
-        _ a: Tensor, _ b: Tensor, _ f: ActivationFunction, gradient dy: Tensor,
+        _ a: Tensor, _ b: Tensor, _ f: ActivationFunction, gradient dy: inout Tensor,
         into gradients: inout [Tensor], wants: [Bool], threads: Int
     ) {
         let count = dy.count
+        guard let taker = wants.firstIndex(of: true) else { return }
         precondition(a.count == count && b.count == count && gradients.count == 2)
         var targets: [UnsafeMutablePointer<Float>?] = []
         for index in 0..<2 {
@@ -153,8 +147,10 @@ extension Tensor {
                 wants[index]
                     ? gradients[index].withUnsafeMutableElements { $0.baseAddress! } : nil)
         }
-        let (first, second) = (targets[0], targets[1])
-        withPointers(a, b, dy) { a, b, dy in
+        swap(&gradients[taker], &dy)
+        targets[taker] = gradients[taker].withUnsafeMutableElements { $0.baseAddress! }
+        let (first, second, dy) = (targets[0], targets[1], targets[taker]!)
+        withPointers(a, b) { a, b in
             parallel(chunks: (count + part - 1) / part, threads: threads) { chunk in
                 let part = range(ofChunk: chunk, size: part, count: count)
                 let start = part.lowerBound

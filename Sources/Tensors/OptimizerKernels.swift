@@ -6,15 +6,17 @@ extension Tensor {
     /// `m = momentum · m + g + decay · w`, `w -= rate · m`; Nesterov looks one step ahead.
     public mutating func stepSGD(
         gradient: Tensor, momentum m: inout Tensor, rate: Float, momentumFactor: Float,
-        decay: Float, nesterov: Bool
+        decay: Float, nesterov: Bool, threads: Int = 1
     ) {
         precondition(shape == gradient.shape && shape == m.shape)
-        let count = Int64(count)
-        withUnsafeMutableElements { w in
-            withPointers(gradient, &m) { gradient, m in
+        let count = count
+        withPointers(gradient, &self, &m) { gradient, w, m in
+            parallel(chunks: (count + Self.part - 1) / Self.part, threads: threads) { chunk in
+                let part = range(ofChunk: chunk, size: Self.part, count: count)
+                let start = part.lowerBound
                 cfk_sgd(
-                    bestISA, w.baseAddress!, gradient, m, count, rate, momentumFactor,
-                    decay, nesterov ? 1 : 0)
+                    bestISA, w + start, gradient + start, m + start, Int64(part.count), rate,
+                    momentumFactor, decay, nesterov ? 1 : 0)
             }
         }
     }
@@ -22,19 +24,23 @@ extension Tensor {
     /// One step of AdamW (Loshchilov & Hutter 2019), in place; `step` counts from 1.
     public mutating func stepAdam(
         gradient: Tensor, mean: inout Tensor, square: inout Tensor, step: Int, rate: Float,
-        beta1: Float, beta2: Float, epsilon: Float, decay: Float
+        beta1: Float, beta2: Float, epsilon: Float, decay: Float, threads: Int = 1
     ) {
         precondition(shape == gradient.shape && shape == mean.shape && shape == square.shape)
-        let count = Int64(count)
+        let count = count
         let (b1, b2) = (Double(beta1), Double(beta2))
         let correction1 = Float(1 - integerPower(b1, step))
         let correction2 = Float(1 - integerPower(b2, step))
         withUnsafeMutableElements { w in
-            square.withUnsafeMutableElements { square in
-                withPointers(gradient, &mean) { gradient, mean in
+            let w = w.baseAddress!
+            withPointers(gradient, &mean, &square) { gradient, mean, square in
+                parallel(chunks: (count + Self.part - 1) / Self.part, threads: threads) { chunk in
+                    let part = range(ofChunk: chunk, size: Self.part, count: count)
+                    let start = part.lowerBound
                     cfk_adam(
-                        bestISA, w.baseAddress!, gradient, mean, square.baseAddress!, count,
-                        rate, beta1, beta2, correction1, correction2, epsilon, decay)
+                        bestISA, w + start, gradient + start, mean + start, square + start,
+                        Int64(part.count), rate, beta1, beta2, correction1, correction2, epsilon,
+                        decay)
                 }
             }
         }

@@ -144,7 +144,7 @@ extension Safetensors {
     public init(contentsOf path: String) throws(SafetensorsError) {
         let mapping = try Self.map(path)
         self = try mapping.withUnsafeBytes { bytes throws(SafetensorsError) in
-            try Safetensors(reading: bytes, file: path)
+            try Safetensors(reading: bytes, file: path) { mapping.copy($0, to: $1) }
         }
     }
 
@@ -159,11 +159,17 @@ extension Safetensors {
     /// Reads and checks bytes; `file` is what errors call them.
     public init(_ bytes: [UInt8], file: String = "bytes") throws(SafetensorsError) {
         self = try Self.withBytes(of: bytes) { bytes throws(SafetensorsError) in
-            try Safetensors(reading: bytes, file: file)
+            try Safetensors(reading: bytes, file: file) { range, target in
+                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
+            }
         }
     }
 
-    private init(reading bytes: UnsafeRawBufferPointer, file: String) throws(SafetensorsError) {
+    /// - Parameter copy: copies a range of `bytes`, which it is asked for once.
+    private init(
+        reading bytes: UnsafeRawBufferPointer, file: String,
+        copy: (Range<Int>, UnsafeMutableRawBufferPointer) -> Void
+    ) throws(SafetensorsError) {
         guard bytes.count >= 8 else {
             throw .truncated(file: file, found: bytes.count, expected: 8)
         }
@@ -177,37 +183,41 @@ extension Safetensors {
         }
         var parser = SafetensorsHeaderParser(Array(bytes[8..<start]), file: file)
         let header = try parser.header()
-        let data = UnsafeRawBufferPointer(rebasing: bytes[start...])
-        try header.check(dataLength: data.count, file: file)
+        try header.check(dataLength: bytes.count - start, file: file)
         metadata = header.metadata
         tensors = header.records.map { record in
-            let range = UnsafeRawBufferPointer(rebasing: data[record.begin..<record.end])
-            return Entry(
-                name: record.name,
-                content: Content(copying: range, type: record.type, shape: record.shape))
+            let range = start + record.begin..<start + record.end
+            let content = Content(type: record.type, shape: record.shape) { copy(range, $0) }
+            return Entry(name: record.name, content: content)
         }
     }
 }
 
 extension Safetensors.Content {
-    /// From bytes whose count is that of the shape.
+    /// From bytes that `copy` writes, as many as the shape has.
     fileprivate init(
-        copying bytes: UnsafeRawBufferPointer, type: SafetensorsHeader.ElementType, shape: [Int]
+        type: SafetensorsHeader.ElementType, shape: [Int],
+        copy: (UnsafeMutableRawBufferPointer) -> Void
     ) {
         switch type {
         case .float32:
             var tensor = Tensor(shape: shape)
-            tensor.withUnsafeMutableElements {
-                UnsafeMutableRawBufferPointer($0).copyMemory(from: bytes)
-            }
+            tensor.withUnsafeMutableElements { copy(UnsafeMutableRawBufferPointer($0)) }
             self = .float32(tensor)
         case .uint8:
-            self = .bytes(shape: shape, Array(bytes))
+            self = .bytes(shape: shape, Self.numbers(shape, copy))
         case .int64:
-            let numbers = stride(from: 0, to: bytes.count, by: 8).map {
-                bytes.loadUnaligned(fromByteOffset: $0, as: Int64.self)
-            }
-            self = .int64(shape: shape, numbers)
+            self = .int64(shape: shape, Self.numbers(shape, copy))
+        }
+    }
+
+    private static func numbers<Number: BitwiseCopyable>(
+        _ shape: [Int], _ copy: (UnsafeMutableRawBufferPointer) -> Void
+    ) -> [Number] {
+        let size = shape.reduce(1, *)
+        return [Number](unsafeUninitializedCapacity: size) { buffer, count in
+            copy(UnsafeMutableRawBufferPointer(buffer))
+            count = size
         }
     }
 }

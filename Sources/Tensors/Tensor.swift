@@ -31,6 +31,9 @@ public struct Tensor: Sendable {
 
     public var count: Int { shape.reduce(1, *) }
 
+    /// How many elements fit in the memory that is there.
+    public var capacity: Int { storage.capacity }
+
     /// A copy of the elements in row-major order.
     public var elements: [Float] { withUnsafeElements { Array($0) } }
 

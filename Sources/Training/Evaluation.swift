@@ -26,13 +26,16 @@ public struct Evaluation: Sendable, Equatable {
 }
 
 extension Network {
-    /// Classifies all images.
+    /// Values of all layers that a batch may have: 1 GB.
+    private static let batchElements = 1 << 28
+
+    /// Classifies all images, in batches of up to `batchSize` where images are small.
     public mutating func evaluate(
         on data: LabelledImages, threads: Int, batchSize: Int = 250
     ) -> Evaluation {
         var pass = Pass(isTraining: false, threads: threads)
         var predictions: [Int] = []
-        updateEffective()
+        let batchSize = min(batchSize, max(1, Self.batchElements / elementsPerSample))
         for start in stride(from: 0, to: data.count, by: batchSize) {
             let range = start..<min(start + batchSize, data.count)
             let logits = forward(data.batch(range), pass: &pass).elements

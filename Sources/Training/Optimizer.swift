@@ -23,22 +23,26 @@ public struct Optimizer: Sendable {
         self.weightDecay = weightDecay
     }
 
-    public mutating func update(_ network: inout Network, learningRate: Float) {
+    /// - Parameter threads: how many may work; results do not depend on it.
+    public mutating func update(_ network: inout Network, learningRate: Float, threads: Int = 1) {
         step += 1
         network.visitVariables { name, variable in
             let rate = learningRate * variable.learningRateScale
-            if rate != 0 { update(name, &variable, rate: rate) }
+            if rate != 0 { update(name, &variable, rate: rate, threads: threads) }
         }
     }
 
-    private mutating func update(_ name: String, _ variable: inout Variable, rate: Float) {
+    private mutating func update(
+        _ name: String, _ variable: inout Variable, rate: Float, threads: Int
+    ) {
         let decay = variable.decays ? weightDecay : 0
         switch method {
         case .sgd(let momentum, let nesterov):
             withMoments(name, count: 1, shape: variable.value.shape) { moments in
                 variable.value.stepSGD(
                     gradient: variable.gradient, momentum: &moments[0], rate: rate,
-                    momentumFactor: momentum, decay: decay, nesterov: nesterov)
+                    momentumFactor: momentum, decay: decay, nesterov: nesterov,
+                    threads: threads)
             }
         case .adam(let beta1, let beta2, let epsilon):
             let step = step
@@ -47,7 +51,8 @@ public struct Optimizer: Sendable {
                 swap(&square, &moments[1])
                 variable.value.stepAdam(
                     gradient: variable.gradient, mean: &moments[0], square: &square, step: step,
-                    rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, decay: decay)
+                    rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, decay: decay,
+                    threads: threads)
                 swap(&square, &moments[1])
             }
         }

@@ -96,7 +96,8 @@ public struct Trainer: Sendable {
                 teacher: teacherLogits(batch.images, &teacher), gradient: &gradient)
             network.backward(gradient, pass: &pass)
             let factor = settings.schedule.factor(at: share, warmUp: settings.warmUp)
-            optimizer.update(&network, learningRate: settings.learningRate * factor)
+            optimizer.update(
+                &network, learningRate: settings.learningRate * factor, threads: threads)
             meter.add(loss: loss, images: batch.labels.count, report: progress)
         }
         epoch += 1

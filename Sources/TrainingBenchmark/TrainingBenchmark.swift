@@ -101,7 +101,7 @@ private struct Training {
         let logits = network.forward(images, pass: &pass)
         _ = loss.evaluate(logits: logits, labels: labels, teacher: nil, gradient: &gradient)
         network.backward(gradient, pass: &pass)
-        optimizer.update(&network, learningRate: 1e-4)
+        optimizer.update(&network, learningRate: 1e-4, threads: pass.threads)
     }
 
     mutating func imagesPerSecond(seconds: Double) -> Double {

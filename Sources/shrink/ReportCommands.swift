@@ -55,19 +55,31 @@ struct Report: ParsableCommand {
 
 struct Results: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Collect the reports of pipelines in one Markdown page.",
+        abstract: "Keep the reports of pipelines, and show all that are kept in one Markdown page.",
         discussion: """
+            A report takes the place of an earlier one of the same pipeline and seed. What other runs \
+            have left stays.
+
             EXAMPLE
               shrink results build/*/report.json --output RESULTS.md
             """)
 
     @Argument(help: "report.json files of pipelines.")
-    var reports: [String]
+    var reports: [String] = []
+
+    @Option(help: "The folder that keeps the reports of all runs.")
+    var folder = "Results"
 
     @Option(name: .shortAndLong, help: "The page to write.")
     var output = "RESULTS.md"
 
     func run() throws {
-        try ResultsPage.write(reportPaths: reports, to: output)
+        let folder = ResultsFolder(path: folder)
+        // All are read before the first is kept: a wrong path changes nothing.
+        for report in try reports.map(PipelineReport.init(contentsOf:))
+        where try !folder.keep(report) {
+            print("\(report.pipeline), seed \(report.seed): not done; the earlier result stays")
+        }
+        try ResultsPage.write(folder, to: output)
     }
 }

@@ -30,8 +30,8 @@ struct Shrink: ParsableCommand {
             CommandGroup(
                 name: "Models",
                 subcommands: [
-                    Eval.self, Run.self, Inspect.self, Decode.self, SensitivityCommand.self,
-                    Import.self, Export.self,
+                    Eval.self, Run.self, BenchCommand.self, Inspect.self, Decode.self,
+                    SensitivityCommand.self, Import.self, Export.self,
                 ]),
             CommandGroup(
                 name: "Pipelines", subcommands: [Plan.self, Report.self, Results.self]),

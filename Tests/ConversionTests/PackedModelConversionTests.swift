@@ -464,7 +464,7 @@ private struct Sum: Layer {
     }
 
     func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         for index in inputGradients.indices where wants[index] { inputGradients[index] = dy }

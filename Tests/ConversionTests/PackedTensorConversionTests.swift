@@ -112,7 +112,8 @@ struct PackedTensorConversionTests {
                 let layout = OutputMajor(shape)
                 #expect(packed.shape == layout.shape)
                 #expect(
-                    packed.slowWeights == layout.array(weight.effective.elements), "seed \(seed)")
+                    packed.slowWeights == layout.array(of: weight.effective) { value, _ in value },
+                    "seed \(seed)")
                 #expect(packed.levels[0] == 0 && !packed.levels.dropFirst().contains(0))
                 let levels = packed.levels.dropFirst()
                 #expect(zip(levels, levels.dropFirst()).allSatisfy { $0 < $1 })

@@ -28,67 +28,100 @@ struct Variant: CustomTestStringConvertible, Sendable {
     }
 
     @Test(arguments: Variant.all, [true, false])
-    func `spmv adds four products a row and step, in every window and slice`(
+    func `spmv adds four products a row and step, wherever the window is`(
         variant: Variant, isNarrow: Bool
     ) {
         var random = SplitMix(1)
-        for slices in 1...3 {
-            for windows in 1...3 {
-                let steps = (0..<slices * windows).map { _ in
-                    [0, 0, 1, 2, 5, 64].randomElement(using: &random)! as UInt8
+        for window in [64, 128, 256] {
+            for slices in 1...3 {
+                for highest in [15, 127, 255] {
+                    expectSparse(
+                        variant, isNarrow: isNarrow, window: window, slices: slices,
+                        highest: highest, &random)
                 }
-                let slots = steps.reduce(0) { $0 + Int($1) } * 64
-                let columns = random.pixels(slots)
-                let stored = random.pixels(isNarrow ? slots / 2 : slots)
-                let levels = [0] + (1..<16).map { _ in Int8.random(in: -128...127, using: &random) }
-                let x = activations(windows * 256, highest: 255, &random)
-                var expected = [Int32](repeating: 0, count: slices * 16)
-                var slot = 0
-                for (place, count) in steps.enumerated() {
-                    for _ in 0..<Int(count) * 64 {
-                        let code = stored[isNarrow ? slot / 2 : slot]
-                        let level =
-                            isNarrow
-                            ? levels[Int(slot % 2 == 0 ? code & 15 : code >> 4)]
-                            : Int8(bitPattern: code)
-                        let input = x[place % windows * 256 + Int(columns[slot])]
-                        expected[place / windows * 16 + slot % 64 / 4] +=
-                            Int32(level) * Int32(input)
-                        slot += 1
-                    }
-                }
-                var found = [Int32](repeating: -1, count: slices * 16)
-                var view = cik_spmv_weights()
-                (view.slices, view.windows) = (slices, windows)
-                steps.withUnsafeBufferPointer { steps in
-                    columns.withUnsafeBufferPointer { columns in
-                        stored.withUnsafeBufferPointer { stored in
-                            levels.withUnsafeBufferPointer { levels in
-                                view.steps = steps.baseAddress
-                                view.columns = columns.baseAddress
-                                view.weights = stored.baseAddress
-                                view.levels = levels.baseAddress
-                                let kernel =
-                                    isNarrow
-                                    ? variant.kernels.u8_c4_spmv : variant.kernels.u8_s8_spmv
-                                kernel!(&view, x, &found)
-                            }
-                        }
-                    }
-                }
-                #expect(found == expected, "\(slices) slices, \(windows) windows")
             }
         }
     }
 
-    @Test(arguments: Variant.all)
-    func `gemv adds whole rows, extreme weights and activations too`(variant: Variant) {
+    /// Slots hold random columns and weights, the extreme ones in every other slice.
+    private func expectSparse(
+        _ variant: Variant, isNarrow: Bool, window: Int, slices: Int, highest: Int,
+        _ random: inout SplitMix
+    ) {
+        var firstPair: [UInt32] = [0]
+        for _ in 0..<slices {
+            let pairs = [0, 1, 2, 3, 30].randomElement(using: &random)! as UInt32
+            firstPair.append(firstPair.last! + pairs)
+        }
+        let steps = Int(firstPair[slices]) * 2
+        let advances = (0..<steps).map { _ in UInt8.random(in: 0...3, using: &random) }
+        let columns = random.pixels(steps * 64).map { $0 % UInt8(window - 1) }
+        let codes = random.pixels(steps * 64).map { $0 % 16 }
+        let levels = [0] + (1..<16).map { _ in Int8.random(in: -128...127, using: &random) }
+        let weights = (0..<steps * 64).map { slot -> Int8 in
+            if isNarrow { return levels[Int(codes[slot])] }
+            return slot / 64 % 4 < 2 ? -128 : Int8(truncatingIfNeeded: random.next())
+        }
+        var pairs: [UInt8] = []
+        for start in stride(from: 0, to: steps * 64, by: 128) {
+            pairs += columns[start..<start + 128]
+            if isNarrow {
+                pairs += (start..<start + 64).map { codes[$0] | codes[$0 + 64] << 4 }
+            } else {
+                pairs += weights[start..<start + 128].map { UInt8(bitPattern: $0) }
+            }
+        }
+        let outputs = (0..<UInt32(slices * 16)).shuffled(using: &random)
+        let x = activations(60 * 3 * 16 + 256, highest: highest, &random)
+        var expected = [Int32](repeating: 0, count: slices * 16)
+        for slice in 0..<slices {
+            var start = 0
+            for step in Int(firstPair[slice]) * 2..<Int(firstPair[slice + 1]) * 2 {
+                start += Int(advances[step]) * 16
+                for slot in 0..<64 {
+                    let place = step * 64 + slot
+                    expected[Int(outputs[slice * 16 + slot / 4])] +=
+                        Int32(weights[place]) * Int32(x[start + Int(columns[place])])
+                }
+            }
+        }
+        var found = [Int32](repeating: -1, count: slices * 16)
+        firstPair.withUnsafeBufferPointer { firstPair in
+            advances.withUnsafeBufferPointer { advances in
+                pairs.withUnsafeBufferPointer { pairs in
+                    outputs.withUnsafeBufferPointer { outputs in
+                        levels.withUnsafeBufferPointer { levels in
+                            var view = cik_spmv_weights(
+                                slices: slices, window: window,
+                                first_pair: firstPair.baseAddress,
+                                advances: advances.baseAddress, pairs: pairs.baseAddress,
+                                outputs: outputs.baseAddress, levels: levels.baseAddress,
+                                highest: Int32(highest))
+                            let kernel =
+                                isNarrow
+                                ? variant.kernels.u8_c4_spmv : variant.kernels.u8_s8_spmv
+                            // In two calls, as two threads would share the slices.
+                            kernel!(&view, slices / 2, slices - slices / 2, x, &found)
+                            kernel!(&view, 0, slices / 2, x, &found)
+                        }
+                    }
+                }
+            }
+        }
+        #expect(found == expected, "window \(window), \(slices) slices, x up to \(highest)")
+    }
+
+    @Test(arguments: Variant.all, [127, 255])
+    func `gemv adds whole rows, extreme weights and activations too`(
+        variant: Variant, highest: Int
+    ) {
         var random = SplitMix(2)
         for stride in [64, 128, 320] {
             for outputs in [1, 3, 16, 17] {
                 var levels = weights(outputs * stride, density: 0.9, &random)
                 for i in 0..<stride { levels[i] = -128 }
-                let x = activations(stride, highest: 255, &random).map { $0 | 128 }
+                let x = activations(stride, highest: highest, &random)
+                    .map { max($0, UInt8(highest - 5)) }
                 let expected = (0..<outputs).map { (output: Int) -> Int32 in
                     (0..<stride).reduce(Int32(0)) {
                         $0 + Int32(levels[output * stride + $1]) * Int32(x[$1])
@@ -97,8 +130,11 @@ struct Variant: CustomTestStringConvertible, Sendable {
                 var found = [Int32](repeating: -1, count: outputs)
                 levels.withUnsafeBufferPointer {
                     var view = cik_gemv_weights(
-                        outputs: outputs, stride: stride, weights: $0.baseAddress)
-                    variant.kernels.u8_s8_gemv(&view, x, &found)
+                        outputs: outputs, stride: stride, weights: $0.baseAddress,
+                        highest: Int32(highest))
+                    let part = outputs / 3
+                    variant.kernels.u8_s8_gemv(&view, part, outputs - part, x, &found)
+                    variant.kernels.u8_s8_gemv(&view, 0, part, x, &found)
                 }
                 #expect(found == expected, "\(outputs) outputs of \(stride)")
             }

@@ -49,9 +49,13 @@ import Testing
             activation: .identity, output: nil)
         let model = chain([2], quantizer(bits: 4, isSigned: false), [.linear(layer)])
         for (preference, multiplyAdds, packedBytes) in [
-            // 1 step: 64 columns, 32 bytes of codes, 16 levels, 1 count. Planes: a two for each output,
-            // no eights; one place of the twos is empty.
-            (KernelPreference.sparse, 3, 64 + 32 + 16 + 1 + (2 * (3 * 4) + 4 * 4 + 4)),
+            // 1 pair of steps: 128 columns, 64 bytes of codes, 2 moves; 1 slice: 2 bounds, 16 numbers
+            // of outputs; 16 levels. Planes: a two for each output, no eights; one place of the twos
+            // is empty.
+            (
+                KernelPreference.sparse, 3,
+                (128 + 64 + 2) + (2 * 4 + 16 * 4) + 16 + (2 * (3 * 4) + 4 * 4 + 4)
+            ),
             // Rows of 64, and rows of 4 with 4 offsets.
             (.dense, 4, 2 * 64 + 2 * 4 + 4 * 4),
         ] {

@@ -227,8 +227,8 @@ private struct Rules {
         let scratch = UnsafeMutableRawPointer.allocate(
             byteCount: max((layer.columns + 3) / 4 * 4, 8 * outputs) * 64, alignment: 64)
         defer { scratch.deallocate() }
-        planar.scratch = scratch.assumingMemoryBound(to: UInt8.self)
         var planar = cik_planar()
+        planar.scratch = scratch.assumingMemoryBound(to: UInt8.self)
         (planar.lanes, planar.length) = (layer.lanes, length)
         (planar.y_stride, planar.acc_stride) = (size, layer.tiles * 64)
         planar.band = layer.columns % 7 + 1

@@ -43,14 +43,15 @@ func `batch normalization and its gradients are those of PyTorch`(
     function: String, activation: ActivationFunction
 ) throws {
     let name = "norm \(function)"
-    let (x, dy) = (try Golden.tensor("\(name).x"), try Golden.tensor("\(name).dy"))
+    let x = try Golden.tensor("\(name).x")
+    var dy = try Golden.tensor("\(name).dy")
     var layer = BatchNormalization(channels: x.shape[3], activation: activation)
     layer.weight.trained.value = try Golden.tensor("\(name).weight")
     layer.bias.trained.value = try Golden.tensor("\(name).bias")
     var (y, dx) = (Tensor(shape: dy.shape), [Tensor(shape: x.shape)])
     var pass = Pass(isTraining: true, threads: 2)
     layer.forward([x], into: &y, pass: &pass)
-    layer.backward([x], output: y, outputGradient: dy, into: &dx, wants: [true], pass: &pass)
+    layer.backward([x], output: y, outputGradient: &dy, into: &dx, wants: [true], pass: &pass)
     try expect(y, isGolden: "\(name).y")
     try expect(dx[0], isGolden: "\(name).dx")
     try expect(layer.weight.effectiveGradient, isGolden: "\(name).dweight")

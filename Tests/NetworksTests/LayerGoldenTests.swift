@@ -51,13 +51,13 @@ private func expectGolden(
 ) throws {
     var (layer, pass) = (layer, Pass(isTraining: true))
     let x = try inputs.map { try Golden.tensor("\(name).\($0)") }
-    let dy = try Golden.tensor("\(name).dy")
+    var dy = try Golden.tensor("\(name).dy")
     let shape = try layer.outputShape(of: x.map { Array($0.shape.dropFirst()) })
     #expect([x[0].shape[0]] + shape == dy.shape, "\(name)", sourceLocation: location)
     var (y, dx) = (Tensor(shape: dy.shape), x.map { Tensor(shape: $0.shape) })
     layer.forward(x, into: &y, pass: &pass)
     layer.backward(
-        x, output: y, outputGradient: dy, into: &dx, wants: x.map { _ in true }, pass: &pass)
+        x, output: y, outputGradient: &dy, into: &dx, wants: x.map { _ in true }, pass: &pass)
     try expect(y, isGolden: "\(name).y", location)
     for (input, gradient) in zip(inputs, dx) {
         try expect(gradient, isGolden: "\(name).d\(input)", location)

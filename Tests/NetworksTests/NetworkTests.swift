@@ -210,7 +210,7 @@ private struct Spy: Layer {
     func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) { y = x[0] }
 
     mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         asked.append(wants)
@@ -259,4 +259,77 @@ private struct Spy: Layer {
     var y = Tensor(shape: [1, 12])
     flatten.forward([x], into: &y, pass: &pass)
     #expect(y.elements == [000, 010, 020, 100, 110, 120, 001, 011, 021, 101, 111, 121])
+}
+
+/// A chain of three functions behind a layer, to look at what a step leaves behind.
+private func networkWithChains() throws -> Network {
+    let inputs = 3
+    var first = Linear(inputs: inputs, outputs: 2)
+    first.weight.setChain(
+        [Scaling(factor: 2), EqualRows(rows: inputs), Scaling(factor: -3)],
+        trained: Variable(Tensor(shape: [2], elements: [1, 0.5]), decays: true))
+    var second = Linear(inputs: 2, outputs: 1)
+    second.weight = Parameter(Tensor(shape: [2, 1], elements: [0.25, 4]), decays: true)
+    return try Network(
+        name: "n", inputShape: [inputs], chain: [("first", first), ("second", second)])
+}
+
+/// The gradients of a training step.
+private func gradientsOfStep(_ network: inout Network) -> [String: [Float]] {
+    var pass = Pass(isTraining: true)
+    let x = Tensor(shape: [2, 3], elements: [1, 2, 3, -1, 0.5, 7])
+    _ = network.forward(x, pass: &pass)
+    network.backward(Tensor(shape: [2, 1], elements: [1, -2]), pass: &pass)
+    var gradients: [String: [Float]] = [:]
+    network.visitVariables { gradients[$0] = $1.gradient.elements }
+    return gradients
+}
+
+@Test func `a step after its memory was given back is the same again`() throws {
+    var network = try networkWithChains()
+    let gradients = gradientsOfStep(&network)
+    #expect(gradients["first.weight"]?.contains { $0 != 0 } == true)
+    #expect(gradients["second.weight"]?.contains { $0 != 0 } == true)
+    network.releaseStepMemory()
+    network.visitVariables { name, variable in
+        // Gradients of variables in a chain are too small to matter.
+        if !name.hasSuffix("factor") {
+            #expect(variable.gradient.elements.allSatisfy { $0 == 0 }, "\(name)")
+        }
+    }
+    #expect(gradientsOfStep(&network) == gradients)
+}
+
+@Test func `a copy of a network that is up to date shares its weights in evaluation`() throws {
+    var network = try networkWithChains()
+    network.updateEffective()
+    func addresses(_ network: Network) -> [UnsafePointer<Float>] {
+        var addresses: [UnsafePointer<Float>] = []
+        network.forEachParameter { _, parameter in
+            parameter.effective.withUnsafeElements { addresses.append($0.baseAddress!) }
+        }
+        return addresses
+    }
+    let before = addresses(network)
+    var (copy, pass) = (network, Pass(isTraining: false))
+    _ = copy.forward(Tensor(shape: [1, 3], elements: [1, 2, 3]), pass: &pass)
+    #expect(addresses(copy) == before)
+    // A change of the copy is its own.
+    copy.visitParameters { $1.trained.value[0] = 9 }
+    copy.updateEffective()
+    #expect(addresses(copy)[0] != before[0] && addresses(network) == before)
+}
+
+@Test func `parameters are handed out with their names, in order, and stay as they are`() throws {
+    let network = try networkWithChains()
+    var names: [String] = []
+    network.forEachParameter { names.append("\($0) \($1.effective.shape)") }
+    #expect(
+        names == [
+            "first.weight [3, 2]", "first.bias [2]", "second.weight [2, 1]", "second.bias [1]",
+        ])
+}
+
+@Test func `a sample has its input and every output`() throws {
+    #expect(try networkWithChains().elementsPerSample == 3 + 2 + 1)
 }

@@ -18,7 +18,7 @@ struct Offset: Layer {
     }
 
     mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         value.effectiveGradient = dy
@@ -51,7 +51,7 @@ struct Source: Layer {
     }
 
     mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         value.effectiveGradient.assign(dy)
@@ -84,7 +84,7 @@ struct WeightedSum: Layer {
     }
 
     mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         if wants[0] { inputGradients[0] = dy }
@@ -111,7 +111,7 @@ struct HalfUp: Layer {
     }
 
     func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         if wants[0] { inputGradients[0] = dy }

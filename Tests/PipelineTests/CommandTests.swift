@@ -8,7 +8,7 @@ import Testing
 @Suite struct `The command` {
     @Test(arguments: [
         "train", "factorize", "prune", "share", "quantize", "encode", "eval", "run", "inspect",
-        "decode", "report", "plan", "results", "sensitivity", "import", "export",
+        "decode", "report", "plan", "results", "sensitivity", "import", "export", "bench",
     ])
     func `has help with an example for each subcommand`(name: String) throws {
         let result = try run(shrinkCommand, [name, "--help"])
@@ -49,6 +49,29 @@ import Testing
         #expect(tensors.map { $0["name"] as? String } == ["conv1", "conv2", "fc1", "fc2"])
         for key in ["mode", "bytes", "bitsPerNonzero", "entropyBoundBytes", "kernel"] {
             #expect(tensors.allSatisfy { $0[key] != nil }, "\(key)")
+        }
+
+        let bench = try json(
+            run(
+                shrinkCommand,
+                [
+                    "bench", model, "--json", "--batch", "1,65", "--threads", "1,2", "--seconds",
+                    "0.01",
+                ]
+            ))
+        let runs = try #require(bench["runs"] as? [[String: Any]])
+        #expect(runs.map { $0["batch"] as? Int } == [1, 1, 65, 65])
+        #expect(runs.map { $0["threads"] as? Int } == [1, 2, 1, 2])
+        // conv1 and conv2 have 8×8 places each.
+        #expect(bench["denseMACs"] as? Int == (144 + 4608) * 64 + 65536 + 1280)
+        let layers = try #require(bench["layers"] as? [[String: Any]])
+        let names = Set(layers.compactMap { $0["name"] as? String })
+        #expect(names.isSuperset(of: ["conv1", "conv2", "fc1", "fc2"]))
+        #expect(Set(layers.compactMap { $0["batch"] as? Int }) == [1, 65])
+        for batch in [1, 65] {
+            let shares = layers.filter { $0["batch"] as? Int == batch }
+                .compactMap { $0["share"] as? Double }
+            #expect(abs(shares.reduce(0, +) - 1) < 1e-9)
         }
 
         let decoded = folder.path + "/decoded.safetensors"

@@ -136,12 +136,13 @@ import Testing
     }
 
     /// All that come with the project.
-    static let shipped = try! FileManager.default.contentsOfDirectory(
-        atPath: packageFolder + "/Pipelines"
-    ).filter { $0.hasSuffix(".yaml") }.sorted()
+    static let shipped = try! ["Benchmarks", "Pipelines"].flatMap { folder in
+        try FileManager.default.contentsOfDirectory(atPath: "\(packageFolder)/\(folder)")
+            .filter { $0.hasSuffix(".yaml") }.sorted().map { "\(folder)/\($0)" }
+    }
 
     @Test(arguments: shipped) func `that comes with the project is right`(name: String) throws {
-        let file = try PipelineFile(path: packageFolder + "/Pipelines/" + name)
+        let file = try PipelineFile(path: packageFolder + "/" + name)
         #expect(file.stages.first?.kind == .train && file.stages.last?.kind == .encode)
         #expect(file.method.count > 40)
     }

@@ -56,18 +56,19 @@ let quickPipeline = """
 /// Runs all stages of a pipeline text below a folder; data sets are those of the package.
 @discardableResult
 func runPipeline(
-    _ yaml: String, in folder: TemporaryFolder, build: String = "build", threads: Int = 1
+    _ yaml: String, in folder: TemporaryFolder, build: String = "build",
+    source: DataSetSource? = nil, threads: Int = 1
 ) throws -> PipelineReport {
     let file = try PipelineFile(path: folder.file("quick.yaml", yaml))
     let results = PipelineFolder(build: folder.path + "/" + build, pipeline: "quick")
     let runner = try PipelineRunner(
-        file, folder: results, source: source(yaml), threads: threads,
+        file, folder: results, source: source ?? namedSource(yaml), threads: threads,
         display: ProgressDisplay(isSilent: true))
     for stage in file.stages { try runner.run(stage: stage.name) }
     return try PipelineReport(contentsOf: results.report)
 }
 
-private func source(_ yaml: String) throws -> DataSetSource {
+private func namedSource(_ yaml: String) throws -> DataSetSource {
     try DataSetSource(
         named: yaml.contains("set: digits") ? "digits" : "mnist", root: dataRoot,
         fixtures: packageFolder + "/Fixtures")

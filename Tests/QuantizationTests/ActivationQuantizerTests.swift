@@ -94,8 +94,9 @@ struct ActivationQuantizerTests {
         var withoutInput = quantizer
         for (index, wants) in [true, false].enumerated() {
             var layer = index == 0 ? quantizer : withoutInput
+            var outputGradient = gradient
             layer.backward(
-                [input], output: input, outputGradient: gradient, into: &inputGradients,
+                [input], output: input, outputGradient: &outputGradient, into: &inputGradients,
                 wants: [wants], pass: &pass)
             if index == 0 { quantizer = layer } else { withoutInput = layer }
         }
@@ -115,9 +116,10 @@ struct ActivationQuantizerTests {
             bits: 8, scheme: .unsignedSymmetric, step: 1 / 255, isLearned: false)
         quantizer.visitVariables { name, _ in Issue.record("visited \(name)") }
         let input = Tensor(shape: [1, 3], elements: [0.5, 2, -1])
+        var outputGradient = Tensor(shape: [1, 3], repeating: 1)
         var (gradients, pass) = ([Tensor(shape: [1, 3])], Pass(isTraining: true))
         quantizer.backward(
-            [input], output: input, outputGradient: Tensor(shape: [1, 3], repeating: 1),
+            [input], output: input, outputGradient: &outputGradient,
             into: &gradients, wants: [true], pass: &pass)
         #expect(gradients[0].elements == [1, 0, 0])
     }

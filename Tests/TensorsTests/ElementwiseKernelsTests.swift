@@ -95,4 +95,8 @@ func `a transposed matrix has rows for columns, on any thread count`(rows: Int, 
     #expect(y.elements == [5, 6, 7, -8])
     y.assign(b, where: [1, 0, 0, 255])
     #expect(y.elements == [5, 0, 0, -8])
+    let before = y
+    y.clear(whereZero: [0, 0, 255, 1])
+    #expect(y.elements == [0, 0, 0, -8])
+    #expect(before.elements == [5, 0, 0, -8], "a copy keeps its elements")
 }

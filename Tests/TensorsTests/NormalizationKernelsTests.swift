@@ -55,11 +55,10 @@ private func close(_ found: Float, _ expected: Double, _ magnitude: Double = 1) 
         var (y, dx) = (Tensor.poisoned(x.shape), Tensor.poisoned(x.shape))
         let moments = kernels.moments(of: x, threads: 2)
         kernels.forward(x, f, scale: scale, shift: shift, into: &y, threads: 2)
+        dx.assign(dy)
         let sums = kernels.gradientSums(
-            x, f, scale: scale, shift: shift, gradient: dy, threads: 2)
-        let factors = [scale, shift, scale]
-        kernels.inputGradient(
-            x, f, scale: scale, shift: shift, gradient: dy, factors: factors, into: &dx, threads: 2)
+            x, f, scale: scale, shift: shift, gradient: &dx, threads: 2)
+        kernels.inputGradient(x, gradient: &dx, factors: [scale, shift, scale], threads: 2)
         var isRight = y.hasIntactPoison && dx.hasIntactPoison
         for channel in 0..<channels {
             let (a, b) = (Double(scale[channel]), Double(shift[channel]))
@@ -110,8 +109,10 @@ private func close(_ found: Float, _ expected: Double, _ magnitude: Double = 1) 
             y.assignSum(a, b, f, threads: 2)
             for wants in [[true, true], [true, false], [false, true]] {
                 var gradients = [Tensor.poisoned([count]), Tensor.poisoned([count])]
+                var outputGradient = Tensor.poisoned([count])
+                outputGradient.assign(dy)
                 Tensor.assignSumGradient(
-                    a, b, f, gradient: dy, into: &gradients, wants: wants, threads: 2)
+                    a, b, f, gradient: &outputGradient, into: &gradients, wants: wants, threads: 2)
                 var isRight = y.hasIntactPoison
                 for index in 0..<count {
                     let result = value(f, Double(a[index] + b[index]))

@@ -93,3 +93,49 @@ func `header and floats are aligned whatever the names' lengths`(length: Int) th
     }
     #expect(tensor[0].bitPattern == value.bitPattern)
 }
+
+@Test func `a large file is in memory once while it is read, and read as it is`() async {
+    await #expect(processExitsWith: .success) {
+        // Tensors that begin and end within pages, in a file of zeros but for a mark in each.
+        let path = temporaryPath("large.safetensors")
+        defer { removeFolder(of: path) }
+        let sizes = [3, 50_000_001, 7, 10_000_003]
+        var (header, end) = ("{", 0)
+        for (index, size) in sizes.enumerated() {
+            let range = "\"data_offsets\":[\(end),\(end + 4 * size)]"
+            header += index == 0 ? "" : ","
+            header += "\"\(index)\":{\"dtype\":\"F32\",\"shape\":[\(size)],\(range)}"
+            end += 4 * size
+        }
+        header += "}"
+        let start = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+        _ = FileManager.default.createFile(atPath: path, contents: start + Data(header.utf8))
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        let data = UInt64(8 + header.utf8.count)
+        try file.truncate(atOffset: data + UInt64(end))
+        var last = data
+        for size in sizes {
+            last += UInt64(4 * size)
+            try file.seek(toOffset: last - 4)
+            try file.write(contentsOf: withUnsafeBytes(of: Float(size)) { Data($0) })
+        }
+        try file.close()
+
+        let before = peakMemory()
+        let tensors = try Safetensors(contentsOf: path).tensors
+        let needed = peakMemory() - before
+        #expect(needed < end + 32 << 20, "\(needed) bytes for a file of \(end)")
+        for (entry, size) in zip(tensors, sizes) {
+            guard case .float32(let tensor) = entry.content else { preconditionFailure() }
+            #expect(tensor.shape == [size] && tensor[size - 1] == Float(size))
+            #expect(tensor.withUnsafeElements { $0.dropLast().allSatisfy { $0 == 0 } })
+        }
+    }
+}
+
+/// The most memory that the process has had, in bytes.
+private func peakMemory() -> Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return Int(usage.ru_maxrss) * 1024
+}

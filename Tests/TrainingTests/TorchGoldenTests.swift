@@ -109,7 +109,8 @@ private func expect(
 @Test(arguments: Golden.shared.convolutions.indices)
 func `convolutions are those of PyTorch`(index: Int) {
     let golden = Golden.shared.convolutions[index]
-    let (x, dy) = (golden.x.image.tensor, golden.dy.image.tensor)
+    let x = golden.x.image.tensor
+    var dy = golden.dy.image.tensor
     var layer = Convolution(
         ConvolutionGeometry(
             height: x.shape[1], width: x.shape[2], channels: x.shape[3], outputs: dy.shape[3],
@@ -118,7 +119,7 @@ func `convolutions are those of PyTorch`(index: Int) {
     layer.bias!.trained.value = golden.bias.tensor
     var (y, dx, pass) = (Tensor(shape: dy.shape), [Tensor(shape: x.shape)], Pass(isTraining: true))
     layer.forward([x], into: &y, pass: &pass)
-    layer.backward([x], output: y, outputGradient: dy, into: &dx, wants: [true], pass: &pass)
+    layer.backward([x], output: y, outputGradient: &dy, into: &dx, wants: [true], pass: &pass)
     expect(y, is: golden.y.image, "y")
     expect(dx[0], is: golden.dx.image, "dx")
     expect(layer.weight.effectiveGradient, is: golden.dweight.weight, "dweight")
@@ -128,11 +129,12 @@ func `convolutions are those of PyTorch`(index: Int) {
 @Test(arguments: Golden.shared.poolings.indices)
 func `max pooling is that of PyTorch`(index: Int) {
     let golden = Golden.shared.poolings[index]
-    let (x, dy) = (golden.x.image.tensor, golden.dy.image.tensor)
+    let x = golden.x.image.tensor
+    var dy = golden.dy.image.tensor
     var layer = MaxPooling(kernel: golden.kernel, stride: golden.stride)
     var (y, dx, pass) = (Tensor(shape: dy.shape), [Tensor(shape: x.shape)], Pass(isTraining: true))
     layer.forward([x], into: &y, pass: &pass)
-    layer.backward([x], output: y, outputGradient: dy, into: &dx, wants: [true], pass: &pass)
+    layer.backward([x], output: y, outputGradient: &dy, into: &dx, wants: [true], pass: &pass)
     expect(y, is: golden.y.image, "y")
     expect(dx[0], is: golden.dx.image, "dx")
 }

@@ -1,6 +1,6 @@
 // Depthwise convolution: each channel is convolved with a kernel of its own. NHWC, vectors of channels.
 //
-// As with cfk_window, rows are padded horizontally by the caller and vertically by leaving taps out.
+// Padding is virtual: taps outside the input add nothing.
 #pragma once
 
 #include <stdint.h>
@@ -15,10 +15,11 @@ typedef struct {
   int64_t row_step, column_step;     // positions between taps
   int64_t pitch;                     // floats between input rows
   int64_t input_rows, top;           // rows that exist, rows of padding above them
+  int64_t input_columns, left;       // columns that exist, columns of padding before them
 } cfk_depthwise;
 
 // y[r][c][k] = bias[k] + sum over i, j of weights[i][j][k] *
-//              x[r * row_stride - top + i * row_step][c * column_stride + j * column_step][k]
+//              x[r * row_stride - top + i * row_step][c * column_stride - left + j * column_step][k]
 // bias may be null.
 void cfk_depthwise_forward(cfk_isa isa, const cfk_depthwise *d, const float *x, const float *weights,
                            const float *bias, float *y);
@@ -27,7 +28,6 @@ void cfk_depthwise_forward(cfk_isa isa, const cfk_depthwise *d, const float *x, 
 void cfk_depthwise_gradient(cfk_isa isa, const cfk_depthwise *d, const float *x, const float *dy,
                             float *dw, int accumulates);
 
-// dx[...][k] += dy[r][c][k] * weights[i][j][k], where that is inside the unpadded input of `width`
-// columns; the first window starts at column -left.
-void cfk_depthwise_scatter(cfk_isa isa, const cfk_depthwise *d, int64_t left, int64_t width,
-                           const float *dy, const float *weights, float *dx);
+// dx[...][k] += dy[r][c][k] * weights[i][j][k]
+void cfk_depthwise_scatter(cfk_isa isa, const cfk_depthwise *d, const float *dy,
+                           const float *weights, float *dx);

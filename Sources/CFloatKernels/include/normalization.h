@@ -15,17 +15,15 @@ void cfk_channel_moments(cfk_isa isa, const float *x, int64_t positions, int64_t
 void cfk_normalize(cfk_isa isa, cfk_activation f, const float *x, int64_t positions,
                    int64_t channels, const float *scale, const float *shift, float *y);
 
-// With g = dy f'(scale[c] x + shift[c]):
+// Puts g = dy f'(scale[c] x + shift[c]) in the place of dy;
 // sums[c] = sum over positions of g, sums[channels + c] = that of g * x.
-void cfk_normalize_sums(cfk_isa isa, cfk_activation f, const float *x, const float *dy,
+void cfk_normalize_sums(cfk_isa isa, cfk_activation f, const float *x, float *dy,
                         int64_t positions, int64_t channels, const float *scale, const float *shift,
                         float *sums);
 
-// dx = g * p[c] + x * q[c] + r[c]
-void cfk_normalize_gradient(cfk_isa isa, cfk_activation f, const float *x, const float *dy,
-                            int64_t positions, int64_t channels, const float *scale,
-                            const float *shift, const float *p, const float *q, const float *r,
-                            float *dx);
+// Puts dx = g * p[c] + x * q[c] + r[c] in the place of g.
+void cfk_normalize_gradient(cfk_isa isa, const float *x, float *g, int64_t positions,
+                            int64_t channels, const float *p, const float *q, const float *r);
 
 // y = f(a + b), over count floats.
 void cfk_add_activate(cfk_isa isa, cfk_activation f, const float *a, const float *b, float *y,

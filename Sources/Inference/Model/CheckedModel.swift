@@ -1,4 +1,5 @@
 import PackedModel
+import ThreadPool
 
 /// A model whose references, shapes, windows, weights and numbers have been checked, with the shape and
 /// the quantizer of every value.
@@ -31,7 +32,10 @@ struct CheckedModel: Sendable {
     /// The weights of each node in plain coordinates; `nil` for a node without weights.
     private(set) var weights: [SparseRows?] = []
 
-    init(_ model: PackedModel) throws(EngineError) {
+    /// - Parameter threads: spread weights out.
+    init(
+        _ model: PackedModel, threads: ThreadPool = ThreadPool(threads: 1)
+    ) throws(EngineError) {
         self.model = model
         values = [try Self.inputValue(model.input)]
         guard let last = model.nodes.last else { throw .noNodes }
@@ -44,6 +48,16 @@ struct CheckedModel: Sendable {
         guard values[model.nodes.count].quantizer == nil else {
             throw .output(.node(last.name), isQuantized: true)
         }
+        let tensors = model.nodes.map { $0.operation.layer?.weights }
+        let cost = { tensors[$0]?.codes.count ?? 0 }
+        let spread = threads.map(tensors.count, cost: cost) { index in
+            Result { () throws(EngineError) in
+                try tensors[index].map { tensor throws(EngineError) in
+                    try SparseRows(tensor, at: .node(model.nodes[index].name))
+                }
+            }
+        }
+        for rows in spread { weights.append(try rows.get()) }
     }
 
     /// The first value that node `index` reads.
@@ -91,15 +105,14 @@ struct CheckedModel: Sendable {
 
     // MARK: Shapes
 
-    private mutating func output(
+    private func output(
         of operation: PackedOperation, reading inputs: [Value], at place: EngineError.Place
     ) throws(EngineError) -> Value {
-        weights.append(nil)
         let input = inputs[0]
         switch operation {
         case .linear(let layer):
             try Self.checkShape(layer.weights.shape, sizes: [2], at: place)
-            weights[weights.count - 1] = try checkLayer(layer, inputs: input.count, at: place)
+            try checkLayer(layer, inputs: input.count, at: place)
             return Value(shape: [layer.weights.shape[0]], quantizer: layer.output)
         case .convolution(let layer, let window):
             return try convolution(layer, window, over: input, at: place)
@@ -163,7 +176,7 @@ struct CheckedModel: Sendable {
         }
     }
 
-    private mutating func convolution(
+    private func convolution(
         _ layer: PackedLayer, _ window: PackedWindow, over input: Value,
         at place: EngineError.Place
     ) throws(EngineError) -> Value {
@@ -178,7 +191,7 @@ struct CheckedModel: Sendable {
         try Self.checkGroups(window.groups, of: shape[0], at: place)
         try Self.checkShape([shape[0]] + places, sizes: [3], at: place)
         let taps = input.shape[0] / window.groups * window.kernel[0] * window.kernel[1]
-        weights[weights.count - 1] = try checkLayer(layer, inputs: taps, at: place)
+        try checkLayer(layer, inputs: taps, at: place)
         return Value(shape: [shape[0]] + places, quantizer: layer.output)
     }
 
@@ -227,10 +240,10 @@ struct CheckedModel: Sendable {
         return [channels] + first[1...]
     }
 
-    /// Checks a layer whose outputs each read `inputs` values, and spreads its weights out.
+    /// Checks a layer whose outputs each read `inputs` values, but for its codes and positions.
     private func checkLayer(
         _ layer: PackedLayer, inputs: Int, at place: EngineError.Place
-    ) throws(EngineError) -> SparseRows {
+    ) throws(EngineError) {
         let shape = layer.weights.shape
         let outputs = shape[0]
         guard layer.weights.count == outputs * inputs else {
@@ -241,7 +254,6 @@ struct CheckedModel: Sendable {
         try Self.checkScales(layer, outputs: outputs, at: place)
         try Self.checkClamp(layer.activation, at: place)
         if let output = layer.output { try Self.check(output, at: place) }
-        return try SparseRows(layer.weights, at: place)
     }
 }
 

@@ -19,24 +19,34 @@ struct SparseRows: Sendable, Equatable {
     /// Spreads out gaps and codes; the product of `tensor.shape` has been checked.
     init(_ tensor: PackedTensor, at place: EngineError.Place) throws(EngineError) {
         try Self.check(tensor, at: place)
-        columnCount = tensor.count / tensor.shape[0]
+        let (count, table) = (tensor.count, tensor.levels)
+        columnCount = count / tensor.shape[0]
         starts = [0]
-        columns.reserveCapacity(tensor.codes.count)
-        levels.reserveCapacity(tensor.codes.count)
+        var columns = [UInt32](repeating: 0, count: tensor.codes.count)
+        var levels = [Int8](repeating: 0, count: tensor.codes.count)
+        var columnList = columns.mutableSpan
+        var levelList = levels.mutableSpan
         var position = -1
-        for (gap, code) in zip(tensor.gaps, tensor.codes) {
-            position += Int(gap) + 1
-            guard position < tensor.count else {
-                throw .weightPosition(place, found: position, count: tensor.count)
+        var endOfRow = columnCount
+        for i in tensor.codes.indices {
+            let code = Int(tensor.codes[i])
+            position += Int(tensor.gaps[i]) + 1
+            guard position < count else {
+                throw .weightPosition(place, found: position, count: count)
             }
-            guard (1..<tensor.levels.count).contains(Int(code)) else {
+            guard (1..<table.count).contains(code) else {
                 throw .value(place, of: "a weight's code", found: Double(code))
             }
-            while position / columnCount >= starts.count { starts.append(columns.count) }
-            columns.append(UInt32(position % columnCount))
-            levels.append(tensor.levels[Int(code)])
+            while position >= endOfRow {
+                starts.append(i)
+                endOfRow += columnCount
+            }
+            columnList[i] = UInt32(position - (endOfRow - columnCount))
+            levelList[i] = table[code]
         }
-        while starts.count <= tensor.shape[0] { starts.append(columns.count) }
+        while starts.count <= tensor.shape[0] { starts.append(tensor.codes.count) }
+        self.columns = columns
+        self.levels = levels
     }
 
     private static func check(

@@ -27,7 +27,9 @@ struct PackedWeights: Sendable {
             layer, weights: weights, input: input, bound: largest,
             rule: try checked.requantization(of: index))
         if checked.readsWholeInput(index) {
-            vector = VectorWeights(weights, costs: costs, preference: preference)
+            vector = VectorWeights(
+                weights, highest: input.highest - input.lowest, costs: costs,
+                preference: preference)
         }
         if let geometry {
             planar = PlanarWeights(
@@ -36,24 +38,24 @@ struct PackedWeights: Sendable {
         }
     }
 
-    var byteCount: Int {
-        let vectorBytes =
-            switch vector {
-            case .sparse(let weights): weights.byteCount
-            case .dense(let weights): weights.byteCount
-            case nil: 0
-            }
-        return vectorBytes + (planar?.byteCount ?? 0)
-    }
+    var byteCount: Int { (vector?.byteCount ?? 0) + (planar?.byteCount ?? 0) }
 }
 
 extension VectorWeights {
+    var byteCount: Int {
+        switch self {
+        case .sparse(let weights): weights.byteCount
+        case .dense(let weights): weights.byteCount
+        }
+    }
+
     /// The kernel's name without its variant, and how it sees the weights.
     var kernel: (name: String, layout: String) {
         switch self {
         case .sparse(let weights) where weights.isNarrow:
-            ("u8_c4_spmv", "16 outputs x 256 inputs, 4-bit codes")
-        case .sparse: ("u8_s8_spmv", "16 outputs x 256 inputs, 8-bit levels")
+            ("u8_c4_spmv", "16 outputs, windows of \(weights.view.window), 4-bit codes")
+        case .sparse(let weights):
+            ("u8_s8_spmv", "16 outputs, windows of \(weights.view.window), 8-bit levels")
         case .dense: ("u8_s8_gemv", "rows, 8-bit levels")
         }
     }

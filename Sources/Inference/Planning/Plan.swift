@@ -11,8 +11,13 @@ public struct Plan: Sendable, Equatable {
         public var blockKernel: String?
         /// Packed weights of all kernels, in bytes.
         public var packedBytes: Int
+        /// Of these the weights of the kernel for one sample, and of that for blocks.
+        public var kernelBytes: Int
+        public var blockKernelBytes: Int?
         public var weights: Int
         public var nonzeros: Int
+        /// Places of the output image: how often each weight is used for a sample.
+        public var positions: Int
         /// What an accumulator can reach, in magnitude.
         public var accumulatorBound: Int
         /// For one sample: of the nonzero weights if the kernel for one sample is sparse, else of all.
@@ -28,6 +33,11 @@ public struct Plan: Sendable, Equatable {
     public var blockSize: Int
     /// Memory of one running thread, in bytes.
     public var arenaBytes: Int
+
+    /// Whether a batch of `count` samples runs side by side, at least in part.
+    public func runsInBlocks(_ count: Int) -> Bool {
+        blockSize > 1 && count >= Engine.leastInBlock
+    }
 }
 
 extension Plan: CustomStringConvertible {

@@ -1,5 +1,6 @@
 import CIntegerKernels
 import PackedModel
+import ThreadPool
 
 /// A model prepared for the kernels of one variant: packed weights, programs, tables. It does not change.
 final class PreparedNetwork: Sendable {
@@ -10,10 +11,11 @@ final class PreparedNetwork: Sendable {
 
     let kernels: KernelSet
     let input: InputCodes
+    /// All nodes, with the bytes of values that each reads and writes for a sample.
+    let nodes: [(name: String, activationBytes: Int)]
     /// `[channels, 256]`
     let pixelTable: AlignedBuffer
-    /// One for each node, as the next two: of those with weights, and of the others.
-    let names: [String]
+    /// One for each node: of those with weights, and of the others.
     let layers: [PackedWeights?]
     let rules: [PackedRule?]
     /// For one sample, and for ``CIK_TILE`` samples side by side.
@@ -25,14 +27,18 @@ final class PreparedNetwork: Sendable {
     let estimatedNanoseconds: Double
 
     init(
-        _ model: PackedModel, kernels: KernelSet, preference: KernelPreference
+        _ model: PackedModel, kernels: KernelSet, preference: KernelPreference,
+        threads: ThreadPool
     ) throws(EngineError) {
         self.kernels = kernels
-        let checked = try CheckedModel(model)
+        let checked = try CheckedModel(model, threads: threads)
         input = InputCodes(model.input)
         pixelTable = AlignedBuffer(input.table())
-        names = model.nodes.map(\.name)
         outputCount = checked.outputCount
+        nodes = model.nodes.indices.map { index in
+            let inputs = checked.inputs(of: index).reduce(0) { $0 + $1.count }
+            return (model.nodes[index].name, inputs + checked.values[index + 1].count)
+        }
         var geometries = checked.model.nodes.indices.map { Self.geometry(of: $0, in: checked) }
         single = Program(checked, geometries: geometries, lanes: 1)
         guard single.layout.byteCount <= Self.mostArenaBytes else {
@@ -44,17 +50,23 @@ final class PreparedNetwork: Sendable {
         for index in model.nodes.indices where self.block == nil && checked.readsWholeInput(index) {
             geometries[index] = nil
         }
-        var layers: [PackedWeights?] = []
         var rules: [PackedRule?] = []
         for index in model.nodes.indices {
             rules.append(try PackedRule(node: index, of: checked))
-            layers.append(
+        }
+        self.rules = rules
+        let packed = threads.map(
+            model.nodes.count, cost: { checked.weights[$0]?.nonzeros ?? 0 }
+        ) { [geometries] index in
+            Result { () throws(EngineError) in
                 try PackedWeights(
                     node: index, of: checked, geometry: geometries[index],
-                    costs: kernels.functions.costs, preference: preference))
+                    costs: kernels.functions.costs, preference: preference)
+            }
         }
+        var layers: [PackedWeights?] = []
+        for layer in packed { layers.append(try layer.get()) }
         self.layers = layers
-        self.rules = rules
         plan = Plan(
             instructionSet: kernels.isa,
             layers: model.nodes.indices.compactMap { index in
@@ -99,8 +111,11 @@ extension Plan.Layer {
         self.layout = layout
         blockKernel = usesBlocks ? packed.planar.map { "\($0.kernel.name)__\(kernels.isa)" } : nil
         packedBytes = packed.byteCount
+        kernelBytes = packed.vector?.byteCount ?? packed.planar!.byteCount
+        blockKernelBytes = usesBlocks ? packed.planar?.byteCount : nil
         self.weights = weights.outputs * weights.columnCount
         nonzeros = weights.nonzeros
+        positions = places
         accumulatorBound = packed.bound
         multiplyAdds = (isSparse ? nonzeros : self.weights) * places
         estimatedNanoseconds = Self.estimate(
@@ -114,7 +129,7 @@ extension Plan.Layer {
         let tiles = Double(roundedUp(places, to: 64) / 64)
         let sums: Double
         switch packed.vector {
-        case .sparse(let vector): sums = Double(vector.slots) * costs.spmv_slot
+        case .sparse(let vector): sums = vector.cost(costs)
         case .dense(let vector): sums = Double(vector.byteCount) * costs.gemv_weight
         case nil: sums = tiles * packed.planar!.cost(costs)
         }

@@ -61,6 +61,8 @@ struct Program: Sendable {
 
     let lanes: Int
     var steps: [Step] = []
+    /// The node that each step belongs to.
+    private(set) var nodes: [Int] = []
     var layout = ArenaLayout()
     /// Holds the bytes of the input.
     var input: Buffer = 0
@@ -68,8 +70,13 @@ struct Program: Sendable {
     /// Plans a run of a checked model; a geometry belongs to each node with weights.
     init(_ checked: CheckedModel, geometries: [PlaneGeometry?], lanes: Int) {
         var planner = ProgramPlanner(checked, lanes: lanes)
-        for index in checked.model.nodes.indices { planner.append(node: index, geometries[index]) }
+        var nodes: [Int] = []
+        for index in checked.model.nodes.indices {
+            planner.append(node: index, geometries[index])
+            while nodes.count < planner.program.steps.count { nodes.append(index) }
+        }
         self = planner.program
+        self.nodes = nodes
         layout.place()
     }
 

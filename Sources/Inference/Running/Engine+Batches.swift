@@ -1,4 +1,4 @@
-import Dispatch
+import ThreadPool
 
 /// A batch of raw input and the room for its logits; threads work on different samples of it.
 struct Batch: @unchecked Sendable {
@@ -13,56 +13,53 @@ struct Batch: @unchecked Sendable {
 }
 
 extension Engine {
-    /// Samples in a block, which one thread runs at a time.
-    private static var blockSize: Int { 64 }
     /// From so many samples on, running a whole block costs less than running them one by one.
-    private static var leastInBlock: Int { 16 }
-    /// Work for which waking a second thread pays, in nanoseconds.
-    private static var leastParallelWork: Double { 100_000 }
+    static var leastInBlock: Int { 16 }
+    /// Work that a thread should have before it takes the next, in nanoseconds.
+    private static var leastPieceWork: Double { 20_000 }
 
-    /// Cuts the batch into blocks of constant size and shares them among the threads.
+    /// Cuts the batch into pieces of constant size and shares them among the threads.
     func run(_ batch: Batch) {
-        let blocks = (batch.count + Self.blockSize - 1) / Self.blockSize
-        let work = Double(batch.count) * network.estimatedNanoseconds
-        let workers = work < Self.leastParallelWork ? 1 : min(options.threads, blocks)
-        if workers == 1 {
-            runBlocks(of: batch, first: 0, step: 1)
+        let size = samplesInPiece(of: batch.count)
+        let pieces = (batch.count + size - 1) / size
+        if pieces == 1 {
+            arenas.withArena { run(batch, 0..<batch.count, in: $0) }
         } else {
-            DispatchQueue.concurrentPerform(iterations: workers) { worker in
-                runBlocks(of: batch, first: worker, step: workers)
+            threads.run(pieces) { piece in
+                let samples = piece * size..<min((piece + 1) * size, batch.count)
+                arenas.withArena { run(batch, samples, in: $0) }
             }
         }
     }
 
-    /// Runs every `step`-th block from `first` on.
-    private func runBlocks(of batch: Batch, first: Int, step: Int) {
-        arenas.withArena { arena in
-            var start = first * Self.blockSize
-            while start < batch.count {
-                let end = min(start + Self.blockSize, batch.count)
-                runBlock(batch, start..<end, in: arena)
-                start += step * Self.blockSize
-            }
-        }
+    /// A block, or as many samples as are worth a thread's while where they run one by one.
+    private func samplesInPiece(of count: Int) -> Int {
+        if plan.runsInBlocks(count) { return plan.blockSize }
+        let samples = Self.leastPieceWork / max(network.estimatedNanoseconds, 1)
+        return min(max(Int(samples), 1), 64)
     }
 
-    private func runBlock(
-        _ batch: Batch, _ samples: Range<Int>, in arena: UnsafeMutablePointer<UInt8>
+    /// Runs some samples on this thread.
+    func run(
+        _ batch: Batch, _ samples: Range<Int>, in arena: UnsafeMutablePointer<UInt8>,
+        stopwatch: Stopwatch? = nil
     ) {
         if let block = network.block, samples.count >= Self.leastInBlock {
-            run(block, batch, samples, in: arena)
+            run(block, batch, samples, in: arena, stopwatch)
         } else {
-            for sample in samples { run(network.single, batch, sample..<sample + 1, in: arena) }
+            for sample in samples {
+                run(network.single, batch, sample..<sample + 1, in: arena, stopwatch)
+            }
         }
     }
 
     private func run(
         _ program: Program, _ batch: Batch, _ samples: Range<Int>,
-        in arena: UnsafeMutablePointer<UInt8>
+        in arena: UnsafeMutablePointer<UInt8>, _ stopwatch: Stopwatch?
     ) {
         let run = ProgramRun(
             network: network, program: program, arena: arena, count: samples.count,
-            logits: batch.logits + samples.lowerBound * outputCount)
+            logits: batch.logits + samples.lowerBound * outputCount, stopwatch: stopwatch)
         let start = samples.lowerBound * inputCount
         switch batch.input {
         case .pixels(let pixels): run.run(pixels: pixels + start)

@@ -11,6 +11,8 @@ struct ProgramRun {
     let count: Int
     /// `[count, outputs]`
     let logits: UnsafeMutablePointer<Float>
+    /// Where times are added up, if anybody wants to know.
+    var stopwatch: Stopwatch?
 
     private var kernels: cik_kernel_set { network.kernels.functions }
 
@@ -52,7 +54,13 @@ struct ProgramRun {
     }
 
     private func runSteps() {
-        for step in program.steps { run(step) }
+        guard let stopwatch else {
+            for step in program.steps { run(step) }
+            return
+        }
+        for (step, node) in zip(program.steps, program.nodes) {
+            stopwatch.time(node) { run(step) }
+        }
     }
 
     func run(_ step: Program.Step) {
@@ -160,10 +168,10 @@ struct ProgramRun {
         case .sparse(let weights):
             var view = weights.view
             let kernel = weights.isNarrow ? kernels.u8_c4_spmv : kernels.u8_s8_spmv
-            kernel!(&view, bytes(from), sums)
+            kernel!(&view, 0, view.slices, bytes(from), sums)
         case .dense(let weights):
             var view = weights.view
-            kernels.u8_s8_gemv(&view, bytes(from), sums)
+            kernels.u8_s8_gemv(&view, 0, view.outputs, bytes(from), sums)
         }
         switch layer.epilogue {
         case .bytes(let epilogue):

@@ -19,11 +19,12 @@ public struct Activation: Layer {
     }
 
     public mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         guard wants[0] else { return }
-        inputGradients[0].assignGradient(function, at: x[0], dy, threads: pass.threads)
+        swap(&inputGradients[0], &dy)
+        inputGradients[0].multiply(byDerivativeOf: function, at: x[0], threads: pass.threads)
     }
 
     public func paddingValue(behind value: Float) -> Float { 0 }

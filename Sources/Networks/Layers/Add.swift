@@ -22,11 +22,11 @@ public struct Add: Layer {
     }
 
     public mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         Tensor.assignSumGradient(
-            x[0], x[1], activation, gradient: dy, into: &inputGradients, wants: wants,
+            x[0], x[1], activation, gradient: &dy, into: &inputGradients, wants: wants,
             threads: pass.threads)
     }
 

@@ -27,7 +27,7 @@ public struct AveragePooling: Layer {
     }
 
     public mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         guard wants[0] else { return }

@@ -94,12 +94,12 @@ public struct BatchNormalization: Layer {
     }
 
     public mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         let count = Double(x[0].count / channels)
         let sums = kernels.gradientSums(
-            x[0], activation, scale: scale, shift: shift, gradient: dy, threads: pass.threads)
+            x[0], activation, scale: scale, shift: shift, gradient: &dy, threads: pass.threads)
         for (channel, sum) in sums.enumerated() {
             let (mean, inverse) = (batchMean[channel], inverseDeviation[channel])
             let weightGradient = (sum.1 - mean * sum.0) * inverse
@@ -113,9 +113,9 @@ public struct BatchNormalization: Layer {
             factors[2][channel] = Float(-factor * sum.0 / count - slope * mean)
         }
         guard wants[0] else { return }
+        swap(&inputGradients[0], &dy)
         kernels.inputGradient(
-            x[0], activation, scale: scale, shift: shift, gradient: dy, factors: factors,
-            into: &inputGradients[0], threads: pass.threads)
+            x[0], gradient: &inputGradients[0], factors: factors, threads: pass.threads)
     }
 
     public func paddingValue(behind value: Float) -> Float { 0 }

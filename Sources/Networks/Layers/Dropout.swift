@@ -38,14 +38,14 @@ public struct Dropout: Layer {
     }
 
     public mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         guard wants[0] else { return }
         if rate > 0 {
             inputGradients[0].assignProduct(dy, factors)
         } else {
-            inputGradients[0] = dy
+            swap(&inputGradients[0], &dy)
         }
     }
 

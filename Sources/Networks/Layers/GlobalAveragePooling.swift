@@ -19,7 +19,7 @@ public struct GlobalAveragePooling: Layer {
     }
 
     public mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         if wants[0] { inputGradients[0].assignSpread(of: dy, threads: pass.threads) }

@@ -33,7 +33,7 @@ public struct Reshape: Layer {
     }
 
     public mutating func backward(
-        _ x: [Tensor], output: Tensor, outputGradient dy: Tensor,
+        _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         if wants[0] { rearrange(dy, into: &inputGradients[0], threads: pass.threads) }

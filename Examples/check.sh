@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Builds the example in C, runs both examples on the digits, and compares what they print with the
+# labels and with each other:   check.sh LIBRARY-FOLDER OUTPUT-FOLDER
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+library=$(realpath "$1")
+mkdir -p "$2"
+output=$(realpath "$2")
+model=Fixtures/models/digits.shrink
+images=Fixtures/digits/digits-images-idx3-ubyte.gz
+labels=Fixtures/digits/digits-labels-idx1-ubyte.gz
+
+# The numbers of an IDX file stand behind its header of 16 or 8 bytes.
+gunzip -c "$labels" | tail -c +9 | od -An -v -tu1 -w1 | tr -d ' ' > "$output/labels"
+count=$(wc -l < "$output/labels")
+
+# check NAME: at least 97 % of the classes in OUTPUT-FOLDER/NAME are right.
+check() {
+    right=$(paste "$output/$1" "$output/labels" | awk '$1 == $2 { n++ } END { print n + 0 }')
+    echo "Examples/$1: $right of $count digits right"
+    [ $((100 * right)) -ge $((97 * count)) ]
+}
+
+# The library exports the functions of its header, and nothing else.
+nm -D --defined-only "$library/libshrink_engine.so" | awk '{ print $3 }' | sort > "$output/exported"
+grep -oE '\bshrink_[a-z_]+\(' "$library/shrink_engine.h" | tr -d '(' | sort -u > "$output/declared"
+diff "$output/declared" "$output/exported"
+
+"${CC:-cc}" -std=c11 -Wall -Wextra -Werror -O2 -I "$library" Examples/c/classify.c \
+    -L "$library" -lshrink_engine -Wl,-rpath,"$library" -o "$output/classify"
+gunzip -c "$images" | tail -c +17 | "$output/classify" "$model" > "$output/c"
+check c
+
+if "${PYTHON:-python3}" -c 'import numpy' 2> /dev/null; then
+    SHRINK_ENGINE="$library/libshrink_engine.so" "${PYTHON:-python3}" Examples/python/classify.py \
+        "$model" "$images" > "$output/python"
+    check python
+    cmp "$output/c" "$output/python"
+else
+    echo "Examples/python: skipped, for python3 has no numpy here"
+fi
+
+if "$output/classify" "$labels" < /dev/null 2> "$output/errors"; then
+    echo "Examples/c took a file that is no model" >&2
+    exit 1
+fi
+grep -q 'not a shrink file' "$output/errors"

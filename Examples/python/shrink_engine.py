@@ -1,0 +1,129 @@
+"""The engine from Python: libshrink_engine.so through ctypes, arrays through NumPy.
+
+    model = shrink_engine.Model("digits.shrink", threads=2)
+    logits = model.run(images)            # uint8 or float32 [count, *model.shape] -> float32 [count, outputs]
+
+`shrink_engine.h` says what each function does. The library is looked for where SHRINK_ENGINE points,
+or else among those of the system.
+"""
+
+import ctypes
+import os
+
+import numpy as np
+
+_FLOATS = ctypes.POINTER(ctypes.c_float)
+
+
+class _Options(ctypes.Structure):
+    _fields_ = [("threads", ctypes.c_uint32), ("isa", ctypes.c_char_p)]
+
+
+class _Description(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("rank", ctypes.c_size_t),
+        ("shape", ctypes.POINTER(ctypes.c_size_t)),
+        ("input_count", ctypes.c_size_t),
+        ("output_count", ctypes.c_size_t),
+        ("pixel_scale", ctypes.c_float),
+        ("mean", _FLOATS),
+        ("deviation", _FLOATS),
+        ("class_names", ctypes.POINTER(ctypes.c_char_p)),
+        ("isa", ctypes.c_char_p),
+        ("threads", ctypes.c_uint32),
+    ]
+
+
+def _load():
+    library = ctypes.CDLL(os.environ.get("SHRINK_ENGINE", "libshrink_engine.so"))
+    pointer, size, text = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
+    signatures = {
+        "open_file": [text, ctypes.POINTER(_Options), ctypes.POINTER(pointer)],
+        "open_memory": [text, size, ctypes.POINTER(_Options), ctypes.POINTER(pointer)],
+        "describe": [pointer, ctypes.POINTER(_Description)],
+        "run_bytes": [pointer, pointer, size, pointer],
+        "run_floats": [pointer, pointer, size, pointer],
+    }
+    for name, arguments in signatures.items():
+        getattr(library, "shrink_" + name).argtypes = arguments
+    library.shrink_close.argtypes = [pointer]
+    library.shrink_close.restype = None
+    library.shrink_last_error.restype = text
+    return library
+
+
+_library = _load()
+
+
+class EngineError(Exception):
+    """What `shrink_last_error` says; `status` is the number of a `shrink_status`."""
+
+    def __init__(self, status):
+        super().__init__(_library.shrink_last_error().decode())
+        self.status = status
+
+
+def _check(status):
+    if status != 0:
+        raise EngineError(status)
+
+
+class Model:
+    """An open model. Any number of threads may run one at the same time."""
+
+    def __init__(self, source, threads=1, isa=None):
+        """Opens a path, or the bytes of a file."""
+        options = _Options(threads, isa.encode() if isa else None)
+        self._model = ctypes.c_void_p()
+        out = ctypes.byref(self._model)
+        if isinstance(source, bytes):
+            _check(_library.shrink_open_memory(source, len(source), options, out))
+        else:
+            _check(_library.shrink_open_file(os.fsencode(source), options, out))
+        about = _Description()
+        _check(_library.shrink_describe(self._model, about))
+        self.name = about.name.decode()
+        self.shape = tuple(about.shape[i] for i in range(about.rank))
+        self.input_count = about.input_count
+        self.output_count = about.output_count
+        self.pixel_scale = about.pixel_scale
+        channels = self.shape[0] if about.rank == 3 else 1
+        self.mean = about.mean[:channels]
+        self.deviation = about.deviation[:channels]
+        names = about.class_names
+        self.class_names = [names[i].decode() for i in range(about.output_count)] if names else None
+        self.isa = about.isa.decode()
+        self.threads = about.threads
+
+    def run(self, samples, out=None):
+        """The logits [count, outputs] of samples [count, ...], uint8 or float32, into `out` if given."""
+        samples = np.ascontiguousarray(samples)
+        run = {"uint8": _library.shrink_run_bytes, "float32": _library.shrink_run_floats}.get(
+            samples.dtype.name)
+        if run is None:
+            raise TypeError(f"samples are {samples.dtype}, expected uint8 or float32")
+        count, rest = divmod(samples.size, self.input_count)
+        if rest:
+            raise ValueError(f"{samples.shape} is no number of samples {self.shape}")
+        shape = (count, self.output_count)
+        if out is None:
+            out = np.empty(shape, np.float32)
+        elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+            raise ValueError(f"out has to be a contiguous float32 array of {shape}")
+        _check(run(self._model, samples.ctypes.data, count, out.ctypes.data))
+        return out
+
+    def close(self):
+        _library.shrink_close(self._model)
+        self._model = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        if getattr(self, "_model", None):
+            self.close()

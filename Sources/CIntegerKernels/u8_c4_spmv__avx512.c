@@ -1,0 +1,60 @@
+// Sparse weights as 4-bit codes times one vector of bytes: AVX-512 with permutations of bytes.
+#include "kernels.h"
+#include "targets.h"
+
+#if defined(__x86_64__)
+#include "inputs__avx512.h"
+
+/// Adds a pair of steps. `levels` repeats its 16 levels four times, so that `vpermb`, which looks at
+/// six bits of a code, ignores those of its neighbour.
+CIK_INLINE CIK_AVX512 void add_pair(
+    cik_spmv_place *place, const uint8_t **x, __m512i levels, size_t window, __m512i sums[2]) {
+    __m512i codes = _mm512_loadu_si512(place->pair + 2 * CIK_SLOTS);
+    for (int step = 0; step < 2; step++) {
+        *x += CIK_ADVANCE * place->advance[step];
+        __m512i columns = _mm512_loadu_si512(place->pair + step * CIK_SLOTS);
+        __m512i inputs = cik_inputs(*x, columns, window);
+        sums[step] = _mm512_dpbusd_epi32(
+            sums[step], inputs, _mm512_permutexvar_epi8(codes, levels));
+        codes = _mm512_srli_epi16(codes, 4);
+    }
+    cik_prefetch(place->pair, CIK_CODE_PAIR);
+    place->pair += CIK_CODE_PAIR;
+    place->advance += 2;
+}
+
+/// Four sums, since a dot product takes longer than the two permutations that feed it.
+CIK_INLINE CIK_AVX512 __m512i slice_sums(
+    cik_spmv_place *place, size_t pairs, const uint8_t *x, __m512i levels, size_t window) {
+    __m512i sums[4] = {};
+    for (; pairs >= 2; pairs -= 2) {
+        add_pair(place, &x, levels, window, sums);
+        add_pair(place, &x, levels, window, sums + 2);
+    }
+    if (pairs) add_pair(place, &x, levels, window, sums);
+    return _mm512_add_epi32(
+        _mm512_add_epi32(sums[0], sums[1]), _mm512_add_epi32(sums[2], sums[3]));
+}
+
+CIK_INLINE CIK_AVX512 void add_slices(
+    const cik_spmv_weights *weights, size_t first, size_t slices, const uint8_t *x, int32_t *acc,
+    size_t window) {
+    __m512i levels = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)weights->levels));
+    cik_spmv_place place = cik_spmv_start(weights, first, CIK_CODE_PAIR);
+    for (size_t slice = first; slice < first + slices; slice++) {
+        int32_t sums[CIK_ROWS];
+        _mm512_storeu_si512(
+            sums, slice_sums(&place, cik_spmv_pairs(weights, slice), x, levels, window));
+        cik_spmv_finish(weights, slice, sums, acc);
+    }
+}
+
+CIK_AVX512 void u8_c4_spmv__avx512(
+    const cik_spmv_weights *weights, size_t first, size_t slices, const uint8_t *x, int32_t *acc) {
+    switch (weights->window) {
+    case 64: add_slices(weights, first, slices, x, acc, 64); break;
+    case 128: add_slices(weights, first, slices, x, acc, 128); break;
+    default: add_slices(weights, first, slices, x, acc, 256);
+    }
+}
+#endif

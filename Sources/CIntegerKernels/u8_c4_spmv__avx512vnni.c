@@ -1,0 +1,54 @@
+// Sparse weights as 4-bit codes times one vector of bytes: AVX-512 without permutations of bytes.
+#include "kernels.h"
+#include "targets.h"
+
+#if defined(__x86_64__)
+#include "inputs__avx512vnni.h"
+
+/// Adds a pair of steps.
+CIK_INLINE CIK_AVX512VNNI void add_pair(
+    cik_spmv_place *place, const uint8_t **x, __m512i levels, size_t window, __m512i sums[2]) {
+    const __m512i low = _mm512_set1_epi8(15);
+    __m512i codes = _mm512_loadu_si512(place->pair + 2 * CIK_SLOTS);
+    for (int step = 0; step < 2; step++) {
+        *x += CIK_ADVANCE * place->advance[step];
+        __m512i columns = _mm512_loadu_si512(place->pair + step * CIK_SLOTS);
+        __m512i inputs = cik_inputs(*x, columns, window);
+        sums[step] = _mm512_dpbusd_epi32(
+            sums[step], inputs, _mm512_shuffle_epi8(levels, _mm512_and_si512(codes, low)));
+        codes = _mm512_srli_epi16(codes, 4);
+    }
+    cik_prefetch(place->pair, CIK_CODE_PAIR);
+    place->pair += CIK_CODE_PAIR;
+    place->advance += 2;
+}
+
+CIK_INLINE CIK_AVX512VNNI __m512i slice_sums(
+    cik_spmv_place *place, size_t pairs, const uint8_t *x, __m512i levels, size_t window) {
+    __m512i sums[2] = {};
+    for (; pairs > 0; pairs--) add_pair(place, &x, levels, window, sums);
+    return _mm512_add_epi32(sums[0], sums[1]);
+}
+
+CIK_INLINE CIK_AVX512VNNI void add_slices(
+    const cik_spmv_weights *weights, size_t first, size_t slices, const uint8_t *x, int32_t *acc,
+    size_t window) {
+    __m512i levels = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)weights->levels));
+    cik_spmv_place place = cik_spmv_start(weights, first, CIK_CODE_PAIR);
+    for (size_t slice = first; slice < first + slices; slice++) {
+        int32_t sums[CIK_ROWS];
+        _mm512_storeu_si512(
+            sums, slice_sums(&place, cik_spmv_pairs(weights, slice), x, levels, window));
+        cik_spmv_finish(weights, slice, sums, acc);
+    }
+}
+
+CIK_AVX512VNNI void u8_c4_spmv__avx512vnni(
+    const cik_spmv_weights *weights, size_t first, size_t slices, const uint8_t *x, int32_t *acc) {
+    switch (weights->window) {
+    case 64: add_slices(weights, first, slices, x, acc, 64); break;
+    case 128: add_slices(weights, first, slices, x, acc, 128); break;
+    default: add_slices(weights, first, slices, x, acc, 256);
+    }
+}
+#endif

@@ -1,0 +1,152 @@
+#include "CThreadPool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/// How often a thread looks for work, or for the end of it, before it sleeps.
+enum { SPINS = 2000 };
+
+struct ctp_pool {
+    /// The pieces that nobody has taken yet in the low half, the number of the job in the high one:
+    /// whoever takes a piece by compare-and-swap took it from the job whose number it saw. While a
+    /// piece is not done its job is not, so `work` and `context` are those of the job.
+    _Alignas(64) _Atomic uint64_t left;
+    /// Pieces of the job that are not done.
+    _Alignas(64) _Atomic size_t undone;
+    _Alignas(64) atomic_flag busy;
+    ctp_work work;
+    void *context;
+
+    /// Of those that sleep on the two conditions.
+    atomic_int sleepers;
+    atomic_bool caller_sleeps;
+    atomic_bool ends;
+    pthread_mutex_t mutex;
+    pthread_cond_t begun, done;
+    size_t workers;
+    pthread_t threads[];
+};
+
+static void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static bool has_pieces(ctp_pool *pool) { return (uint32_t)atomic_load(&pool->left) > 0; }
+
+/// Takes pieces and does them until none is left.
+static void do_pieces(ctp_pool *pool) {
+    uint64_t left = atomic_load(&pool->left);
+    while ((uint32_t)left > 0) {
+        if (!atomic_compare_exchange_weak(&pool->left, &left, left - 1)) continue;
+        pool->work(pool->context, (uint32_t)left - 1);
+        if (atomic_fetch_sub(&pool->undone, 1) == 1 && atomic_load(&pool->caller_sleeps)) {
+            pthread_mutex_lock(&pool->mutex);
+            pthread_cond_signal(&pool->done);
+            pthread_mutex_unlock(&pool->mutex);
+        }
+        left = atomic_load(&pool->left);
+    }
+}
+
+/// Sleeps until there is work, or the end.
+static void sleep_until_begun(ctp_pool *pool) {
+    pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (!has_pieces(pool) && !atomic_load(&pool->ends)) {
+        pthread_cond_wait(&pool->begun, &pool->mutex);
+    }
+    atomic_fetch_sub(&pool->sleepers, 1);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *work_until_end(void *context) {
+    ctp_pool *pool = context;
+    while (!atomic_load(&pool->ends)) {
+        int spins = 0;
+        while (spins < SPINS && !has_pieces(pool)) {
+            relax();
+            spins++;
+        }
+        if (spins == SPINS) sleep_until_begun(pool);
+        do_pieces(pool);
+    }
+    return NULL;
+}
+
+ctp_pool *ctp_create(size_t workers) {
+    size_t size = sizeof(ctp_pool) + workers * sizeof(pthread_t);
+    ctp_pool *pool = NULL;
+    if (posix_memalign((void **)&pool, _Alignof(ctp_pool), size) != 0) return NULL;
+    atomic_init(&pool->left, 0);
+    atomic_init(&pool->undone, 0);
+    atomic_flag_clear(&pool->busy);
+    atomic_init(&pool->sleepers, 0);
+    atomic_init(&pool->caller_sleeps, false);
+    atomic_init(&pool->ends, false);
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->begun, NULL);
+    pthread_cond_init(&pool->done, NULL);
+    pool->workers = 0;
+    while (pool->workers < workers) {
+        pthread_t *thread = &pool->threads[pool->workers];
+        if (pthread_create(thread, NULL, work_until_end, pool) != 0) break;
+        pool->workers++;
+    }
+    return pool;
+}
+
+size_t ctp_workers(const ctp_pool *pool) { return pool->workers; }
+
+/// Waits for the pieces that workers have taken.
+static void wait_until_done(ctp_pool *pool) {
+    for (int spins = 0; spins < SPINS; spins++) {
+        if (atomic_load(&pool->undone) == 0) return;
+        relax();
+    }
+    pthread_mutex_lock(&pool->mutex);
+    atomic_store(&pool->caller_sleeps, true);
+    while (atomic_load(&pool->undone) > 0) pthread_cond_wait(&pool->done, &pool->mutex);
+    atomic_store(&pool->caller_sleeps, false);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+void ctp_run(ctp_pool *pool, size_t count, ctp_work work, void *context) {
+    bool alone = count <= 1 || count > UINT32_MAX || pool->workers == 0;
+    if (alone || atomic_flag_test_and_set(&pool->busy)) {
+        for (size_t index = 0; index < count; index++) work(context, index);
+        return;
+    }
+    pool->work = work;
+    pool->context = context;
+    atomic_store(&pool->undone, count);
+    uint64_t job = (atomic_load(&pool->left) >> 32) + 1;
+    atomic_store(&pool->left, job << 32 | count);
+    // A worker counts itself as asleep before it looks at `left` for the last time, so one of the
+    // two sees the other.
+    if (atomic_load(&pool->sleepers) > 0) {
+        pthread_mutex_lock(&pool->mutex);
+        pthread_cond_broadcast(&pool->begun);
+        pthread_mutex_unlock(&pool->mutex);
+    }
+    do_pieces(pool);
+    wait_until_done(pool);
+    atomic_flag_clear(&pool->busy);
+}
+
+void ctp_destroy(ctp_pool *pool) {
+    pthread_mutex_lock(&pool->mutex);
+    atomic_store(&pool->ends, true);
+    pthread_cond_broadcast(&pool->begun);
+    pthread_mutex_unlock(&pool->mutex);
+    for (size_t i = 0; i < pool->workers; i++) pthread_join(pool->threads[i], NULL);
+    pthread_cond_destroy(&pool->done);
+    pthread_cond_destroy(&pool->begun);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool);
+}

@@ -1,0 +1,81 @@
+import CIntegerKernels
+
+/// Slices of 16 outputs and windows over the inputs, with 4-bit codes or levels.
+final class SparseVectorWeights: @unchecked Sendable {
+    /// Whether weights are 4-bit codes into 16 levels, zero included.
+    let isNarrow: Bool
+    let view: cik_spmv_weights
+    /// Places for weights, filled or not.
+    private let slots: Int
+    private let buffers: [AlignedBuffer]
+
+    var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
+
+    /// Nanoseconds for all slots.
+    func cost(_ costs: cik_costs) -> Double {
+        Double(slots) * costs.spmvSlot(window: view.window)
+    }
+
+    /// `highest` is the largest byte read.
+    init(_ weights: SparseRows, schedule: VectorSchedule, highest: Int32) {
+        let distinct = Set(weights.levels).union([0]).sorted()
+        isNarrow = distinct.count <= 16
+        // Code 0 is level 0: it fills the slots that no weight needs.
+        let levels = [0] + distinct.filter { $0 != 0 }
+        slots = schedule.slots
+        let count = schedule.pairs
+        let pairs = AlignedBuffer(
+            byteCount: count * Int(isNarrow ? CIK_CODE_PAIR : CIK_LEVEL_PAIR))
+        let advances = AlignedBuffer(byteCount: count * 2)
+        let firstPair = AlignedBuffer(schedule.firstPair)
+        let outputs = AlignedBuffer(schedule.outputs)
+        let table = AlignedBuffer(
+            levels.count <= 16 ? levels + zeros(16 - levels.count) : zeros(16))
+        buffers = [firstPair, advances, pairs, outputs, table]
+        view = cik_spmv_weights(
+            slices: schedule.slices, window: schedule.window,
+            first_pair: firstPair.pointer(to: UInt32.self),
+            advances: advances.pointer(to: UInt8.self), pairs: pairs.pointer(to: UInt8.self),
+            outputs: outputs.pointer(to: UInt32.self), levels: table.pointer(to: Int8.self),
+            highest: highest)
+        var codes = [UInt8](repeating: 0, count: 256)
+        for (code, level) in levels.enumerated() { codes[Int(level) + 128] = UInt8(code) }
+        fill(
+            advances.base.assumingMemoryBound(to: UInt8.self),
+            pairs.base.assumingMemoryBound(to: UInt8.self), from: weights, schedule, codes: codes)
+    }
+
+    /// Puts every nonzero into the slot that the schedule has for it.
+    private func fill(
+        _ advances: UnsafeMutablePointer<UInt8>, _ pairs: UnsafeMutablePointer<UInt8>,
+        from weights: SparseRows, _ schedule: VectorSchedule, codes: [UInt8]
+    ) {
+        let isNarrow = isNarrow
+        let pairBytes = Int(isNarrow ? CIK_CODE_PAIR : CIK_LEVEL_PAIR)
+        let slots = Int(CIK_SLOTS)
+        weights.levels.withUnsafeBufferPointer { levels in
+            codes.withUnsafeBufferPointer { codes in
+                schedule.walk(weights) { walker, slice in
+                    var step = Int(schedule.firstPair[slice]) * 2
+                    while let move = walker.moveWindow() {
+                        advances[step] = move
+                        let (isSecond, pair) = (step % 2, pairs + step / 2 * pairBytes)
+                        walker.takeStep { slot, nonzero, column in
+                            pair[isSecond * slots + slot] = column
+                            let level = levels[nonzero]
+                            if isNarrow {
+                                pair[2 * slots + slot] |=
+                                    codes[Int(level) + 128] << UInt8(4 * isSecond)
+                            } else {
+                                pair[(2 + isSecond) * slots + slot] = UInt8(bitPattern: level)
+                            }
+                        }
+                        step += 1
+                    }
+                }
+            }
+        }
+    }
+}
+
+private func zeros(_ count: Int) -> [Int8] { [Int8](repeating: 0, count: count) }

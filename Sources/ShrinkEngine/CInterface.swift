@@ -1,0 +1,124 @@
+public import CShrinkEngine
+import Container
+import Inference
+
+// The functions of `shrink_engine.h`, where what they do is written.
+
+@_cdecl("shrink_open_file")
+public func openFile(
+    _ path: UnsafePointer<CChar>?, _ options: UnsafePointer<shrink_options>?,
+    _ model: UnsafeMutablePointer<OpaquePointer?>?
+) -> shrink_status {
+    open(options, model) {
+        guard let path else { throw InterfaceError.null("path") }
+        return try fileBytes(String(cString: path))
+    }
+}
+
+@_cdecl("shrink_open_memory")
+public func openMemory(
+    _ bytes: UnsafeRawPointer?, _ length: Int, _ options: UnsafePointer<shrink_options>?,
+    _ model: UnsafeMutablePointer<OpaquePointer?>?
+) -> shrink_status {
+    open(options, model) {
+        guard let bytes else { throw InterfaceError.null("bytes") }
+        guard length >= 0 else { throw InterfaceError.count(length) }
+        return [UInt8](UnsafeRawBufferPointer(start: bytes, count: length))
+    }
+}
+
+@_cdecl("shrink_describe")
+public func describe(
+    _ model: OpaquePointer?, _ description: UnsafeMutablePointer<shrink_description>?
+) -> shrink_status {
+    status {
+        let model = try opened(model)
+        guard let description else { throw InterfaceError.null("description") }
+        description.pointee = model.description
+    }
+}
+
+@_cdecl("shrink_run_bytes")
+public func runBytes(
+    _ model: OpaquePointer?, _ pixels: UnsafePointer<UInt8>?, _ count: Int,
+    _ logits: UnsafeMutablePointer<Float>?
+) -> shrink_status {
+    run(model, pixels, "pixels", count, logits) { engine, pixels, logits in
+        engine.run(pixels: pixels, count: count, into: &logits)
+    }
+}
+
+@_cdecl("shrink_run_floats")
+public func runFloats(
+    _ model: OpaquePointer?, _ samples: UnsafePointer<Float>?, _ count: Int,
+    _ logits: UnsafeMutablePointer<Float>?
+) -> shrink_status {
+    run(model, samples, "samples", count, logits) { engine, samples, logits in
+        engine.run(samples: samples, count: count, into: &logits)
+    }
+}
+
+@_cdecl("shrink_close")
+public func close(_ model: OpaquePointer?) {
+    guard let model else { return }
+    Unmanaged<OpenModel>.fromOpaque(UnsafeRawPointer(model)).release()
+}
+
+// MARK: What they have in common
+
+/// Hands out a model made from the bytes that `read` returns.
+private func open(
+    _ options: UnsafePointer<shrink_options>?, _ model: UnsafeMutablePointer<OpaquePointer?>?,
+    read: () throws -> [UInt8]
+) -> shrink_status {
+    model?.pointee = nil
+    return status {
+        guard let model else { throw InterfaceError.null("model") }
+        let opened = try OpenModel(read(), options: engineOptions(options))
+        model.pointee = OpaquePointer(Unmanaged.passRetained(opened).toOpaque())
+    }
+}
+
+private func engineOptions(_ options: UnsafePointer<shrink_options>?) throws -> EngineOptions {
+    var result = EngineOptions()
+    guard let options = options?.pointee else { return result }
+    if options.threads > 0 { result.threads = Int(options.threads) }
+    guard result.threads <= EngineOptions.mostThreads else {
+        throw EngineError.threads(found: result.threads)
+    }
+    if let isa = options.isa {
+        let name = String(cString: isa)
+        guard let set = InstructionSet(rawValue: name) else {
+            throw EngineError.instructionSet(
+                found: name, available: InstructionSet.allCases.map(\.rawValue))
+        }
+        result.isa = set
+    }
+    return result
+}
+
+private func opened(_ model: OpaquePointer?) throws -> OpenModel {
+    guard let model else { throw InterfaceError.null("model") }
+    return Unmanaged<OpenModel>.fromOpaque(UnsafeRawPointer(model)).takeUnretainedValue()
+}
+
+/// Checks the arguments of a run, then hands them to `body` as spans.
+private func run<Value>(
+    _ model: OpaquePointer?, _ values: UnsafePointer<Value>?, _ name: String, _ count: Int,
+    _ logits: UnsafeMutablePointer<Float>?,
+    body: (Engine, Span<Value>, inout MutableSpan<Float>) -> Void
+) -> shrink_status {
+    status {
+        let engine = try opened(model).engine
+        let longest = Int.max / MemoryLayout<Float>.stride
+        let largest = max(engine.inputCount, engine.outputCount)
+        guard (0...longest / largest).contains(count) else { throw InterfaceError.count(count) }
+        if count == 0 { return }
+        guard let values else { throw InterfaceError.null(name) }
+        guard let logits else { throw InterfaceError.null("logits") }
+        let input = UnsafeBufferPointer(start: values, count: count * engine.inputCount)
+        let output = UnsafeMutableBufferPointer(start: logits, count: count * engine.outputCount)
+        var room = output.mutableSpan
+        body(engine, input.span, &room)
+    }
+}
