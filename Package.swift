@@ -100,15 +100,15 @@ let package = Package(
         .executableTarget(
             name: "TrainingBenchmark",
             dependencies: ["Networks", "Training", "Quantization", "Tensors"], swiftSettings: swift),
+        // Timed by `make bench`
+        .executableTarget(
+            name: "EngineBenchmark", dependencies: ["Inference", "Container", "PackedModel"],
+            swiftSettings: swift),
         // Timed by `make bench-kernels`
         .target(name: "CBaselines", cSettings: c),
         .executableTarget(
             name: "KernelBenchmark",
             dependencies: ["CBaselines", "CIntegerKernels", "Inference", "PackedModel"],
-            swiftSettings: swift),
-        // Timed by `make bench`
-        .executableTarget(
-            name: "EngineBenchmark", dependencies: ["Inference", "Container", "PackedModel"],
             swiftSettings: swift),
         tests("ContainerTests", ["Container", "PackedModel"]),
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),

@@ -74,20 +74,46 @@ package struct SparseRows: Sendable, Equatable {
         levels[starts[output]..<starts[output + 1]].reduce(0) { $0 + Int($1.magnitude) }
     }
 
-    /// How often an output has each level, -128...127.
-    func histogram(of output: Int) -> [Int] {
+    /// The larger one of the sums of positive and of negative levels, in magnitude, over all outputs:
+    /// times the largest byte it bounds every sum of products, though not the partial ones.
+    var largestSum: Int {
+        (0..<outputs).map { output in
+            let magnitude = magnitude(of: output)
+            return (magnitude + abs(sum(of: output))) / 2
+        }.max() ?? 0
+    }
+
+    /// The nonzeros of an output in some columns.
+    func range(of columns: Range<UInt32>, in output: Int) -> Range<Int> {
+        let row = starts[output]..<starts[output + 1]
+        return firstIndex(
+            in: row, from: columns.lowerBound)..<firstIndex(in: row, from: columns.upperBound)
+    }
+
+    /// The first of ascending columns that is not less than `column`, by halving.
+    private func firstIndex(in row: Range<Int>, from column: UInt32) -> Int {
+        var (low, high) = (row.lowerBound, row.upperBound)
+        while low < high {
+            let middle = (low + high) / 2
+            if columns[middle] < column { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// How often some nonzeros have each level, -128...127.
+    func histogram(of nonzeros: Range<Int>) -> [Int] {
         var counts = [Int](repeating: 0, count: 256)
-        for i in starts[output]..<starts[output + 1] { counts[Int(levels[i]) + 128] += 1 }
+        for i in nonzeros { counts[Int(levels[i]) + 128] += 1 }
         return counts
     }
 
-    /// The nonzeros of an output by level, those of one level by column, both ascending.
-    func sortedByLevel(_ output: Int) -> [(column: UInt32, level: Int8)] {
-        var next = histogram(of: output)
+    /// Nonzeros by level, those of one level by column, both ascending.
+    func sortedByLevel(_ nonzeros: Range<Int>) -> [(column: UInt32, level: Int8)] {
+        var next = histogram(of: nonzeros)
         var total = 0
         for level in next.indices { (next[level], total) = (total, total + next[level]) }
         var sorted = [(column: UInt32, level: Int8)](repeating: (0, 0), count: total)
-        for i in starts[output]..<starts[output + 1] {
+        for i in nonzeros {
             let level = Int(levels[i]) + 128
             sorted[next[level]] = (columns[i], levels[i])
             next[level] += 1

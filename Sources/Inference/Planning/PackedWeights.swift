@@ -22,8 +22,9 @@ struct PackedWeights: Sendable {
         let place = EngineError.Place.node(node.name)
         let input = checked.input(of: index).quantizer!
         bound = try accumulatorBound(of: weights, reading: input, at: place)
+        let largest = weights.largestSum * Int(input.highest - input.lowest)
         epilogue = Epilogue(
-            layer, weights: weights, input: input, bound: bound,
+            layer, weights: weights, input: input, bound: largest,
             rule: try checked.requantization(of: index))
         if checked.readsWholeInput(index) {
             vector = VectorWeights(
@@ -33,7 +34,7 @@ struct PackedWeights: Sendable {
         if let geometry {
             planar = PlanarWeights(
                 weights, geometry: geometry, highest: input.highest - input.lowest,
-                bound: bound, costs: costs, preference: preference)
+                bound: largest, costs: costs, preference: preference)
         }
     }
 

@@ -41,8 +41,10 @@ struct Program: Sendable {
     struct PlanarStep: Sendable {
         var node: Int
         var from: Location
-        /// For a tile of the input, sorted.
+        /// For a tile of the input, sorted, or sums between blocks of channels.
         var scratch: Buffer
+        /// Tiles of an output at a time.
+        var band: Int
         /// `nil` for logits, which are made of `accumulators`, so many outputs at a time.
         var to: Location?
         var accumulators: Buffer?
@@ -76,6 +78,14 @@ struct Program: Sendable {
         self = planner.program
         self.nodes = nodes
         layout.place()
+    }
+
+    /// The largest scratch of a planar layer.
+    var scratchBytes: Int {
+        let sizes = steps.map { step in
+            if case .planar(let step) = step { layout.buffers[step.scratch].byteCount } else { 0 }
+        }
+        return sizes.max() ?? 0
     }
 
     /// An empty program.
