@@ -104,7 +104,9 @@ void u8_planes__avx512(const cik_planes *planes, const uint8_t *x, size_t lanes,
     bool pays = lanes == 1 && planes->channels >= 8;
     if (pays && planes->height * planes->width <= MOST_LOOKED_UP && made <= MOST_MADE)
         look_up(planes, x, y);
-    else if (pays && !has_phases && planes->width < 48 && plane_size(planes) <= MOST_SPREAD)
+    else if (
+        pays && !has_phases && (planes->width < 48 || planes->height == 1)
+        && plane_size(planes) <= MOST_SPREAD)
         spread_out(planes, x, y);
     else
         u8_planes__avx512vnni(planes, x, lanes, y);

@@ -209,7 +209,8 @@ typedef struct {
     /// `[outputs, y_stride]`: the kept bytes of each output, one behind the other.
     uint8_t *y;
     size_t y_stride;
-    /// `[outputs, acc_stride]`: sums of all positions, kept or not, in whole tiles of CIK_TILE.
+    /// `[outputs, acc_stride]`: sums of all positions, kept or not, in whole tiles of CIK_TILE; those
+    /// from `length` on are of no use.
     int32_t *acc;
     size_t acc_stride;
     /// Tiles that a sparse kernel computes for one output before it turns to the next, at least 1.

@@ -30,8 +30,11 @@ struct PlaneGeometry: Sendable {
         channelsInGroup = inputs
     }
 
-    /// The convolution of `input` by `window`; `fill` is the byte of real zero.
-    init(_ window: PackedWindow, over input: CheckedModel.Value, fill: UInt8) {
+    /// The convolution of `input` by `window`, with so many nonzero weights; `fill` is the byte of real
+    /// zero.
+    init(
+        _ window: PackedWindow, over input: CheckedModel.Value, fill: UInt8, nonzeros: Int
+    ) {
         let (channels, height, width) = input.planes
         let (kernel, stride, padding) = (window.kernel, window.stride, window.padding)
         let reach = (0..<2).map { window.dilation[$0] * (kernel[$0] - 1) + 1 }
@@ -67,7 +70,10 @@ struct PlaneGeometry: Sendable {
                 }
             }
         }
-        guard isCopied else { return }
+        guard isCopied else {
+            if kernel == [1, 1] && nonzeros >= Self.leastReads * channels { align(input) }
+            return
+        }
         copiedCount = channels * channelSize
         copy = cik_planes(
             channels: channels, height: height, width: width, padding_height: padding[0],
@@ -83,6 +89,26 @@ struct PlaneGeometry: Sendable {
 
     /// Tiles of all channels that stay in the first cache; a multiple of 4.
     var band: Int { max(1, Self.cacheBytes / (channelsInGroup * bytesOfFourTiles)) * 4 }
+
+    /// So often each channel has to be read that a copy at whole lines of the cache pays.
+    private static let leastReads = 8
+
+    /// Begins every plane at a multiple of 64 bytes: reads across the ends of lines take twice as long.
+    private mutating func align(_ input: CheckedModel.Value) {
+        let (channels, height, width) = input.planes
+        let area = height * width
+        let stride = roundedUp(area, to: 64)
+        guard area > 1, stride > area else { return }
+        offsets = (0..<UInt32(channelsInGroup)).map { $0 * UInt32(stride) }
+        groupStride = channelsInGroup * stride
+        bytesOfFourTiles = min(4 * 64, stride)
+        copiedCount = channels * stride
+        // A plane is one row.
+        copy = cik_planes(
+            channels: channels, height: 1, width: area, padding_height: 0, padding_width: 0,
+            stride_height: 1, stride_width: 1, phases_height: 1, phases_width: 1,
+            plane_height: 1, plane_width: stride, fill: 0)
+    }
 
     /// Positions from the first plane of all to the first one that `output` reads.
     func start(of output: Int, outputs: Int) -> UInt32 {
