@@ -4,7 +4,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything bench-training clean
+.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything \
+  bench bench-training bench-kernels clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -114,6 +115,31 @@ everything: ## Run every pipeline, those at few bits with three seeds, then RESU
 results: build ## Add the reports of the pipelines that have run here to Results and RESULTS.md
 	@$(BIN) results $(wildcard $(BUILD)/*/report.json) --output RESULTS.md
 
+# Other engines live in environments of their own. PEERS=deepsparse adds DeepSparse, whose licence
+# allows evaluation only.
+PEER_FOLDER := $(BUILD)/bench
+PEERS ?=
+QUICK ?=
+ONLY ?=
+PEER_PYTHON ?= $(PEER_FOLDER)/venv/bin/python
+DEEPSPARSE_PYTHON ?= $(PEER_FOLDER)/deepsparse/bin/python
+PEER_REQUIREMENTS := Benchmarks/engine/requirements
+
+bench: build lib ## Time the engine against other engines, in one run; QUICK=1 does six networks
+	@swift build $(SWIFT_FLAGS) --product EngineBenchmark
+	@mkdir -p $(PEER_FOLDER)/models
+	@if ! $(PEER_PYTHON) -c 'import ai_edge_litert, onnxruntime, openvino, scipy' 2> /dev/null; then \
+	  python3 -m venv $(PEER_FOLDER)/venv && \
+	  $(PEER_FOLDER)/venv/bin/pip install -q -r $(PEER_REQUIREMENTS).txt; fi
+	@if [ "$(PEERS)" = deepsparse ] && ! $(DEEPSPARSE_PYTHON) -c 'import deepsparse' 2> /dev/null; then \
+	  python3 -m venv $(PEER_FOLDER)/deepsparse && \
+	  $(PEER_FOLDER)/deepsparse/bin/pip install -q -r $(PEER_REQUIREMENTS)-deepsparse.txt; fi
+	@.build/release/EngineBenchmark files $(PEER_FOLDER)/models
+	@$(PEER_PYTHON) -W ignore Benchmarks/engine/models.py $(BIN) $(PEER_FOLDER)/models
+	@$(PEER_PYTHON) Benchmarks/engine/bench.py --models $(PEER_FOLDER)/models --library $(LIBRARY) \
+	  --output $(PEER_FOLDER) --docs docs $(QUICK:%=--quick) $(ONLY:%=--only %) \
+	  $(if $(filter deepsparse,$(PEERS)),--deepsparse $(DEEPSPARSE_PYTHON))
+
 # PyTorch lives in an environment of its own; TORCH names another build of it, such as one without CUDA.
 TORCH ?= torch
 BENCH := $(BUILD)/bench-training
@@ -124,6 +150,10 @@ bench-training: deps ## Time training steps against PyTorch, in one run (about 1
 	@if ! $(BENCH)/venv/bin/python -c 'import torch, numpy' 2> /dev/null; then \
 	  python3 -m venv $(BENCH)/venv && $(BENCH)/venv/bin/pip install -q $(TORCH) numpy; fi
 	@$(BENCH)/venv/bin/python Benchmarks/training.py .build/release/TrainingBenchmark --json $(BENCH)/figures.json
+
+bench-kernels: deps ## Time single layers against a dense float product (about a minute)
+	@swift build $(SWIFT_FLAGS) --product KernelBenchmark
+	@.build/release/KernelBenchmark
 
 clean: ## Remove what was built and all results
 	rm -rf .build $(BUILD)/lib $(BUILD)/examples $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))

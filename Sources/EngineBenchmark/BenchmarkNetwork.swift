@@ -2,6 +2,7 @@ import PackedModel
 
 /// The networks that engines are compared on, in the shapes of torchvision (ResNet-20: of the paper).
 enum BenchmarkNetwork: String, CaseIterable {
+    case lenet300x100 = "lenet-300-100"
     case lenet5 = "lenet-5"
     case alexnet
     case vgg16 = "vgg-16"
@@ -16,12 +17,13 @@ enum BenchmarkNetwork: String, CaseIterable {
     func model(_ recipe: Recipe) -> PackedModel {
         let shape =
             switch self {
-            case .lenet5: [1, 28, 28]
+            case .lenet300x100, .lenet5: [1, 28, 28]
             case .resnet20: [3, 32, 32]
             default: [3, 224, 224]
             }
         var network = RandomModel(rawValue, shape: shape, recipe)
         switch self {
+        case .lenet300x100: Self.addLeNet300(to: &network)
         case .lenet5: Self.addLeNet5(to: &network)
         case .alexnet: Self.addAlexNet(to: &network)
         case .vgg16: Self.addVGG16(to: &network)
@@ -35,6 +37,12 @@ enum BenchmarkNetwork: String, CaseIterable {
         case .efficientnetB0: Self.addEfficientNetB0(to: &network)
         }
         return network.model
+    }
+
+    private static func addLeNet300(to network: inout RandomModel) {
+        var x = network.input
+        for outputs in [300, 100] { x = network.linear(x, outputs) }
+        _ = network.linear(x, 10, isLast: true)
     }
 
     private static func addLeNet5(to network: inout RandomModel) {

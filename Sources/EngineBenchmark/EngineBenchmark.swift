@@ -1,4 +1,3 @@
-import Container
 import Inference
 import PackedModel
 
@@ -16,6 +15,10 @@ import PackedModel
 ///
 /// prints milliseconds a batch, the shortest of many runs, with `--layers` of each step of one sample,
 /// and with `--write` makes a `.shrink` file of the network instead. `all` stands for every network.
+///
+///     EngineBenchmark files FOLDER
+///
+/// makes the files of `make bench`.
 @main
 struct EngineBenchmark {
     static func main() throws {
@@ -25,12 +28,15 @@ struct EngineBenchmark {
                 $0 + 1 < arguments.count ? arguments[$0 + 1] : nil
             }
         }
+        if arguments.count == 2, arguments[0] == "files" {
+            return try ModelFiles.write(into: arguments[1])
+        }
         let networks =
             arguments.first == "all"
             ? BenchmarkNetwork.allCases
             : arguments.first.flatMap(BenchmarkNetwork.init).map { [$0] } ?? []
         if networks.isEmpty {
-            let known = ["all"] + BenchmarkNetwork.allCases.map(\.rawValue)
+            let known = ["all", "files"] + BenchmarkNetwork.allCases.map(\.rawValue)
             print("expected one of \(known.joined(separator: ", "))")
             exit(64)
         }
@@ -41,7 +47,7 @@ struct EngineBenchmark {
         for network in networks {
             let model = network.model(recipe)
             if let path = value("--write") {
-                try write(model, to: path)
+                try ModelFiles.write(model, to: path)
                 continue
             }
             let engine = try Engine(model)
@@ -52,13 +58,6 @@ struct EngineBenchmark {
                 "\(network.rawValue) W\(recipe.bits)A\(recipe.bits) \(recipe.density): \(time) ms (\(isa))"
             )
         }
-    }
-
-    private static func write(_ model: PackedModel, to path: String) throws {
-        let bytes = try Container.write(model).bytes
-        guard let file = fopen(path, "wb") else { fatalError("can not write '\(path)'") }
-        bytes.withUnsafeBufferPointer { _ = fwrite($0.baseAddress, 1, $0.count, file) }
-        fclose(file)
     }
 
     private static func pixels(_ count: Int) -> [UInt8] {

@@ -14,12 +14,16 @@ struct Recipe {
     var bits = 4
     /// Of the layers that are not kept dense.
     var density = 0.1
+    /// Of every layer in order, instead.
+    var densities: [Double]?
+    /// Of the network's input.
+    var inputBits = 8
 }
 
 /// Builds networks with random weights of a realistic distribution: of a normal distribution, those
 /// that pruning by magnitude leaves.
 ///
-/// The first layer has weights and activations of 8 bits. Scales are such that results fill the range
+/// The first layer is dense and has weights of 8 bits, unless the recipe lists densities. Scales are such that results fill the range
 /// of their quantizers.
 struct RandomModel {
     /// A value: what it is and how it is quantized.
@@ -33,8 +37,8 @@ struct RandomModel {
     private let recipe: Recipe
     private let name: String
     private let inputShape: [Int]
-    private let inputQuantizer = PackedQuantizer(
-        bits: 8, isSigned: false, scale: 1 / 64, offset: -2)
+    private let inputQuantizer: PackedQuantizer
+    private var layers = 0
     private var nodes: [PackedNode] = []
     private var random = SplitMix64(state: 1)
 
@@ -42,12 +46,15 @@ struct RandomModel {
         self.name = name
         self.recipe = recipe
         inputShape = shape
+        let codes = Float(1 << recipe.inputBits)
+        inputQuantizer = PackedQuantizer(
+            bits: recipe.inputBits, isSigned: false, scale: 4 / codes, offset: -2)
     }
 
     var input: Value { Value(number: 0, shape: inputShape, quantizer: inputQuantizer) }
 
     var model: PackedModel {
-        let channels = inputShape[0]
+        let channels = inputShape.count == 3 ? inputShape[0] : 1
         return PackedModel(
             name: name,
             input: PackedInput(
@@ -86,8 +93,9 @@ struct RandomModel {
     private mutating func layer(
         _ shape: [Int], reading x: Value, isDense: Bool, relu: Bool, output: PackedQuantizer?
     ) -> PackedLayer {
-        let isFirst = x.number == 0
-        let density = isDense || isFirst ? 1 : recipe.density
+        let isFirst = x.number == 0 && recipe.densities == nil
+        let density = recipe.densities?[layers] ?? (isDense || isFirst ? 1 : recipe.density)
+        layers += 1
         let weights = tensor(shape, density: density, bits: isFirst ? 8 : recipe.bits, x)
         return PackedLayer(
             weights: weights,

@@ -9,6 +9,8 @@ public struct EngineOptions: Sendable, Equatable {
     public var isa: InstructionSet
     /// Which kind of kernel a layer gets; tests and benchmarks force one.
     package var kernels = KernelPreference.cheaper
+    /// Work of a layer that pays for waking another thread, in nanoseconds; tests lower it.
+    package var leastSharedWork = 25_000.0
 
     public init(threads: Int = 1, isa: InstructionSet = .automatic) {
         self.threads = threads
@@ -45,6 +47,8 @@ public final class Engine: Sendable {
     public let options: EngineOptions
     let network: PreparedNetwork
     let arenas: ArenaPool
+    /// For threads that share a layer.
+    let scratches: ArenaPool
     /// Shared by all runs: one at a time has its workers, others go on alone.
     let threads: ThreadPool
 
@@ -60,6 +64,8 @@ public final class Engine: Sendable {
             model, kernels: try KernelSet(options.isa), preference: options.kernels,
             threads: threads)
         arenas = ArenaPool(byteCount: network.plan.arenaBytes, count: 1)
+        scratches = ArenaPool(
+            byteCount: network.scratchBytes, count: options.threads > 1 ? options.threads : 0)
     }
 
     /// Which kernels run which layer, and what they need.

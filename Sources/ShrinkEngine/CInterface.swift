@@ -76,6 +76,7 @@ private func open(
         guard let model else { throw InterfaceError.null("model") }
         let opened = try OpenModel(read(), options: engineOptions(options))
         model.pointee = OpaquePointer(Unmanaged.passRetained(opened).toOpaque())
+        shrink_return_free_memory()
     }
 }
 

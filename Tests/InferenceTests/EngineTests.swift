@@ -213,6 +213,46 @@ func expectEqual(
         }
     }
 
+    @Test(arguments: variants)
+    func `threads that share layers change nothing`(options: EngineOptions) throws {
+        var random = SplitMix(16)
+        let hidden = PackedQuantizer(bits: 5, isSigned: false, scale: 0.5, offset: 0)
+        func convolution(_ shape: [Int], groups: Int = 1, stride: Int = 1) -> PackedOperation {
+            let layer = randomLayer(
+                shape: shape, recipe: LayerRecipe(relu: true), output: hidden, using: &random)
+            let window = PackedWindow(
+                kernel: [3, 3], stride: [stride, stride], padding: [1, 1], groups: groups)
+            return .convolution(layer, window)
+        }
+        let pooling = PackedWindow(kernel: [2, 2], stride: [2, 2])
+        let model = chain(
+            [3, 20, 20], quantizer(bits: 8, isSigned: false),
+            [
+                convolution([37, 3, 3, 3]), convolution([37, 1, 3, 3], groups: 37),
+                .maxPooling(pooling), convolution([24, 37, 3, 3], stride: 2),
+                .add(.relu, output: hidden), .flatten,
+                .linear(
+                    randomLayer(
+                        shape: [70, 24 * 25], recipe: LayerRecipe(), output: hidden,
+                        using: &random)),
+                .linear(
+                    randomLayer(
+                        shape: [33, 70], recipe: LayerRecipe(), output: nil, using: &random)
+                ),
+            ])
+        var sum = model
+        sum.nodes[4].inputs = [4, 4]
+        for threads in [2, 3, 5] {
+            var options = options
+            options.threads = threads
+            options.leastSharedWork = 0
+            // Blocks of 64 share layers where there are fewer of them than threads.
+            for count in [1, 2, 64, 70] {
+                try expectEqual(sum, options, count: count, seed: 5, "\(threads) threads")
+            }
+        }
+    }
+
     @Test func `one engine runs on several threads at a time`() async throws {
         var random = SplitMix(14)
         let layer = randomLayer(

@@ -4,7 +4,7 @@ import PackedModel
 ///
 /// A column is the place of a weight inside its output: the input of a linear layer, and
 /// `(channel, y, x)` of a convolution's kernel in row-major order.
-struct SparseRows: Sendable, Equatable {
+package struct SparseRows: Sendable, Equatable {
     /// Weights an output, zeros included.
     let columnCount: Int
     /// `[outputs + 1]`: where the nonzeros of each output start.
@@ -14,10 +14,10 @@ struct SparseRows: Sendable, Equatable {
     private(set) var levels: [Int8] = []
 
     var outputs: Int { starts.count - 1 }
-    var nonzeros: Int { columns.count }
+    package var nonzeros: Int { columns.count }
 
     /// Spreads out gaps and codes; the product of `tensor.shape` has been checked.
-    init(_ tensor: PackedTensor, at place: EngineError.Place) throws(EngineError) {
+    package init(_ tensor: PackedTensor, at place: EngineError.Place) throws(EngineError) {
         try Self.check(tensor, at: place)
         let (count, table) = (tensor.count, tensor.levels)
         columnCount = count / tensor.shape[0]

@@ -42,15 +42,8 @@ struct PackedWeights: Sendable {
 }
 
 extension VectorWeights {
-    var byteCount: Int {
-        switch self {
-        case .sparse(let weights): weights.byteCount
-        case .dense(let weights): weights.byteCount
-        }
-    }
-
     /// The kernel's name without its variant, and how it sees the weights.
-    var kernel: (name: String, layout: String) {
+    package var kernel: (name: String, layout: String) {
         switch self {
         case .sparse(let weights) where weights.isNarrow:
             ("u8_c4_spmv", "16 outputs, windows of \(weights.view.window), 4-bit codes")

@@ -23,7 +23,8 @@ final class PreparedNetwork: Sendable {
     let block: Program?
     let outputCount: Int
     let plan: Plan
-    /// For one sample.
+    /// For one sample; of each node's weights, and of all.
+    let estimates: [Double]
     let estimatedNanoseconds: Double
 
     init(
@@ -81,10 +82,14 @@ final class PreparedNetwork: Sendable {
         let values = model.nodes.indices.reduce(0) { sum, index in
             rules[index] == nil ? sum : sum + checked.values[index + 1].count
         }
-        estimatedNanoseconds = plan.layers.reduce(
-            Double(values) * kernels.functions.costs.requantize
-        ) { $0 + $1.estimatedNanoseconds }
+        var layerEstimates = plan.layers.map(\.estimatedNanoseconds)[...]
+        estimates = layers.map { $0 == nil ? 0 : layerEstimates.removeFirst() }
+        estimatedNanoseconds = estimates.reduce(
+            Double(values) * kernels.functions.costs.requantize, +)
     }
+
+    /// What a planar layer sorts takes at most so much.
+    var scratchBytes: Int { max(single.scratchBytes, block?.scratchBytes ?? 0) }
 
     private static func geometry(of index: Int, in checked: CheckedModel) -> PlaneGeometry? {
         let input = checked.input(of: index)
@@ -132,7 +137,7 @@ extension Plan.Layer {
         let sums: Double
         switch packed.vector {
         case .sparse(let vector): sums = vector.cost(costs)
-        case .dense(let vector): sums = Double(vector.byteCount) * costs.gemv_weight
+        case .dense(let vector): sums = Double(vector.buffer.byteCount) * costs.gemv_weight
         case nil: sums = tiles * packed.planar!.cost(costs)
         }
         return sums + Double(outputs * places) * costs.requantize

@@ -80,6 +80,14 @@ struct Program: Sendable {
         layout.place()
     }
 
+    /// The largest scratch of a planar layer.
+    var scratchBytes: Int {
+        let sizes = steps.map { step in
+            if case .planar(let step) = step { layout.buffers[step.scratch].byteCount } else { 0 }
+        }
+        return sizes.max() ?? 0
+    }
+
     /// An empty program.
     init(lanes: Int) { self.lanes = lanes }
 }

@@ -22,14 +22,23 @@ extension Engine {
     func run(_ batch: Batch) {
         let size = samplesInPiece(of: batch.count)
         let pieces = (batch.count + size - 1) / size
-        if pieces == 1 {
-            arenas.withArena { run(batch, 0..<batch.count, in: $0) }
-        } else {
-            threads.run(pieces) { piece in
-                let samples = piece * size..<min((piece + 1) * size, batch.count)
-                arenas.withArena { run(batch, samples, in: $0) }
-            }
+        // Where there are fewer pieces than threads, threads share the layers of each instead.
+        let sharesPieces = pieces >= threads.threads
+        let pool = sharesPieces ? threads : nil
+        let helpers =
+            sharesPieces
+            ? nil
+            : Helpers(
+                threads: threads, scratches: scratches, leastWork: options.leastSharedWork)
+        run(pieces, on: pool) { piece in
+            let samples = piece * size..<min((piece + 1) * size, batch.count)
+            arenas.withArena { run(batch, samples, in: $0, helpers: helpers) }
         }
+    }
+
+    private func run(_ pieces: Int, on pool: ThreadPool?, _ body: (Int) -> Void) {
+        if let pool { return pool.run(pieces, body) }
+        for piece in 0..<pieces { body(piece) }
     }
 
     /// A block, or as many samples as are worth a thread's while where they run one by one.
@@ -39,27 +48,28 @@ extension Engine {
         return min(max(Int(samples), 1), 64)
     }
 
-    /// Runs some samples on this thread.
+    /// Runs some samples one after the other, or as a block.
     func run(
         _ batch: Batch, _ samples: Range<Int>, in arena: UnsafeMutablePointer<UInt8>,
-        stopwatch: Stopwatch? = nil
+        helpers: Helpers? = nil, stopwatch: Stopwatch? = nil
     ) {
         if let block = network.block, samples.count >= Self.leastInBlock {
-            run(block, batch, samples, in: arena, stopwatch)
+            run(block, batch, samples, in: arena, helpers, stopwatch)
         } else {
             for sample in samples {
-                run(network.single, batch, sample..<sample + 1, in: arena, stopwatch)
+                run(network.single, batch, sample..<sample + 1, in: arena, helpers, stopwatch)
             }
         }
     }
 
     private func run(
         _ program: Program, _ batch: Batch, _ samples: Range<Int>,
-        in arena: UnsafeMutablePointer<UInt8>, _ stopwatch: Stopwatch?
+        in arena: UnsafeMutablePointer<UInt8>, _ helpers: Helpers?, _ stopwatch: Stopwatch?
     ) {
         let run = ProgramRun(
             network: network, program: program, arena: arena, count: samples.count,
-            logits: batch.logits + samples.lowerBound * outputCount, stopwatch: stopwatch)
+            logits: batch.logits + samples.lowerBound * outputCount, helpers: helpers,
+            stopwatch: stopwatch)
         let start = samples.lowerBound * inputCount
         switch batch.input {
         case .pixels(let pixels): run.run(pixels: pixels + start)

@@ -11,6 +11,8 @@ struct ProgramRun {
     let count: Int
     /// `[count, outputs]`
     let logits: UnsafeMutablePointer<Float>
+    /// Who shares its layers; `nil` where threads share samples.
+    var helpers: Helpers?
     /// Where times are added up, if anybody wants to know.
     var stopwatch: Stopwatch?
 
@@ -65,10 +67,10 @@ struct ProgramRun {
 
     func run(_ step: Program.Step) {
         switch step {
-        case .planes(var planes, let from, let to):
-            kernels.u8_planes(&planes, bytes(from), program.lanes, bytes(to))
-        case .maxPooling(var pooling, let from, let to):
-            kernels.u8_max_pooling(&pooling, bytes(from), program.lanes, bytes(to))
+        case .planes(let planes, let from, let to):
+            runPlanes(planes, from: from, to: to)
+        case .maxPooling(let pooling, let from, let to):
+            runMaxPooling(pooling, from: from, to: to)
         case .averagePooling(let pooling, let fill, let node, let from, let to):
             runAveraging(network.rules[node]!, pooling, fill: fill, from: from, to: to)
         case .addition(let node, let from, let count, let to):
@@ -80,7 +82,7 @@ struct ProgramRun {
         case .channelShuffle(let groups, let channels, let size, let from, let to):
             kernels.u8_channel_shuffle(groups, channels, size, bytes(from), bytes(to))
         case .vector(let node, let from, let sums, let to):
-            runVector(network.layers[node]!, from: from, accumulators: sums, to: to)
+            runVector(node, from: from, accumulators: sums, to: to)
         case .planar(let step):
             runPlanar(step, network.layers[step.node]!)
         case .softmax:
@@ -89,6 +91,35 @@ struct ProgramRun {
     }
 
     // MARK: Operations without weights
+
+    private func runPlanes(_ planes: cik_planes, from: Program.Location, to: Program.Location) {
+        let read = planes.height * planes.width * program.lanes
+        let written =
+            planes.stride_height * planes.stride_width * planes.plane_height
+            * planes.plane_width * program.lanes
+        shareChannels(planes.channels, byteCount: planes.channels * written) { channels in
+            var part = planes
+            part.channels = channels.count
+            kernels.u8_planes(
+                &part, bytes(from) + channels.lowerBound * read, program.lanes,
+                bytes(to) + channels.lowerBound * written)
+        }
+    }
+
+    private func runMaxPooling(
+        _ pooling: cik_pooling, from: Program.Location, to: Program.Location
+    ) {
+        let read = pooling.height * pooling.width * program.lanes
+        let written = pooling.output_height * pooling.output_width * program.lanes
+        // A pooling reads more than it writes.
+        shareChannels(pooling.channels, byteCount: pooling.channels * read) { channels in
+            var part = pooling
+            part.channels = channels.count
+            kernels.u8_max_pooling(
+                &part, bytes(from) + channels.lowerBound * read, program.lanes,
+                bytes(to) + channels.lowerBound * written)
+        }
+    }
 
     private func runAveraging(
         _ rule: PackedRule, _ pooling: cik_pooling, fill: UInt8, from: Program.Location,
@@ -108,11 +139,15 @@ struct ProgramRun {
         var addition = cik_addition(
             terms: from.count, multipliers: multipliers.pointer(to: Int32.self),
             constant: constant, rounding: rounding)
-        withUnsafeTemporaryAllocation(of: UnsafePointer<UInt8>?.self, capacity: from.count) {
-            for (term, location) in from.enumerated() {
-                $0.initializeElement(at: term, to: UnsafePointer(bytes(location)))
+        shareChannels(count, byteCount: count) { places in
+            withUnsafeTemporaryAllocation(of: UnsafePointer<UInt8>?.self, capacity: from.count) {
+                for (term, location) in from.enumerated() {
+                    $0.initializeElement(
+                        at: term, to: UnsafePointer(bytes(location) + places.lowerBound))
+                }
+                kernels.u8_add(
+                    &addition, $0.baseAddress, places.count, bytes(to) + places.lowerBound)
             }
-            kernels.u8_add(&addition, $0.baseAddress, count, bytes(to))
         }
     }
 
@@ -136,7 +171,11 @@ struct ProgramRun {
     ) {
         guard case .lookup(let tables) = rule else { return }
         if let table = tables[input] {
-            kernels.u8_lookup(table.pointer(to: UInt8.self), bytes(from), count, bytes(to))
+            shareChannels(count, byteCount: count) { places in
+                kernels.u8_lookup(
+                    table.pointer(to: UInt8.self), bytes(from) + places.lowerBound, places.count,
+                    bytes(to) + places.lowerBound)
+            }
         } else {
             bytes(to).update(from: bytes(from), count: count)
         }
@@ -160,18 +199,24 @@ struct ProgramRun {
     // MARK: One sample, whole inputs
 
     private func runVector(
-        _ layer: PackedWeights, from: Program.Location, accumulators number: Program.Buffer,
+        _ node: Int, from: Program.Location, accumulators number: Program.Buffer,
         to: Program.Location?
     ) {
+        let layer = network.layers[node]!
+        let work = network.estimates[node]
         let sums = accumulators(number)
         switch layer.vector! {
         case .sparse(let weights):
-            var view = weights.view
             let kernel = weights.isNarrow ? kernels.u8_c4_spmv : kernels.u8_s8_spmv
-            kernel!(&view, 0, view.slices, bytes(from), sums)
+            share(weights.view.slices, unit: 1, nanoseconds: work) { slices in
+                var view = weights.view
+                kernel!(&view, slices.lowerBound, slices.count, bytes(from), sums)
+            }
         case .dense(let weights):
-            var view = weights.view
-            kernels.u8_s8_gemv(&view, 0, view.outputs, bytes(from), sums)
+            share(weights.view.outputs, unit: Int(CIK_ROWS), nanoseconds: work) { outputs in
+                var view = weights.view
+                kernels.u8_s8_gemv(&view, outputs.lowerBound, outputs.count, bytes(from), sums)
+            }
         }
         switch layer.epilogue {
         case .bytes(let epilogue):
@@ -203,7 +248,7 @@ struct ProgramRun {
             planar.y_stride = step.height * step.width * program.lanes
             withUnsafePointer(to: epilogue.view) {
                 planar.epilogue = $0
-                addPlanes(planar, layer.planar!, 0..<step.outputs)
+                addPlanes(planar, layer.planar!, of: step)
             }
         case .logits(let real, let corrections):
             for first in stride(from: 0, to: step.outputs, by: step.outputsInRun) {
@@ -219,6 +264,28 @@ struct ProgramRun {
             }
         }
     }
+
+    /// The results of all outputs, shared among threads.
+    private func addPlanes(
+        _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep
+    ) {
+        // Each part of a dense layer sorts the whole input.
+        let partsOfThread = if case .dense = weights { 1 } else { 4 }
+        let work = network.estimates[step.node] * Double(program.lanes)
+        share(
+            step.outputs, unit: Self.outputsInPart, nanoseconds: work,
+            partsOfThread: partsOfThread
+        ) { outputs in
+            withScratch(of: step) { scratch in
+                var planar = planar
+                planar.scratch = scratch
+                addPlanes(planar, weights, outputs)
+            }
+        }
+    }
+
+    /// Outputs that a part of a planar layer has at least.
+    private static var outputsInPart: Int { 4 }
 
     /// The results of some outputs; with dense weights those of one group of channels at a time.
     private func addPlanes(

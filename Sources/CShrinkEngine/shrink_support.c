@@ -1,6 +1,10 @@
-#include "shrink_last_error.h"
+#include "shrink_support.h"
 
-#include <stddef.h>
+#include <stdlib.h>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include "shrink_engine.h"
 
@@ -20,3 +24,9 @@ void shrink_set_last_error(const char *text) {
 }
 
 const char *shrink_last_error(void) { return last_error; }
+
+void shrink_return_free_memory(void) {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
+}

@@ -1,0 +1,155 @@
+"""The results of bench.py as text, as docs/BENCHMARKS.md and as docs/benchmarks.svg.
+
+    page.py RESULTS.json DOCS      writes the page again
+"""
+
+import json
+import sys
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+
+def time(row):
+    """Milliseconds in three digits, or a mark where the engine could not run the network."""
+    value = row.get("milliseconds")
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def is_ours(row):
+    return row["row"].startswith("shrink")
+
+
+def best(rows, words=""):
+    """The fastest row whose name has a word, ours not counted."""
+    peers = [row for row in rows if not is_ours(row) and words in row["row"]
+             and "milliseconds" in row]
+    return min(peers, key=lambda row: row["milliseconds"], default=None)
+
+
+def peer_time(unit, units):
+    """Milliseconds of the fastest peer; one may also run the samples of a batch one by one."""
+    times = [best(other["rows"])["milliseconds"] * unit["batch"] / other["batch"]
+             for other in units if best(other["rows"]) and not other["cold"] and not unit["cold"]
+             and other["network"] == unit["network"] and other["threads"] == unit["threads"]
+             and other["batch"] in (1, unit["batch"])]
+    if unit["cold"] and best(unit["rows"]):
+        times = [best(unit["rows"])["milliseconds"]]
+    return min(times, default=None)
+
+
+def title(unit):
+    threads = f"{unit['threads']} thread" + ("s" if unit["threads"] > 1 else "")
+    cold = ", caches evicted" if unit["cold"] else ""
+    return f"{unit['network']}, batch {unit['batch']}, {threads}{cold}"
+
+
+def unit_text(unit):
+    fastest = best(unit["rows"])
+    lines = [title(unit)]
+    for row in sorted(unit["rows"], key=lambda row: row.get("milliseconds", float("inf"))):
+        ratio = ""
+        if fastest and "milliseconds" in row:
+            ratio = f"{fastest['milliseconds'] / row['milliseconds']:6.2f}×"
+        lines.append(f"  {row['row']:28} {time(row):>8} ms {ratio}  {row.get('error') or ''}")
+    return "\n".join(lines)
+
+
+def table(units):
+    """One line a unit, one column an engine; ours with the ratio to the best peer."""
+    names = list(dict.fromkeys(row["row"] for unit in units for row in unit["rows"]))
+    lines = ["| network | batch | threads | " + " | ".join(names) + " |",
+             "|:--|--:|--:|" + "--:|" * len(names)]
+    for unit in units:
+        rows = {row["row"]: row for row in unit["rows"]}
+        fastest = peer_time(unit, units)
+        cells = []
+        for name in names:
+            row = rows.get(name)
+            if row is None:
+                cells.append("")
+            elif is_ours(row) and fastest and "milliseconds" in row:
+                ratio = fastest / row["milliseconds"]
+                cells.append(f"**{time(row)}** ({ratio:.2f}×)")
+            else:
+                cells.append(time(row))
+        cold = " (cold)" if unit["cold"] else ""
+        lines.append(f"| {unit['network']}{cold} | {unit['batch']} | {unit['threads']} | "
+                     + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def plot(units):
+    """Bars of speed for each network at batch 1 on one thread: the best dense int8 peer is 1."""
+    shown = [unit for unit in units if unit["batch"] == 1 and unit["threads"] == 1
+             and not unit["cold"] and best(unit["rows"], "int8")]
+    colours = {"shrink": "#0a6", "ONNX": "#88a", "OpenVINO": "#aa8", "LiteRT": "#a88",
+               "OpenBLAS": "#999", "MKL": "#777", "DeepSparse": "#68a"}
+    bars, y = [], 40
+    longest = max((best(unit["rows"], "int8")["milliseconds"] / row["milliseconds"]
+                   for unit in shown for row in unit["rows"] if "milliseconds" in row), default=1)
+    for unit in shown:
+        reference = best(unit["rows"], "int8")["milliseconds"]
+        bars.append(f'<text x="8" y="{y + 10}" class="network">{escape(unit["network"])}</text>')
+        y += 18
+        for row in unit["rows"]:
+            if "milliseconds" not in row:
+                continue
+            speed = reference / row["milliseconds"]
+            colour = next(value for key, value in colours.items() if row["row"].startswith(key))
+            width = max(400 * speed / longest, 1)
+            bars.append(f'<text x="212" y="{y + 9}" class="row">{escape(row["row"])}</text>'
+                        f'<rect x="220" y="{y}" width="{width:.1f}" height="11" fill="{colour}"/>'
+                        f'<text x="{226 + width:.1f}" y="{y + 9}">{speed:.2f}× · {time(row)} ms</text>')
+            y += 14
+        y += 10
+    head = "Speed at batch 1 on one thread; the best dense int8 engine is 1"
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="760" height="{y}" '
+            f'viewBox="0 0 760 {y}">\n<style>text {{ font: 10px sans-serif; fill: #222 }} '
+            ".network, .title { font-weight: bold; font-size: 12px } .row { text-anchor: end }"
+            '</style>\n<rect width="100%" height="100%" fill="#fff"/>\n'
+            f'<text x="8" y="20" class="title">{head}</text>\n' + "\n".join(bars) + "\n</svg>\n")
+
+
+def write(results, docs):
+    machine, units = results["machine"], results["units"]
+    versions = {}
+    for unit in units:
+        for row in unit["rows"]:
+            if row.get("version"):
+                versions.setdefault(row["row"], row["version"])
+    layers = [unit for unit in units if "-fc" in unit["network"]]
+    networks = [unit for unit in units if "-fc" not in unit["network"]]
+    text = f"""# The engine beside others
+
+`make bench` measured this on {machine['cores']} cores of {machine['processor']}, {machine['date']}.
+Milliseconds a call from Python, medians; behind ours the speed-up over the fastest of the others
+(of a batch as a whole or sample by sample), below 1 where we lost. Random weights: 90 or 95 % zeros everywhere but in the first, the last and
+depthwise layers, or the densities of Deep Compression ("paper"). All engines run the same network;
+theirs do not use its zeros unless their name says so. OpenVINO computes floats in bfloat16 where
+the processor can. A dash: the engine could not run it.
+
+![Speed at batch 1 on one thread](benchmarks.svg)
+
+## Networks
+
+{table(networks)}
+
+## Fully connected layers of Deep Compression
+
+"Cold": 128 MiB are read and written before each call, for in a whole network the weights of a layer
+are not in the cache.
+
+{table(layers)}
+
+## Versions
+
+""" + "\n".join(f"* {name}: {version}" for name, version in sorted(versions.items())) + "\n"
+    docs.mkdir(parents=True, exist_ok=True)
+    (docs / "BENCHMARKS.md").write_text(text)
+    (docs / "benchmarks.svg").write_text(plot(units))
+
+
+if __name__ == "__main__":
+    write(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))
