@@ -186,9 +186,10 @@ static void check_planes(const cik_kernel_set *scalar, const cik_kernel_set *var
         size_t phases = random_in(0, 1) ? stride : 1;
         cik_planes planes = {
             (size_t)random_in(1, 12), height, width, 1, left, stride, stride, phases, phases,
-            (height + 3 + stride - 1) / stride, (left + width + right + stride - 1) / stride, 9,
+            (height + 3 + stride - 1) / stride, (left + width + right + stride - 1) / stride, 0, 9,
         };
-        size_t made = planes.plane_height * planes.plane_width * phases * phases;
+        planes.plane_stride = planes.plane_height * planes.plane_width + (size_t)random_in(0, 70);
+        size_t made = planes.plane_stride * phases * phases;
         size_t size = planes.channels * made * lanes + GUARD;
         uint8_t *x = random_memory(planes.channels * height * width * lanes);
         uint8_t *expected = random_memory(size), *found = random_memory(size);

