@@ -19,10 +19,6 @@ static __mmask64 first_bytes(size_t count) {
     return count < 64 ? ((uint64_t)1 << count) - 1 : ~(uint64_t)0;
 }
 
-static size_t plane_size(const cik_planes *planes) {
-    return planes->plane_height * planes->plane_width;
-}
-
 // MARK: Small planes
 
 /// For each byte of a channel's planes the place it comes from, and whether it has one.
@@ -40,14 +36,17 @@ static void add_source(const cik_planes *planes, sources *s, size_t made, size_t
 }
 
 static void find_sources(const cik_planes *planes, sources *s) {
-    size_t made = 0;
+    size_t plane = 0;
     for (size_t phase_y = 0; phase_y < planes->phases_height; phase_y++)
-        for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++)
+        for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++) {
+            size_t made = plane;
             for (size_t i = 0; i < planes->plane_height; i++)
                 for (size_t j = 0; j < planes->plane_width; j++)
                     add_source(
                         planes, s, made++, i * planes->stride_height + phase_y,
                         j * planes->stride_width + phase_x);
+            plane += planes->plane_stride;
+        }
 }
 
 CIK_AVX512 static void look_up(const cik_planes *planes, const uint8_t *x, uint8_t *y) {
@@ -56,7 +55,7 @@ CIK_AVX512 static void look_up(const cik_planes *planes, const uint8_t *x, uint8
     find_sources(planes, &s);
     const __m512i fill = _mm512_set1_epi8((char)planes->fill);
     size_t area = planes->height * planes->width;
-    size_t size = planes->phases_height * planes->phases_width * plane_size(planes);
+    size_t size = planes->phases_height * planes->phases_width * planes->plane_stride;
     for (size_t channel = 0; channel < planes->channels; channel++, x += area, y += size) {
         __m512i part[4];
         for (size_t i = 0; i < 4; i++)
@@ -77,7 +76,7 @@ CIK_AVX512 static void look_up(const cik_planes *planes, const uint8_t *x, uint8
 
 CIK_AVX512 static void spread_out(const cik_planes *planes, const uint8_t *x, uint8_t *y) {
     uint64_t inside[MOST_SPREAD / 64];
-    size_t size = plane_size(planes);
+    size_t size = planes->plane_stride;
     memset(inside, 0, (size + 63) / 64 * 8);
     for (size_t i = 0; i < planes->height; i++)
         for (size_t j = 0; j < planes->width; j++) {
@@ -97,14 +96,16 @@ CIK_AVX512 static void spread_out(const cik_planes *planes, const uint8_t *x, ui
 }
 
 void u8_planes__avx512(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y) {
-    size_t made = planes->phases_height * planes->phases_width * plane_size(planes);
+    size_t made = planes->phases_height * planes->phases_width * planes->plane_stride;
     bool has_phases = planes->stride_height != 1 || planes->stride_width != 1;
     // What is found out about all channels pays with some of them; and rows of nearly a register
     // are copied faster one by one.
     bool pays = lanes == 1 && planes->channels >= 8;
     if (pays && planes->height * planes->width <= MOST_LOOKED_UP && made <= MOST_MADE)
         look_up(planes, x, y);
-    else if (pays && !has_phases && planes->width < 48 && plane_size(planes) <= MOST_SPREAD)
+    else if (
+        pays && !has_phases && (planes->width < 48 || planes->height == 1)
+        && planes->plane_stride <= MOST_SPREAD)
         spread_out(planes, x, y);
     else
         u8_planes__avx512vnni(planes, x, lanes, y);

@@ -2,6 +2,8 @@
 #include "kernels.h"
 #include "targets.h"
 
+#include <string.h>
+
 #if defined(__x86_64__)
 
 #define INLINE static inline __attribute__((always_inline)) CIK_AVX512VNNI
@@ -76,10 +78,14 @@ void u8_planes__avx512vnni(const cik_planes *planes, const uint8_t *x, size_t la
         return;
     }
     size_t size = planes->plane_height * planes->plane_width;
+    size_t behind = planes->plane_stride - size;
     for (size_t channel = 0; channel < planes->channels; channel++) {
         for (size_t phase_y = 0; phase_y < planes->phases_height; phase_y++)
-            for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++, y += size)
+            for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++) {
                 copy_phase(planes, x, phase_y, phase_x, y);
+                memset(y + size, planes->fill, behind);
+                y += planes->plane_stride;
+            }
         x += planes->height * planes->width;
     }
 }

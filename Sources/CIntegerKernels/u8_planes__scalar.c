@@ -43,12 +43,19 @@ static void plane_of_phase(
     }
 }
 
+static void fill_behind(const cik_planes *planes, size_t lanes, uint8_t *plane) {
+    size_t size = planes->plane_height * planes->plane_width;
+    memset(plane + size * lanes, planes->fill, (planes->plane_stride - size) * lanes);
+}
+
 void u8_planes__scalar(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y) {
-    size_t size = planes->plane_height * planes->plane_width * lanes;
+    size_t size = planes->plane_stride * lanes;
     for (size_t channel = 0; channel < planes->channels; channel++) {
         for (size_t phase_y = 0; phase_y < planes->phases_height; phase_y++)
-            for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++, y += size)
+            for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++, y += size) {
                 plane_of_phase(planes, x, phase_y, phase_x, lanes, y);
+                fill_behind(planes, lanes, y);
+            }
         x += planes->height * planes->width * lanes;
     }
 }

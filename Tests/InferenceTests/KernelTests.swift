@@ -385,7 +385,8 @@ struct Variant: CustomTestStringConvertible, Sendable {
                         padding_width: left, stride_height: stride, stride_width: stride,
                         phases_height: phases, phases_width: phases,
                         plane_height: (1 + 5 + 2 + stride - 1) / stride,
-                        plane_width: (bordered + stride - 1) / stride, fill: 9)
+                        plane_width: (bordered + stride - 1) / stride, plane_stride: 0, fill: 9)
+                    planes.plane_stride = planes.plane_height * planes.plane_width + 7 * (width % 3)
                     expectPlanes(variant, &planes, lanes: lanes, &random)
                 }
             }
@@ -396,17 +397,19 @@ struct Variant: CustomTestStringConvertible, Sendable {
         _ variant: Variant, _ p: inout cik_planes, lanes: Int, _ random: inout SplitMix
     ) {
         let x = random.pixels(p.channels * p.height * p.width * lanes)
-        let count = p.channels * p.phases_height * p.phases_width * p.plane_height * p.plane_width
+        let count = p.channels * p.phases_height * p.phases_width * p.plane_stride
         var expected: [UInt8] = []
         for place in 0..<count {
-            let (column, row) = (place % p.plane_width, place / p.plane_width % p.plane_height)
-            let phase = place / (p.plane_width * p.plane_height)
+            let inPlane = place % p.plane_stride
+            let (column, row) = (inPlane % p.plane_width, inPlane / p.plane_width)
+            let phase = place / p.plane_stride
             let phaseX = phase % p.phases_width
             let phaseY: Int = phase / p.phases_width % p.phases_height
             let channel = phase / (p.phases_width * p.phases_height)
             let x0: Int = column * p.stride_width + phaseX - p.padding_width
             let y0: Int = row * p.stride_height + phaseY - p.padding_height
-            let isInside = 0..<p.height ~= y0 && 0..<p.width ~= x0
+            let isInPlane = row < p.plane_height
+            let isInside = isInPlane && 0..<p.height ~= y0 && 0..<p.width ~= x0
             let source = ((channel * p.height + y0) * p.width + x0) * lanes
             for lane in 0..<lanes { expected.append(isInside ? x[source + lane] : 9) }
         }

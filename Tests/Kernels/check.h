@@ -19,8 +19,8 @@ typedef struct {
     kernel_check *check;
 } named_check;
 
-/// Ends with an empty name.
-extern const named_check vector_checks[];
+/// Each ends with an empty name.
+extern const named_check vector_checks[], planar_checks[];
 
 /// Counts a failure, and says what it was, unless the bytes are the same.
 void expect_equal(const void *expected, const void *found, size_t size, const char *format, ...)

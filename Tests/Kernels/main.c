@@ -33,6 +33,15 @@ void expect_equal(const void *expected, const void *found, size_t size, const ch
     va_end(arguments);
 }
 
+static void run(
+    const named_check *check, const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    for (; check->name; check++) {
+        int before = failures;
+        check->check(scalar, variant);
+        printf("%s %s: %s\n", variant->isa, check->name, failures > before ? "FAILED" : "ok");
+    }
+}
+
 int main(void) {
     const cik_kernel_set *scalar = cik_kernel_set_at(0);
     for (size_t i = 1; i < cik_kernel_set_count(); i++) {
@@ -41,11 +50,8 @@ int main(void) {
             printf("%s: not supported here\n", variant->isa);
             continue;
         }
-        for (const named_check *check = vector_checks; check->name; check++) {
-            int before = failures;
-            check->check(scalar, variant);
-            printf("%s %s: %s\n", variant->isa, check->name, failures > before ? "FAILED" : "ok");
-        }
+        run(vector_checks, scalar, variant);
+        run(planar_checks, scalar, variant);
     }
     return failures > 0;
 }

@@ -209,7 +209,8 @@ typedef struct {
     /// `[outputs, y_stride]`: the kept bytes of each output, one behind the other.
     uint8_t *y;
     size_t y_stride;
-    /// `[outputs, acc_stride]`: sums of all positions, kept or not, in whole tiles of CIK_TILE.
+    /// `[outputs, acc_stride]`: sums of all positions, kept or not, in whole tiles of CIK_TILE; those
+    /// from `length` on are of no use.
     int32_t *acc;
     size_t acc_stride;
     /// Tiles that a sparse kernel computes for one output before it turns to the next, at least 1.
@@ -227,7 +228,8 @@ typedef struct {
 ///
 ///     [c][y % stride_height][x % stride_width][y / stride_height][x / stride_width]
 ///
-/// with sizes `[channels, phases_height, phases_width, plane_height, plane_width, lanes]`.
+/// with sizes `[channels, phases_height, phases_width, plane_height, plane_width, lanes]`, but
+/// `plane_stride` positions from one plane to the next; those in between are filled.
 typedef struct {
     size_t channels, height, width;
     /// Above and to the left; what the planes have more than that and the input lies below and to
@@ -239,6 +241,7 @@ typedef struct {
     /// At least `(padding_height + height) / stride_height`, rounded up; the width alike. More are
     /// filled.
     size_t plane_height, plane_width;
+    size_t plane_stride;
     uint8_t fill;
 } cik_planes;
 

@@ -97,7 +97,9 @@ final class PreparedNetwork: Sendable {
         guard case .convolution(_, let window) = checked.model.nodes[index].operation else {
             return nil
         }
-        return PlaneGeometry(window, over: input, fill: checked.fill(of: index))
+        return PlaneGeometry(
+            window, over: input, fill: checked.fill(of: index),
+            nonzeros: checked.weights[index]!.nonzeros)
     }
 }
 

@@ -194,7 +194,7 @@ struct ProgramPlanner {
             channels: input.channels, height: input.height, width: input.width,
             padding_height: border[0], padding_width: border[1], stride_height: 1,
             stride_width: 1, phases_height: 1, phases_width: 1, plane_height: output.height,
-            plane_width: output.width,
+            plane_width: output.width, plane_stride: output.height * output.width,
             fill: checked.fill(of: index))
     }
 }

@@ -95,8 +95,7 @@ struct ProgramRun {
     private func runPlanes(_ planes: cik_planes, from: Program.Location, to: Program.Location) {
         let read = planes.height * planes.width * program.lanes
         let written =
-            planes.stride_height * planes.stride_width * planes.plane_height
-            * planes.plane_width * program.lanes
+            planes.phases_height * planes.phases_width * planes.plane_stride * program.lanes
         shareChannels(planes.channels, byteCount: planes.channels * written) { channels in
             var part = planes
             part.channels = channels.count

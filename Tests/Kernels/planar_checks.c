@@ -1,0 +1,211 @@
+// The kernels over planes against the scalar ones, on random weights and shapes around their tiles.
+#include "check.h"
+
+enum { GUARD = 8, OUTPUTS = 8 };
+
+/// What all layers over planes share: bytes, the places of the output, and the rounding.
+typedef struct {
+    cik_planar planar;
+    cik_epilogue epilogue;
+    int32_t multipliers[OUTPUTS], halves[4 * OUTPUTS];
+    int64_t constants[OUTPUTS];
+    size_t tiles, result_size, acc_size;
+} layer;
+
+/// Output rows of `width` places, `row_stride` apart, over planes that begin below `offsets`.
+static layer random_layer(
+    size_t height, size_t width, size_t row_stride, size_t lanes, size_t offsets, int highest) {
+    layer l = {.planar = {.lanes = lanes, .band = (size_t)random_in(1, 9)}};
+    l.planar.length = ((height - 1) * row_stride + width) * lanes;
+    l.tiles = (l.planar.length + 63) / 64;
+    l.planar.x = random_bytes(offsets * lanes + l.planar.length, highest);
+    uint64_t *kept = calloc(l.tiles, sizeof *kept);
+    for (size_t i = 0; i < l.planar.length; i++)
+        if (i / lanes % row_stride < width) kept[i / 64] |= (uint64_t)1 << (i % 64);
+    l.planar.kept = kept;
+    l.planar.y_stride = height * width * lanes;
+    l.planar.acc_stride = l.tiles * 64;
+    l.result_size = OUTPUTS * l.planar.y_stride + GUARD;
+    l.acc_size = OUTPUTS * l.planar.acc_stride * sizeof(int32_t);
+    return l;
+}
+
+/// Rules that put sums up to `bound` around the range of bytes, in arithmetic of `bits`.
+static void set_rules(layer *l, int32_t bound, int bits) {
+    int exponent = 0;
+    while (bound >> exponent) exponent++;
+    cik_rounding rounding = {.shift = 30 + exponent - 9 < 17 ? 17 : 30 + exponent - 9, 2, 250};
+    if (rounding.shift > 45) rounding.shift = 45;
+    for (int i = 0; i < OUTPUTS; i++) {
+        int32_t multiplier = l->multipliers[i] = (int32_t)random_in(-0x7fff7fff, 0x7fff7fff);
+        l->constants[i] = random_in(-40, 300) * ((int64_t)1 << rounding.shift);
+        int64_t sum = l->constants[i] + ((int64_t)1 << (rounding.shift - 1));
+        l->halves[4 * i] = ((multiplier + 0x8000) >> 16) & 0xffff;
+        l->halves[4 * i + 1] = multiplier & 0xffff;
+        l->halves[4 * i + 2] = (int32_t)(sum >> 16);
+        l->halves[4 * i + 3] = (int32_t)(sum & 0xffff);
+    }
+    l->epilogue =
+        (cik_epilogue){l->multipliers, l->constants, l->halves, rounding, bits};
+}
+
+/// Sums behind the last place may differ: what is read there may exceed the largest byte.
+static void clear_behind(layer *l) {
+    for (size_t output = 0; output < OUTPUTS; output++)
+        for (size_t i = l->planar.length; i < l->planar.acc_stride; i++)
+            l->planar.acc[output * l->planar.acc_stride + i] = 0;
+}
+
+/// Runs one kernel of both variants, with sums and with bytes, in two calls each.
+#define COMPARE(kernel, weights, l, bound, scratch_size)                                       \
+    for (int bits = 0; bits <= 64; bits = bits ? 2 * bits : 16) {                              \
+        if (bits == 16 && (bound) > INT16_MAX) continue;                                       \
+        if (bits) set_rules(&l, bound, bits);                                                  \
+        l.planar.epilogue = bits ? &l.epilogue : NULL;                                         \
+        size_t size = bits ? l.result_size : l.acc_size;                                       \
+        uint8_t *results[2] = {random_memory(size), random_memory(size)};                      \
+        memset(results[0], 1, size), memset(results[1], 1, size);                              \
+        for (int i = 0; i < 2; i++) {                                                          \
+            l.planar.scratch = random_memory(scratch_size);                                    \
+            l.planar.y = results[i], l.planar.acc = (int32_t *)results[i];                     \
+            (i ? variant : scalar)->kernel(&weights, &l.planar, 0, 1);                         \
+            (i ? variant : scalar)->kernel(&weights, &l.planar, 1, OUTPUTS - 1);               \
+            free(l.planar.scratch);                                                            \
+            if (!bits) clear_behind(&l);                                                       \
+        }                                                                                      \
+        expect_equal(                                                                          \
+            results[0], results[1], size, "%d bits, %zu bytes in %zu lanes", bits,             \
+            l.planar.length, l.planar.lanes);                                                  \
+        free(results[0]), free(results[1]);                                                    \
+    }
+
+static void free_layer(layer *l) { free((void *)l->planar.x), free((void *)l->planar.kept); }
+
+static uint32_t *random_offsets(size_t count, size_t below) {
+    uint32_t *offsets = random_memory(count * sizeof *offsets + 1);
+    for (size_t i = 0; i < count; i++) offsets[i] = (uint32_t)random_in(0, (int64_t)below - 1);
+    return offsets;
+}
+
+/// Calls `check` for shapes around whole tiles, of one sample and of 64.
+static void for_each_shape(
+    const cik_kernel_set *scalar, const cik_kernel_set *variant,
+    void (*check)(
+        const cik_kernel_set *, const cik_kernel_set *, const size_t *shape, size_t lanes)) {
+    const size_t shapes[][3] = {
+        {1, 1, 1}, {1, 63, 63}, {1, 64, 64}, {1, 65, 65}, {3, 7, 8}, {5, 28, 29}, {4, 64, 64},
+        {5, 56, 57}, {9, 31, 37}, {2, 130, 131}, {11, 30, 30},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        check(scalar, variant, shapes[i], 1);
+        if (shapes[i][1] < 10) check(scalar, variant, shapes[i], 64);
+    }
+}
+
+static void check_fours_of(
+    const cik_kernel_set *scalar, const cik_kernel_set *variant, const size_t *shape,
+    size_t lanes) {
+    const int highest[] = {3, 15, 31, 63};
+    for (int h = 0; h < 4; h++) {
+        size_t blocks = (size_t)random_in(1, 3), rows = blocks * OUTPUTS;
+        int level = 32767 / 8 / highest[h] > 128 ? 128 : 32767 / 8 / highest[h];
+        if (blocks > 1) level = 3;
+        layer l = random_layer(shape[0], shape[1], shape[2], lanes, 50, highest[h]);
+        uint32_t first_eight[3 * OUTPUTS + 1] = {0}, first_two[3 * OUTPUTS + 1] = {0};
+        for (size_t i = 0; i < rows; i++) {
+            first_eight[i + 1] = first_eight[i] + (uint32_t)random_in(0, 5);
+            first_two[i + 1] = first_two[i] + (uint32_t)random_in(0, 5);
+        }
+        size_t eights = first_eight[rows], twos = first_two[rows];
+        uint32_t *eight_offsets = random_offsets(8 * eights, 50);
+        uint32_t *two_offsets = random_offsets(2 * twos, 50);
+        int8_t *levels = random_memory(2 * (eights + twos) + 1);
+        for (size_t i = 0; i < 2 * (eights + twos); i++)
+            levels[i] = (int8_t)random_in(-level, level > 127 ? 127 : level);
+        int32_t bound = (int32_t)blocks * 5 * 10 * level * highest[h];
+        if (blocks > 1 && bound > INT16_MAX) blocks = 1;
+        cik_fours_weights weights = {
+            OUTPUTS, blocks, first_eight, first_two, eight_offsets, two_offsets, levels,
+            levels + 2 * eights, (size_t)(32767 / (8 * highest[h] * level)), bound,
+        };
+        COMPARE(u6_s8_spmm, weights, l, bound, OUTPUTS * 512)
+        free(eight_offsets), free(two_offsets), free(levels), free_layer(&l);
+    }
+}
+
+static void check_rows_of(
+    const cik_kernel_set *scalar, const cik_kernel_set *variant, const size_t *shape,
+    size_t lanes) {
+    for (size_t stride = 4; stride <= 40; stride += 12) {
+        layer l = random_layer(shape[0], shape[1], shape[2], lanes, 50, 255);
+        uint32_t *offsets = random_offsets(stride * OUTPUTS, 50);
+        int8_t *levels = random_memory(stride * OUTPUTS);
+        uint32_t first[OUTPUTS + 1];
+        for (uint32_t i = 0; i <= OUTPUTS; i++) first[i] = i * (uint32_t)stride / 4;
+        int32_t bound = (int32_t)stride * 128 * 255;
+        cik_gemm_weights rows = {stride, levels, offsets};
+        COMPARE(u8_s8_gemm, rows, l, bound, stride * 64)
+        cik_spmm_weights steps = {first, offsets, levels};
+        COMPARE(u8_s8_spmm, steps, l, bound, 64)
+        free(offsets), free(levels), free_layer(&l);
+    }
+}
+
+static void check_depthwise_of(
+    const cik_kernel_set *scalar, const cik_kernel_set *variant, const size_t *shape,
+    size_t lanes) {
+    for (size_t runs = 1; runs <= 10; runs += 3) {
+        size_t plane = (shape[0] - 1) * shape[2] + shape[1] + 44;
+        layer l = random_layer(shape[0], shape[1], shape[2], lanes, OUTPUTS * plane, 255);
+        uint32_t *offsets = random_offsets(runs, 40);
+        int8_t *levels = random_memory(4 * runs * OUTPUTS);
+        cik_depthwise_weights weights = {runs, levels, offsets, plane};
+        COMPARE(u8_s8_depthwise, weights, l, (int32_t)runs * 4 * 128 * 255, 64)
+        free(offsets), free(levels), free_layer(&l);
+    }
+}
+
+static void check_fours(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    for_each_shape(scalar, variant, check_fours_of);
+}
+
+static void check_rows(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    for_each_shape(scalar, variant, check_rows_of);
+}
+
+static void check_depthwise(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    for_each_shape(scalar, variant, check_depthwise_of);
+}
+
+static void check_planes(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    for (int i = 0; i < 3000; i++) {
+        size_t lanes = random_in(0, 9) ? 1 : 64, stride = (size_t)random_in(1, 4);
+        size_t height = (size_t)random_in(1, 20);
+        size_t width = (size_t)random_in(1, random_in(0, 1) ? 20 : 140);
+        size_t left = (size_t)random_in(0, 3), right = (size_t)random_in(0, 9);
+        size_t phases = random_in(0, 1) ? stride : 1;
+        cik_planes planes = {
+            (size_t)random_in(1, 12), height, width, 1, left, stride, stride, phases, phases,
+            (height + 3 + stride - 1) / stride, (left + width + right + stride - 1) / stride, 0, 9,
+        };
+        planes.plane_stride = planes.plane_height * planes.plane_width + (size_t)random_in(0, 70);
+        size_t made = planes.plane_stride * phases * phases;
+        size_t size = planes.channels * made * lanes + GUARD;
+        uint8_t *x = random_memory(planes.channels * height * width * lanes);
+        uint8_t *expected = random_memory(size), *found = random_memory(size);
+        memcpy(found, expected, size);
+        scalar->u8_planes(&planes, x, lanes, expected);
+        variant->u8_planes(&planes, x, lanes, found);
+        expect_equal(
+            expected, found, size, "%zux%zu, stride %zu, %zu lanes", height, width, stride, lanes);
+        free(x), free(expected), free(found);
+    }
+}
+
+const named_check planar_checks[] = {
+    {"u6_s8_spmm", check_fours},
+    {"u8_s8_spmm, u8_s8_gemm", check_rows},
+    {"u8_s8_depthwise", check_depthwise},
+    {"u8_planes", check_planes},
+    {0},
+};
