@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything bench bench-training clean
+.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything bench bench-training bench-kernels clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -149,6 +149,10 @@ bench-training: deps ## Time training steps against PyTorch, in one run (about 1
 	@if ! $(BENCH)/venv/bin/python -c 'import torch, numpy' 2> /dev/null; then \
 	  python3 -m venv $(BENCH)/venv && $(BENCH)/venv/bin/pip install -q $(TORCH) numpy; fi
 	@$(BENCH)/venv/bin/python Benchmarks/training.py .build/release/TrainingBenchmark --json $(BENCH)/figures.json
+
+bench-kernels: deps ## Time single layers against a dense float product (about a minute)
+	@swift build $(SWIFT_FLAGS) --product KernelBenchmark
+	@.build/release/KernelBenchmark
 
 clean: ## Remove what was built and all results
 	rm -rf .build $(BUILD)/lib $(BUILD)/examples $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))

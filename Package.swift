@@ -104,6 +104,12 @@ let package = Package(
         .executableTarget(
             name: "EngineBenchmark", dependencies: ["Inference", "Container", "PackedModel"],
             swiftSettings: swift),
+        // Timed by `make bench-kernels`
+        .target(name: "CBaselines", cSettings: c),
+        .executableTarget(
+            name: "KernelBenchmark",
+            dependencies: ["CBaselines", "CIntegerKernels", "Inference", "PackedModel"],
+            swiftSettings: swift),
         tests("ContainerTests", ["Container", "PackedModel"]),
         tests("InferenceTests", ["Inference", "CIntegerKernels", "PackedModel"]),
         tests(

@@ -38,6 +38,14 @@ void u8_s8_gemm__scalar(
 void u8_s8_depthwise__scalar(
     const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
 #if defined(__x86_64__)
+void u6_s8_spmm__avx2(
+    const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_spmm__avx2(
+    const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_gemm__avx2(
+    const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_depthwise__avx2(
+    const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u6_s8_spmm__avx512vnni(
     const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_spmm__avx512vnni(
@@ -76,6 +84,7 @@ void u8_max_pooling__avx512vnni(
 void u8_average_pooling__avx512vnni(
     const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_planes__avx512vnni(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
+void u8_planes__avx512(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_multiply__avx512(
     const cik_multiplication *multiplication, const uint8_t *a, const uint8_t *b, size_t lanes,
     uint8_t *y);

@@ -27,24 +27,25 @@ static inline size_t cik_tiles(const cik_planar *planar) {
     return (planar->length + CIK_TILE - 1) / CIK_TILE;
 }
 
-/// Runs `sums(weights, output, x, lanes, acc)` for each tile and output: the frame of the scalar
-/// kernels. Those of one tile follow each other, so that its bytes stay in the first cache.
-#define CIK_FOR_EACH_TILE(sums)                                                              \
-    for (size_t tile = 0, done = 0; tile < cik_tiles(planar); tile++) {                      \
-        const uint8_t *x = planar->x + tile * CIK_TILE;                                      \
+/// Runs `sums(weights, output, x, lanes, acc)` for each tile and output, and `requantize` on what
+/// it finds: the frame of the kernels that keep sums in memory. Those of one tile follow each other,
+/// so that its bytes stay in the first cache.
+#define CIK_FOR_EACH_TILE(sums, requantize)                                                 \
+    for (size_t tile = 0, done = 0; tile < cik_tiles(planar); tile++) {                     \
+        const uint8_t *x = planar->x + tile * CIK_TILE;                                     \
         for (size_t output = first; output < first + count; output++) {                     \
-            int32_t acc[CIK_TILE] = {0};                                                     \
-            sums(weights, output, x, planar->lanes, acc);                                    \
-            if (planar->epilogue)                                                            \
-                cik_requantize_tile(                                                         \
-                    planar->epilogue, output, acc, planar->kept[tile],                       \
-                    planar->y + output * planar->y_stride + done);                           \
-            else                                                                             \
-                memcpy(                                                                      \
-                    planar->acc + output * planar->acc_stride + tile * CIK_TILE, acc,        \
-                    sizeof acc);                                                             \
-        }                                                                                    \
-        done += (size_t)__builtin_popcountll(planar->kept[tile]);                            \
+            int32_t acc[CIK_TILE] = {0};                                                    \
+            sums(weights, output, x, planar->lanes, acc);                                   \
+            if (planar->epilogue)                                                           \
+                requantize(                                                                 \
+                    planar->epilogue, output, acc, planar->kept[tile],                      \
+                    planar->y + output * planar->y_stride + done);                          \
+            else                                                                            \
+                memcpy(                                                                     \
+                    planar->acc + output * planar->acc_stride + tile * CIK_TILE, acc,       \
+                    sizeof acc);                                                            \
+        }                                                                                   \
+        done += (size_t)__builtin_popcountll(planar->kept[tile]);                           \
     }
 
 #endif

@@ -24,16 +24,18 @@ static void add_two(
 static void sums(
     const cik_fours_weights *weights, size_t output, const uint8_t *x, size_t lanes,
     int32_t *restrict acc) {
-    for (size_t i = weights->first_eight[output]; i < weights->first_eight[output + 1]; i++) {
-        const uint32_t *offsets = weights->eight_offsets + 8 * i;
-        add_four(offsets, weights->eight_levels[2 * i], x, lanes, acc);
-        add_four(offsets + 4, weights->eight_levels[2 * i + 1], x, lanes, acc);
+    for (size_t row = output; row < weights->blocks * weights->outputs; row += weights->outputs) {
+        for (size_t i = weights->first_eight[row]; i < weights->first_eight[row + 1]; i++) {
+            const uint32_t *offsets = weights->eight_offsets + 8 * i;
+            add_four(offsets, weights->eight_levels[2 * i], x, lanes, acc);
+            add_four(offsets + 4, weights->eight_levels[2 * i + 1], x, lanes, acc);
+        }
+        for (size_t i = weights->first_two[row]; i < weights->first_two[row + 1]; i++)
+            add_two(weights->two_offsets + 2 * i, weights->two_levels + 2 * i, x, lanes, acc);
     }
-    for (size_t i = weights->first_two[output]; i < weights->first_two[output + 1]; i++)
-        add_two(weights->two_offsets + 2 * i, weights->two_levels + 2 * i, x, lanes, acc);
 }
 
 void u6_s8_spmm__scalar(
     const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count) {
-    CIK_FOR_EACH_TILE(sums)
+    CIK_FOR_EACH_TILE(sums, cik_requantize_tile)
 }

@@ -6,8 +6,8 @@
 
 #define INLINE static inline __attribute__((always_inline)) CIK_AVX512VNNI
 
-// With M = upper << 16 | lower (lower signed) a sum is `S = U * 2^16 + L`, U and L those of the halves,
-// and `S >> shift` is `(U + (L >> 16)) >> (shift - 16)`. Part i of a block holds positions
+// With M = upper << 16 | lower (lower signed) a sum is `S = U * 2^16 + L`, U and L those of the
+// halves, and `S >> shift` is `(U + (L >> 16)) >> (shift - 16)`. Part i of a block holds positions
 // 16 * l + 4 * i + 0...3 of each quarter l.
 typedef struct { __m512i upper[4], lower[4]; } sums;
 

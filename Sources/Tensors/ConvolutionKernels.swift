@@ -114,10 +114,11 @@ public struct ConvolutionKernels: Sendable {
         }
     }
 
-    /// Images that one call of a gradient kernel takes: one, or for a 1×1 convolution about 1,000
-    /// positions.
+    /// Images that one call of a gradient kernel takes: one, or for a 1×1 convolution about 128
+    /// positions. Each tile of weights goes through all of them, so they should stay in the second
+    /// cache: with 1,024 positions, layers of hundreds of channels take 1.3 to 1.8 times as long.
     private static func parts(of images: Range<Int>, _ g: ConvolutionGeometry) -> [Range<Int>] {
-        let size = g.isPointwise ? max(1, 1024 / (g.height * g.width)) : 1
+        let size = g.isPointwise ? max(1, 128 / (g.height * g.width)) : 1
         return stride(from: images.lowerBound, to: images.upperBound, by: size).map {
             $0..<min($0 + size, images.upperBound)
         }

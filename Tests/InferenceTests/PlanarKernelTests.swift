@@ -23,9 +23,10 @@ private struct PlanarLayer {
     /// The largest magnitude that a sum can reach.
     var bound: Int {
         (0..<outputs).map { output in
-            weights[output * columns..<(output + 1) * columns].reduce(0) {
-                $0 + Int($1.magnitude) * highest
-            }
+            let row = weights[output * columns..<(output + 1) * columns]
+            let positive = row.reduce(0) { $0 + max(Int($1), 0) }
+            let negative = row.reduce(0) { $0 - min(Int($1), 0) }
+            return max(positive, negative) * highest
         }.max()!
     }
 
@@ -63,6 +64,19 @@ private struct Rules {
     var constants: [Int64]
     var rounding: cik_rounding
     var bits: Int32
+
+    /// Multipliers as `upper << 16 + lower`, and constants with the half in halves.
+    var halves: [Int32] {
+        var halves: [Int32] = []
+        for (multiplier, constant) in zip(multipliers, constants) {
+            let lower = Int32(Int16(truncatingIfNeeded: multiplier))
+            let upper = (multiplier - lower) >> 16
+            let sum = constant + Int64(1) << Int64(rounding.shift - 1)
+            halves += [upper & 0xffff, lower & 0xffff]
+            halves += [Int32(truncatingIfNeeded: sum >> 16), Int32(sum & 0xffff)]
+        }
+        return halves
+    }
 
     /// Rules that put sums of up to `bound` mostly into the range of bytes.
     init(_ outputs: Int, bound: Int, bits: Int32, _ random: inout SplitMix) {
@@ -134,6 +148,24 @@ private struct Rules {
         }
     }
 
+    @Test(arguments: Variant.all, [15, 63])
+    func `partial sums may leave 16 bits if the sum does not`(variant: Variant, highest: Int) {
+        var random = SplitMix(6)
+        let columns = 96
+        let level = Int8(32767 / highest / (columns / 2))
+        var layer = PlanarLayer(
+            outputs: 2, offsets: (0..<UInt32(columns)).map { $0 }, weights: [], x: [],
+            highest: highest, lanes: 1, height: 1, width: 200, rowStride: 200)
+        // All positive ones first, and all negative ones.
+        let half = [Int8](repeating: level, count: columns / 2)
+        layer.weights = half + half.map { -$0 } + half.map { -$0 } + half
+        layer.x = [UInt8](repeating: UInt8(highest), count: columns + 200 + Int(CIK_OVERREAD))
+        #expect(layer.bound <= 32767 && 2 * layer.bound > 32767)
+        expectAll(variant, layer, &random)
+        fillActivations(of: &layer, &random)
+        expectAll(variant, layer, &random)
+    }
+
     @Test(arguments: Variant.all, [3, 15, 255])
     func `depthwise kernels read one channel an output`(variant: Variant, highest: Int) {
         var random = SplitMix(5)
@@ -175,7 +207,11 @@ private struct Rules {
             withDense(variant, layer) { expect($0, layer, sums, rule, "u8_s8_gemm") }
             let largest = layer.weights.map { Int($0.magnitude) }.max()!
             guard layer.highest <= 63, 8 * layer.highest * largest <= 32767 else { continue }
-            withFours(variant, layer) { expect($0, layer, sums, rule, "u6_s8_spmm") }
+            for blocks in layer.bound <= Int16.max ? [1, 2, 3] : [1] {
+                withFours(variant, layer, blocks: blocks) {
+                    expect($0, layer, sums, rule, "u6_s8_spmm of \(blocks) blocks")
+                }
+            }
         }
     }
 
@@ -188,26 +224,27 @@ private struct Rules {
         let size = layer.height * layer.width * layer.lanes
         var y = [UInt8](repeating: 1, count: outputs * size + 1)
         var acc = [Int32](repeating: -1, count: outputs * layer.tiles * 64)
-        var scratch = [UInt8](repeating: 0, count: (layer.columns + 3) / 4 * 4 * 64)
+        let scratch = UnsafeMutableRawPointer.allocate(
+            byteCount: max((layer.columns + 3) / 4 * 4, 8 * outputs) * 64, alignment: 64)
+        defer { scratch.deallocate() }
         var planar = cik_planar()
+        planar.scratch = scratch.assumingMemoryBound(to: UInt8.self)
         (planar.lanes, planar.length) = (layer.lanes, length)
         (planar.y_stride, planar.acc_stride) = (size, layer.tiles * 64)
+        planar.band = layer.columns % 7 + 1
         let kept = layer.kept
         layer.x.withUnsafeBufferPointer { x in
             kept.withUnsafeBufferPointer { kept in
                 y.withUnsafeMutableBufferPointer { y in
                     acc.withUnsafeMutableBufferPointer { acc in
-                        scratch.withUnsafeMutableBufferPointer { scratch in
-                            planar.x = x.baseAddress
-                            planar.kept = kept.baseAddress
-                            planar.y = y.baseAddress
-                            planar.acc = acc.baseAddress
-                            planar.scratch = scratch.baseAddress
-                            withEpilogue(rules) {
-                                planar.epilogue = $0
-                                kernel(&planar, 0, 1)
-                                kernel(&planar, 1, outputs - 1)
-                            }
+                        planar.x = x.baseAddress
+                        planar.kept = kept.baseAddress
+                        planar.y = y.baseAddress
+                        planar.acc = acc.baseAddress
+                        withEpilogue(rules) {
+                            planar.epilogue = $0
+                            kernel(&planar, 0, 1)
+                            kernel(&planar, 1, outputs - 1)
                         }
                     }
                 }
@@ -240,12 +277,15 @@ private struct Rules {
         _ rules: Rules?, _ body: (UnsafePointer<cik_epilogue>?) -> Void
     ) {
         guard let rules else { return body(nil) }
+        let halves = rules.halves
         rules.multipliers.withUnsafeBufferPointer { multipliers in
             rules.constants.withUnsafeBufferPointer { constants in
-                var epilogue = cik_epilogue(
-                    multipliers: multipliers.baseAddress, constants: constants.baseAddress,
-                    rounding: rules.rounding, bits: rules.bits)
-                body(&epilogue)
+                halves.withUnsafeBufferPointer { halves in
+                    var epilogue = cik_epilogue(
+                        multipliers: multipliers.baseAddress, constants: constants.baseAddress,
+                        halves: halves.baseAddress, rounding: rules.rounding, bits: rules.bits)
+                    body(&epilogue)
+                }
             }
         }
     }
@@ -293,40 +333,43 @@ private struct Rules {
     }
 
     private func withFours(
-        _ variant: Variant, _ layer: PlanarLayer, _ body: (PlanarKernel) -> Void
+        _ variant: Variant, _ layer: PlanarLayer, blocks: Int, _ body: (PlanarKernel) -> Void
     ) {
         var (firstEight, eightOffsets, eightLevels): ([UInt32], [UInt32], [Int8]) = ([0], [], [])
         var (firstTwo, twoOffsets, twoLevels): ([UInt32], [UInt32], [Int8]) = ([0], [], [])
-        for output in 0..<layer.outputs {
-            let row = layer.weights[output * layer.columns..<(output + 1) * layer.columns]
-            var left: [(UInt32, Int8)] = []
-            var fours: [(ArraySlice<UInt32>, Int8)] = []
-            for level in Set(row).subtracting([0]).sorted() {
-                var offsets = zip(layer.offsets, row).filter { $0.1 == level }.map(\.0)[...]
-                while offsets.count >= 4 {
-                    fours.append((offsets.prefix(4), level))
-                    offsets = offsets.dropFirst(4)
+        for block in 0..<blocks {
+            for output in 0..<layer.outputs {
+                // Block `block` has every `blocks`-th column.
+                let terms = (0..<layer.columns).filter { $0 % blocks == block }.map {
+                    (layer.offsets[$0], layer.weights[output * layer.columns + $0])
                 }
-                left += offsets.map { ($0, level) }
+                var left: [(UInt32, Int8)] = []
+                var fours: [[(UInt32, Int8)]] = []
+                for level in Set(terms.map(\.1)).subtracting([0]).sorted() {
+                    var same = terms.filter { $0.1 == level }[...]
+                    while same.count >= 4 {
+                        fours.append(Array(same.prefix(4)))
+                        same = same.dropFirst(4)
+                    }
+                    left += same
+                }
+                if fours.count % 2 == 1 { left += fours.removeLast() }
+                if left.count % 2 == 1 { left.append((layer.offsets[0], 0)) }
+                eightOffsets += fours.flatMap { $0.map(\.0) }
+                eightLevels += fours.map { $0[0].1 }
+                firstEight.append(UInt32(eightLevels.count / 2))
+                twoOffsets += left.map(\.0)
+                twoLevels += left.map(\.1)
+                firstTwo.append(UInt32(twoLevels.count / 2))
             }
-            if fours.count % 2 == 1 {
-                let (offsets, level) = fours.removeLast()
-                left += offsets.map { ($0, level) }
-            }
-            if left.count % 2 == 1 { left.append((layer.offsets[0], 0)) }
-            eightOffsets += fours.flatMap(\.0)
-            eightLevels += fours.map(\.1)
-            firstEight.append(UInt32(eightLevels.count / 2))
-            twoOffsets += left.map(\.0)
-            twoLevels += left.map(\.1)
-            firstTwo.append(UInt32(twoLevels.count / 2))
         }
         let largest = layer.weights.map { Int($0.magnitude) }.max()!
         withPointers(firstEight, eightOffsets, eightLevels) { firstEight, eights, eightLevels in
             withPointers(firstTwo, twoOffsets, twoLevels) { firstTwo, twos, twoLevels in
                 var view = cik_fours_weights(
-                    first_eight: firstEight, first_two: firstTwo, eight_offsets: eights,
-                    two_offsets: twos, eight_levels: eightLevels, two_levels: twoLevels,
+                    outputs: layer.outputs, blocks: blocks, first_eight: firstEight,
+                    first_two: firstTwo, eight_offsets: eights, two_offsets: twos,
+                    eight_levels: eightLevels, two_levels: twoLevels,
                     steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
                     bound: Int32(layer.bound))
                 body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }

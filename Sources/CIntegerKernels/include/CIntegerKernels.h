@@ -93,8 +93,14 @@ typedef struct {
 ///
 /// with offsets `o` times lanes. A four is added in bytes and multiplied once, so bytes are at most
 /// 63; and no product of an eight, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767.
+///
+/// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read
+/// them; the sums of a block are added to those of the one before.
 typedef struct {
-    /// `[outputs + 1]`: where the eights and the twos of each output start.
+    size_t outputs;
+    /// Of channels; more than 1 only if `bound` fits 16 bits.
+    size_t blocks;
+    /// `[blocks * outputs + 1]`: where the eights and the twos of each block and output start.
     const uint32_t *first_eight, *first_two;
     /// `[eights, 8]`, `[twos, 2]`: positions from the start of the first plane.
     const uint32_t *eight_offsets, *two_offsets;
@@ -102,7 +108,8 @@ typedef struct {
     const int8_t *eight_levels, *two_levels;
     /// So many eights, and as many twos, never leave 16 bits, at least 1.
     size_t steps_in_16_bits;
-    /// The largest magnitude of an accumulator, partial sums in any order included.
+    /// The largest magnitude of an accumulator. Up to 32767 a variant may add modulo 2^16, even if
+    /// partial sums are larger.
     int32_t bound;
 } cik_fours_weights;
 
@@ -172,6 +179,9 @@ typedef struct {
     /// `[outputs]`
     const int32_t *multipliers;
     const int64_t *constants;
+    /// `[outputs, 4]`, for 16 bits: m1 and m0 (below), each in the lower half, and the bits of
+    /// `B + half` from 16 on and below 16.
+    const int32_t *halves;
     cik_rounding rounding;
     /// Bits that the rule can be computed in, for every accumulator of every output:
     ///   16    accumulators fit 16 bits; with `M = m1 << 16 | m0` (m0 signed) both fit 16 bits;
@@ -202,7 +212,11 @@ typedef struct {
     /// `[outputs, acc_stride]`: sums of all positions, kept or not, in whole tiles of CIK_TILE.
     int32_t *acc;
     size_t acc_stride;
-    /// Room for a tile of the input that `gemm` sorts: CIK_TILE times the stride of its weights.
+    /// Tiles that a sparse kernel computes for one output before it turns to the next, at least 1.
+    size_t band;
+    /// At a multiple of 64: room for a tile of the input that `gemm` sorts, CIK_TILE times the
+    /// stride of its weights; or for the sums of all outputs between the blocks of `u6_s8_spmm`,
+    /// `8 * CIK_TILE` bytes each.
     uint8_t *scratch;
 } cik_planar;
 

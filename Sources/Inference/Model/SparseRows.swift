@@ -4,7 +4,7 @@ import PackedModel
 ///
 /// A column is the place of a weight inside its output: the input of a linear layer, and
 /// `(channel, y, x)` of a convolution's kernel in row-major order.
-struct SparseRows: Sendable, Equatable {
+package struct SparseRows: Sendable, Equatable {
     /// Weights an output, zeros included.
     let columnCount: Int
     /// `[outputs + 1]`: where the nonzeros of each output start.
@@ -14,10 +14,10 @@ struct SparseRows: Sendable, Equatable {
     private(set) var levels: [Int8] = []
 
     var outputs: Int { starts.count - 1 }
-    var nonzeros: Int { columns.count }
+    package var nonzeros: Int { columns.count }
 
     /// Spreads out gaps and codes; the product of `tensor.shape` has been checked.
-    init(_ tensor: PackedTensor, at place: EngineError.Place) throws(EngineError) {
+    package init(_ tensor: PackedTensor, at place: EngineError.Place) throws(EngineError) {
         try Self.check(tensor, at: place)
         let (count, table) = (tensor.count, tensor.levels)
         columnCount = count / tensor.shape[0]
@@ -74,20 +74,46 @@ struct SparseRows: Sendable, Equatable {
         levels[starts[output]..<starts[output + 1]].reduce(0) { $0 + Int($1.magnitude) }
     }
 
-    /// How often an output has each level, -128...127.
-    func histogram(of output: Int) -> [Int] {
+    /// The larger one of the sums of positive and of negative levels, in magnitude, over all outputs:
+    /// times the largest byte it bounds every sum of products, though not the partial ones.
+    var largestSum: Int {
+        (0..<outputs).map { output in
+            let magnitude = magnitude(of: output)
+            return (magnitude + abs(sum(of: output))) / 2
+        }.max() ?? 0
+    }
+
+    /// The nonzeros of an output in some columns.
+    func range(of columns: Range<UInt32>, in output: Int) -> Range<Int> {
+        let row = starts[output]..<starts[output + 1]
+        return firstIndex(
+            in: row, from: columns.lowerBound)..<firstIndex(in: row, from: columns.upperBound)
+    }
+
+    /// The first of ascending columns that is not less than `column`, by halving.
+    private func firstIndex(in row: Range<Int>, from column: UInt32) -> Int {
+        var (low, high) = (row.lowerBound, row.upperBound)
+        while low < high {
+            let middle = (low + high) / 2
+            if columns[middle] < column { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// How often some nonzeros have each level, -128...127.
+    func histogram(of nonzeros: Range<Int>) -> [Int] {
         var counts = [Int](repeating: 0, count: 256)
-        for i in starts[output]..<starts[output + 1] { counts[Int(levels[i]) + 128] += 1 }
+        for i in nonzeros { counts[Int(levels[i]) + 128] += 1 }
         return counts
     }
 
-    /// The nonzeros of an output by level, those of one level by column, both ascending.
-    func sortedByLevel(_ output: Int) -> [(column: UInt32, level: Int8)] {
-        var next = histogram(of: output)
+    /// Nonzeros by level, those of one level by column, both ascending.
+    func sortedByLevel(_ nonzeros: Range<Int>) -> [(column: UInt32, level: Int8)] {
+        var next = histogram(of: nonzeros)
         var total = 0
         for level in next.indices { (next[level], total) = (total, total + next[level]) }
         var sorted = [(column: UInt32, level: Int8)](repeating: (0, 0), count: total)
-        for i in starts[output]..<starts[output + 1] {
+        for i in nonzeros {
             let level = Int(levels[i]) + 128
             sorted[next[level]] = (columns[i], levels[i])
             next[level] += 1

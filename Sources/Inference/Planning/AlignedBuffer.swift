@@ -2,21 +2,21 @@
 ///
 /// Packed weights are written while they are made and only read from then on; an arena is used by one
 /// run at a time. So instances may cross threads.
-final class AlignedBuffer: @unchecked Sendable {
+package final class AlignedBuffer: @unchecked Sendable {
     static let alignment = 64
 
-    let base: UnsafeMutableRawPointer
+    package let base: UnsafeMutableRawPointer
     /// Without the over-read.
-    let byteCount: Int
+    package let byteCount: Int
 
-    init(byteCount: Int, overread: Int = 64) {
+    package init(byteCount: Int, overread: Int = 64) {
         self.byteCount = byteCount
         base = .allocate(byteCount: byteCount + overread, alignment: Self.alignment)
         base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount + overread)
     }
 
     /// Holds a copy of plain numbers.
-    convenience init<Number: BitwiseCopyable>(_ numbers: [Number]) {
+    package convenience init<Number: BitwiseCopyable>(_ numbers: [Number]) {
         self.init(byteCount: numbers.count * MemoryLayout<Number>.stride)
         numbers.withUnsafeBytes {
             base.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(base), byteCount: $0.count)
@@ -25,7 +25,7 @@ final class AlignedBuffer: @unchecked Sendable {
 
     deinit { base.deallocate() }
 
-    func pointer<Number: BitwiseCopyable>(to type: Number.Type) -> UnsafePointer<Number> {
+    package func pointer<Number: BitwiseCopyable>(to type: Number.Type) -> UnsafePointer<Number> {
         UnsafePointer(base.assumingMemoryBound(to: type))
     }
 }

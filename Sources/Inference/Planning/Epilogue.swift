@@ -32,6 +32,7 @@ enum Epilogue: Sendable {
 struct ByteEpilogue: Sendable {
     private let multiplierBuffer: AlignedBuffer
     private let constantBuffer: AlignedBuffer
+    private let halfBuffer: AlignedBuffer
     let rounding: cik_rounding
     /// Bits that the rule can be computed in, as `cik_epilogue` defines them.
     let bits: Int32
@@ -44,7 +45,8 @@ struct ByteEpilogue: Sendable {
 
     var view: cik_epilogue {
         cik_epilogue(
-            multipliers: multipliers, constants: constants, rounding: rounding, bits: bits)
+            multipliers: multipliers, constants: constants,
+            halves: halfBuffer.pointer(to: Int32.self), rounding: rounding, bits: bits)
     }
 
     /// `bound` is the largest magnitude of an accumulator.
@@ -59,6 +61,21 @@ struct ByteEpilogue: Sendable {
         constantBuffer = AlignedBuffer(constants)
         rounding = rule.rounding(lowest: lowest)
         bits = Self.bits(rule, constants: constants, bound: bound)
+        halfBuffer = AlignedBuffer(bits == 16 ? Self.halves(rule, constants: constants) : [])
+    }
+
+    /// `[outputs, 4]`: multipliers and constants in halves, as `cik_epilogue` wants them.
+    private static func halves(_ rule: Requantization, constants: [Int64]) -> [Int32] {
+        let half = Int64(1) << Int64(rule.shift - 1)
+        var halves: [Int32] = []
+        for (multiplier, constant) in zip(rule.multipliers, constants) {
+            let sum = constant + half
+            halves.append(((multiplier + 0x8000) >> 16) & 0xffff)
+            halves.append(multiplier & 0xffff)
+            halves.append(Int32(sum >> 16))
+            halves.append(Int32(sum & 0xffff))
+        }
+        return halves
     }
 
     private static func bits(_ rule: Requantization, constants: [Int64], bound: Int) -> Int32 {

@@ -22,8 +22,9 @@ struct PackedWeights: Sendable {
         let place = EngineError.Place.node(node.name)
         let input = checked.input(of: index).quantizer!
         bound = try accumulatorBound(of: weights, reading: input, at: place)
+        let largest = weights.largestSum * Int(input.highest - input.lowest)
         epilogue = Epilogue(
-            layer, weights: weights, input: input, bound: bound,
+            layer, weights: weights, input: input, bound: largest,
             rule: try checked.requantization(of: index))
         if checked.readsWholeInput(index) {
             vector = VectorWeights(
@@ -33,7 +34,7 @@ struct PackedWeights: Sendable {
         if let geometry {
             planar = PlanarWeights(
                 weights, geometry: geometry, highest: input.highest - input.lowest,
-                bound: bound, costs: costs, preference: preference)
+                bound: largest, costs: costs, preference: preference)
         }
     }
 
@@ -41,15 +42,8 @@ struct PackedWeights: Sendable {
 }
 
 extension VectorWeights {
-    var byteCount: Int {
-        switch self {
-        case .sparse(let weights): weights.byteCount
-        case .dense(let weights): weights.byteCount
-        }
-    }
-
     /// The kernel's name without its variant, and how it sees the weights.
-    var kernel: (name: String, layout: String) {
+    package var kernel: (name: String, layout: String) {
         switch self {
         case .sparse(let weights) where weights.isNarrow:
             ("u8_c4_spmv", "16 outputs, windows of \(weights.view.window), 4-bit codes")

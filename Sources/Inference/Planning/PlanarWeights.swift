@@ -16,9 +16,10 @@ enum PlanarWeights: Sendable {
         costs: cik_costs, preference: KernelPreference
     ) {
         let steps = Double(SparsePlanarWeights.steps(of: weights)) * costs.spmm_step
+        let blocks = FourPlanarWeights.blocks(of: weights, geometry: geometry, bound: bound)
         let fours =
             FourPlanarWeights.canHold(weights, highest: highest)
-            ? FourPlanarWeights.Counts(weights).cost(costs) : .infinity
+            ? FourPlanarWeights.Counts(weights, blocks: blocks).cost(costs) : .infinity
         let isDepthwise =
             geometry.groups > 1 && geometry.groups == weights.outputs
             && geometry.channelsInGroup == 1
@@ -28,7 +29,10 @@ enum PlanarWeights: Sendable {
         if preference.choosesSparse(sparse: min(steps, fours), dense: dense) {
             self =
                 fours <= steps
-                ? .fours(.init(weights, geometry: geometry, highest: highest, bound: bound))
+                ? .fours(
+                    .init(
+                        weights, geometry: geometry, blocks: blocks, highest: highest, bound: bound)
+                )
                 : .sparse(.init(weights, geometry: geometry))
         } else if isDepthwise {
             self = .depthwise(.init(weights, geometry: geometry))

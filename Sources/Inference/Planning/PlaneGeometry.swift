@@ -20,8 +20,15 @@ struct PlaneGeometry: Sendable {
     /// Positions from one group's first plane to that of the next.
     var groupStride = 0
     var channelsInGroup = 1
+    /// Bytes of a channel that four tiles of an output read, in whole lines of the cache.
+    private var bytesOfFourTiles = 64
+    /// A first cache (32 or 48 KB) holds so many bytes of planes beside weights and results.
+    private static let cacheBytes = 40 << 10
 
-    init(inputs: Int) { offsets = (0..<UInt32(inputs)).map { $0 } }
+    init(inputs: Int) {
+        offsets = (0..<UInt32(inputs)).map { $0 }
+        channelsInGroup = inputs
+    }
 
     /// The convolution of `input` by `window`; `fill` is the byte of real zero.
     init(_ window: PackedWindow, over input: CheckedModel.Value, fill: UInt8) {
@@ -47,6 +54,8 @@ struct PlaneGeometry: Sendable {
         groups = window.groups
         channelsInGroup = channels / groups
         groupStride = channelsInGroup * channelSize
+        let read = 4 * 64 + (reach[0] - 1) / stride[0] * plane.width + reach[1] - 1
+        bytesOfFourTiles = min(roundedUp(read, to: 64) + 64, channelSize)
         for channel in 0..<channelsInGroup {
             for ky in 0..<kernel[0] {
                 for kx in 0..<kernel[1] {
@@ -66,6 +75,14 @@ struct PlaneGeometry: Sendable {
             phases_height: phases.height, phases_width: phases.width,
             plane_height: plane.height, plane_width: plane.width, fill: fill)
     }
+
+    /// Blocks of channels such that four tiles of a block stay in the first cache.
+    var blocks: Int {
+        max(1, roundedUp(channelsInGroup * bytesOfFourTiles, to: Self.cacheBytes) / Self.cacheBytes)
+    }
+
+    /// Tiles of all channels that stay in the first cache; a multiple of 4.
+    var band: Int { max(1, Self.cacheBytes / (channelsInGroup * bytesOfFourTiles)) * 4 }
 
     /// Positions from the first plane of all to the first one that `output` reads.
     func start(of output: Int, outputs: Int) -> UInt32 {

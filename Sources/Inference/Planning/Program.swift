@@ -41,8 +41,10 @@ struct Program: Sendable {
     struct PlanarStep: Sendable {
         var node: Int
         var from: Location
-        /// For a tile of the input, sorted.
+        /// For a tile of the input, sorted, or sums between blocks of channels.
         var scratch: Buffer
+        /// Tiles of an output at a time.
+        var band: Int
         /// `nil` for logits, which are made of `accumulators`, so many outputs at a time.
         var to: Location?
         var accumulators: Buffer?

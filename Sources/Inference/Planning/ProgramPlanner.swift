@@ -146,9 +146,11 @@ struct ProgramPlanner {
         }
         let columns = checked.weights[index]!.columnCount
         let scratch = program.layout.add(
-            byteCount: roundedUp(columns, to: 4) * Int(CIK_TILE), at: program.steps.count)
+            byteCount: max(roundedUp(columns, to: 4), 8 * output.channels) * Int(CIK_TILE),
+            at: program.steps.count)
         var step = Program.PlanarStep(
-            node: index, from: from, scratch: scratch, to: to, accumulators: nil,
+            node: index, from: from, scratch: scratch, band: lanes == 1 ? geometry?.band ?? 4 : 4,
+            to: to, accumulators: nil,
             outputsInRun: output.channels, outputs: output.channels, height: output.height,
             width: output.width, rowStride: geometry?.rowStride ?? 1,
             kept: AlignedBuffer(byteCount: 0))

@@ -1,15 +1,13 @@
 import CIntegerKernels
 
 /// Slices of 16 outputs and windows over the inputs, with 4-bit codes or levels.
-final class SparseVectorWeights: @unchecked Sendable {
+package final class SparseVectorWeights: @unchecked Sendable {
     /// Whether weights are 4-bit codes into 16 levels, zero included.
-    let isNarrow: Bool
-    let view: cik_spmv_weights
+    package let isNarrow: Bool
+    package let view: cik_spmv_weights
     /// Places for weights, filled or not.
     private let slots: Int
-    private let buffers: [AlignedBuffer]
-
-    var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
+    let buffers: [AlignedBuffer]
 
     /// Nanoseconds for all slots.
     func cost(_ costs: cik_costs) -> Double {

@@ -3,12 +3,14 @@ import CIntegerKernels
 /// The weights of a fully connected layer, packed for one sample at a time.
 ///
 /// The layouts are written down in `CIntegerKernels.h`.
-enum VectorWeights: Sendable {
+package enum VectorWeights: Sendable {
     case sparse(SparseVectorWeights)
     case dense(DenseVectorWeights)
 
     /// Packs for whichever kernel is estimated to be faster; `highest` is the largest byte read.
-    init(_ weights: SparseRows, highest: Int32, costs: cik_costs, preference: KernelPreference) {
+    package init(
+        _ weights: SparseRows, highest: Int32, costs: cik_costs, preference: KernelPreference
+    ) {
         let schedule = VectorSchedule(weights, costs: costs)
         let stride = roundedUp(weights.columnCount, to: 64)
         let dense = Double(weights.outputs * stride) * costs.gemv_weight
@@ -19,14 +21,22 @@ enum VectorWeights: Sendable {
             ? .sparse(.init(weights, schedule: schedule, highest: highest))
             : .dense(.init(weights, highest: highest))
     }
+
+    /// What a run reads.
+    package var buffers: [AlignedBuffer] {
+        switch self {
+        case .sparse(let weights): weights.buffers
+        case .dense(let weights): [weights.buffer]
+        }
+    }
+
+    package var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
 }
 
 /// Rows of int8 levels, each a multiple of 64 long.
-final class DenseVectorWeights: @unchecked Sendable {
-    let view: cik_gemv_weights
-    private let buffer: AlignedBuffer
-
-    var byteCount: Int { buffer.byteCount }
+package final class DenseVectorWeights: @unchecked Sendable {
+    package let view: cik_gemv_weights
+    let buffer: AlignedBuffer
 
     init(_ weights: SparseRows, highest: Int32) {
         let stride = roundedUp(weights.columnCount, to: 64)

@@ -240,6 +240,7 @@ struct ProgramRun {
         planar.length = length
         planar.kept = step.kept.pointer(to: UInt64.self)
         planar.acc_stride = roundedUp(length, to: Int(CIK_TILE))
+        planar.band = step.band
         planar.scratch = buffer(step.scratch)
         switch layer.epilogue {
         case .bytes(let epilogue):
