@@ -4,7 +4,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything bench bench-training bench-kernels clean
+.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything \
+  bench bench-training bench-kernels clean
 
 PIPELINE ?= digits
 SEED ?=

@@ -135,7 +135,7 @@ extension Plan.Layer {
         let sums: Double
         switch packed.vector {
         case .sparse(let vector): sums = vector.cost(costs)
-        case .dense(let vector): sums = Double(vector.byteCount) * costs.gemv_weight
+        case .dense(let vector): sums = Double(vector.buffer.byteCount) * costs.gemv_weight
         case nil: sums = tiles * packed.planar!.cost(costs)
         }
         return sums + Double(outputs * places) * costs.requantize
