@@ -135,7 +135,7 @@ bench: build lib ## Time the engine against other engines, in one run; QUICK=1 d
 	  python3 -m venv $(PEER_FOLDER)/deepsparse && \
 	  $(PEER_FOLDER)/deepsparse/bin/pip install -q -r $(PEER_REQUIREMENTS)-deepsparse.txt; fi
 	@.build/release/EngineBenchmark files $(PEER_FOLDER)/models
-	@$(PEER_PYTHON) -W ignore Benchmarks/engine/models.py $(BIN) $(PEER_FOLDER)/models
+	@$(PEER_PYTHON) -W ignore Benchmarks/engine/models.py $(BIN) $(PEER_FOLDER)/models $(ONLY:%=--only %)
 	@$(PEER_PYTHON) Benchmarks/engine/bench.py --models $(PEER_FOLDER)/models --library $(LIBRARY) \
 	  --output $(PEER_FOLDER) --docs docs $(QUICK:%=--quick) $(ONLY:%=--only %) \
 	  $(if $(filter deepsparse,$(PEERS)),--deepsparse $(DEEPSPARSE_PYTHON))

@@ -204,9 +204,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("shrink")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="networks whose names contain this")
     arguments = parser.parse_args()
     for ending in SOURCES:
-        for path in sorted(arguments.folder.glob("*" + ending)):
+        for path in sorted(arguments.folder.glob(f"*{arguments.only}*{ending}")):
             print(path.stem, flush=True)
             make(arguments.shrink, path)
 

@@ -98,7 +98,15 @@ class Model:
 
     def run(self, samples, out=None):
         """The logits [count, outputs] of samples [count, ...], uint8 or float32, into `out` if given."""
-        samples = np.ascontiguousarray(samples)
+        return self.bound(np.ascontiguousarray(samples), out)()
+
+    def bound(self, samples, out=None):
+        """A function that runs whatever stands in `samples` when it is called, and returns `out`.
+
+        All checks are made here, once: they take longer than a small network.
+        """
+        if not samples.flags.c_contiguous:
+            raise ValueError("samples have to be contiguous")
         run = {"uint8": _library.shrink_run_bytes, "float32": _library.shrink_run_floats}.get(
             samples.dtype.name)
         if run is None:
@@ -111,8 +119,15 @@ class Model:
             out = np.empty(shape, np.float32)
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise ValueError(f"out has to be a contiguous float32 array of {shape}")
-        _check(run(self._model, samples.ctypes.data, count, out.ctypes.data))
-        return out
+        source, target = samples.ctypes.data, out.ctypes.data
+
+        def call(model=self, kept=samples):
+            status = run(model._model, source, count, target)
+            if status != 0:
+                raise EngineError(status)
+            return out
+
+        return call
 
     def close(self):
         _library.shrink_close(self._model)

@@ -4,9 +4,18 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
-/// How often a thread looks for work, or for the end of it, before it sleeps.
-enum { SPINS = 2000 };
+/// How long threads spin before they sleep, in nanoseconds: how long a pause is differs between CPUs
+/// from 10 to 140 cycles, so spins are not counted.
+enum {
+    /// Longer than the short operations between two layers take.
+    WORKER_SPIN = 100000,
+    /// A worker that is in the middle of a piece may be waiting for the caller's own core.
+    CALLER_SPIN = 20000,
+    /// Pauses between two looks at the clock.
+    PAUSES = 16,
+};
 
 struct ctp_pool {
     /// The pieces that nobody has taken yet in the low half, the number of the job in the high one:
@@ -37,6 +46,12 @@ static void relax(void) {
 #endif
 }
 
+static int64_t nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static bool has_pieces(ctp_pool *pool) { return (uint32_t)atomic_load(&pool->left) > 0; }
 
 /// Takes pieces and does them until none is left.
@@ -65,15 +80,24 @@ static void sleep_until_begun(ctp_pool *pool) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
+static bool is_done(ctp_pool *pool) { return atomic_load(&pool->undone) == 0; }
+
+/// Whether `condition` became true while this thread was spinning for `limit` nanoseconds.
+static bool spin_until(bool (*condition)(ctp_pool *), ctp_pool *pool, int64_t limit) {
+    int64_t begin = nanoseconds();
+    do {
+        for (int i = 0; i < PAUSES; i++) {
+            if (condition(pool)) return true;
+            relax();
+        }
+    } while (nanoseconds() - begin < limit);
+    return false;
+}
+
 static void *work_until_end(void *context) {
     ctp_pool *pool = context;
     while (!atomic_load(&pool->ends)) {
-        int spins = 0;
-        while (spins < SPINS && !has_pieces(pool)) {
-            relax();
-            spins++;
-        }
-        if (spins == SPINS) sleep_until_begun(pool);
+        if (!spin_until(has_pieces, pool, WORKER_SPIN)) sleep_until_begun(pool);
         do_pieces(pool);
     }
     return NULL;
@@ -105,10 +129,7 @@ size_t ctp_workers(const ctp_pool *pool) { return pool->workers; }
 
 /// Waits for the pieces that workers have taken.
 static void wait_until_done(ctp_pool *pool) {
-    for (int spins = 0; spins < SPINS; spins++) {
-        if (atomic_load(&pool->undone) == 0) return;
-        relax();
-    }
+    if (spin_until(is_done, pool, CALLER_SPIN)) return;
     pthread_mutex_lock(&pool->mutex);
     atomic_store(&pool->caller_sleeps, true);
     while (atomic_load(&pool->undone) > 0) pthread_cond_wait(&pool->done, &pool->mutex);

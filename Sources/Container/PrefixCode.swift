@@ -73,10 +73,15 @@ package struct PrefixEncoder {
     }
 }
 
-/// Reads symbols with a prefix code, by one look-up each.
+/// Reads symbols with a prefix code, by one look-up each, or by two where codes are long.
 package struct PrefixDecoder {
-    /// `value << 4 | length` for every string of `longest` bits.
+    /// Strings of so many bits are looked up first: 8 KB stay in the first cache.
+    private static let mostFirstBits = 10
+
+    /// `value << 4 | length` for every string of `firstBits` bits. Where longer codes begin with it,
+    /// `place << 4` instead: `entries[place...]` belong to the bits that follow, up to `longest`.
     private let entries: [UInt64]
+    private let firstBits: Int
     private let longest: Int
 
     /// `code` has to be complete or single.
@@ -84,23 +89,40 @@ package struct PrefixDecoder {
     /// - Parameter value: what stands for a symbol in `read`, below 2^60; by default the symbol.
     package init(_ code: PrefixCode, value: (Int) -> UInt64 = { UInt64($0) }) {
         let longest = Int(code.lengths.max() ?? 0)
+        let firstBits = min(longest, Self.mostFirstBits)
         var entries = [UInt64](
-            repeating: code.single.map(value).map { $0 << 4 } ?? 0, count: 1 << longest)
+            repeating: code.single.map(value).map { $0 << 4 } ?? 0, count: 1 << firstBits)
         for (symbol, (bits, length)) in zip(code.codes, code.lengths).enumerated()
         where length > 0 {
-            let free = longest - Int(length)
-            let first = Int(bits) << free
+            let (bits, length) = (Int(bits), Int(length))
             let entry = value(symbol) << 4 | UInt64(length)
+            // The strings that begin with the code: in the first table, or in the one of its prefix.
+            var (start, free) = (0, firstBits - length)
+            if free < 0 {
+                let prefix = bits >> -free
+                if entries[prefix] == 0 {
+                    entries[prefix] = UInt64(entries.count) << 4
+                    entries += [UInt64](repeating: 0, count: 1 << (longest - firstBits))
+                }
+                free = longest - length
+                start = Int(entries[prefix] >> 4) - prefix << (longest - firstBits)
+            }
+            let first = start + bits << free
             for i in first..<first + 1 << free { entries[i] = entry }
         }
         self.entries = entries
+        self.firstBits = firstBits
         self.longest = longest
     }
 
     /// The value of the next symbol.
     @inline(__always)
     package func read(_ reader: inout BitReader) -> Int {
-        let entry = entries[reader.peek(longest)]
+        var entry = entries[reader.peek(firstBits)]
+        if entry & 15 == 0, longest > firstBits {
+            let mask = 1 << (longest &- firstBits) &- 1
+            entry = entries[Int(truncatingIfNeeded: entry &>> 4) &+ reader.peek(longest) & mask]
+        }
         reader.skip(Int(truncatingIfNeeded: entry & 15))
         return Int(truncatingIfNeeded: entry &>> 4)
     }

@@ -10,7 +10,7 @@ public struct EngineOptions: Sendable, Equatable {
     /// Which kind of kernel a layer gets; tests and benchmarks force one.
     package var kernels = KernelPreference.cheaper
     /// Work of a layer that pays for waking another thread, in nanoseconds; tests lower it.
-    package var leastSharedWork = 25_000.0
+    package var leastSharedWork = 15_000.0
 
     public init(threads: Int = 1, isa: InstructionSet = .automatic) {
         self.threads = threads

@@ -1,7 +1,7 @@
 /// A few threads that wait for short work.
 ///
 /// Waking a thread that sleeps takes 25 microseconds and more, as long as a whole layer. So a
-/// worker that has nothing to do first spins some thousand times, which bridges the gap between
+/// worker that has nothing to do first spins for 100 microseconds, which bridges the gap between
 /// two layers of a run, and sleeps only then. Longer spins would take the time of other programs
 /// on a busy machine.
 #ifndef CTHREADPOOL_H

@@ -64,6 +64,14 @@ package struct SparseRows: Sendable, Equatable {
         }
     }
 
+    /// The levels that occur, and 0, ascending.
+    var distinctLevels: [Int8] {
+        var occurs = [Bool](repeating: false, count: 256)
+        occurs[128] = true
+        for level in levels { occurs[Int(level) + 128] = true }
+        return occurs.indices.filter { occurs[$0] }.map { Int8($0 - 128) }
+    }
+
     /// `Σ level` of an output.
     func sum(of output: Int) -> Int {
         levels[starts[output]..<starts[output + 1]].reduce(0) { $0 + Int($1) }

@@ -16,7 +16,7 @@ package final class SparseVectorWeights: @unchecked Sendable {
 
     /// `highest` is the largest byte read.
     init(_ weights: SparseRows, schedule: VectorSchedule, highest: Int32) {
-        let distinct = Set(weights.levels).union([0]).sorted()
+        let distinct = weights.distinctLevels
         isNarrow = distinct.count <= 16
         // Code 0 is level 0: it fills the slots that no weight needs.
         let levels = [0] + distinct.filter { $0 != 0 }

@@ -25,15 +25,18 @@ extension Engine {
         // Where there are fewer pieces than threads, threads share the layers of each instead.
         let sharesPieces = pieces >= threads.threads
         let pool = sharesPieces ? threads : nil
-        let helpers =
-            sharesPieces
-            ? nil
-            : Helpers(
-                threads: threads, scratches: scratches, leastWork: options.leastSharedWork)
+        let helpers = sharesPieces ? nil : helpers
         run(pieces, on: pool) { piece in
             let samples = piece * size..<min((piece + 1) * size, batch.count)
             arenas.withArena { run(batch, samples, in: $0, helpers: helpers) }
         }
+    }
+
+    /// Who shares the layers of a run; `nil` with one thread.
+    var helpers: Helpers? {
+        guard threads.threads > 1 else { return nil }
+        return Helpers(
+            threads: threads, scratches: scratches, leastWork: options.leastSharedWork)
     }
 
     private func run(_ pieces: Int, on pool: ThreadPool?, _ body: (Int) -> Void) {

@@ -1,4 +1,4 @@
-/// Adds up what the nodes of a network take while it runs on one thread.
+/// Adds up what the nodes of a network take while it runs.
 final class Stopwatch {
     /// Nanoseconds of each node.
     private(set) var nanoseconds: [Double]
@@ -23,7 +23,7 @@ package struct NodeTime: Sendable, Equatable {
 }
 
 extension Engine {
-    /// How long each node takes for `count` samples of zeros on one thread, the median of `turns`.
+    /// How long each node takes for `count` samples of zeros if threads share it, the median of `turns`.
     ///
     /// Reading the clock adds some 50 ns a step. Nodes that move no data take no time.
     package func profile(count: Int, turns: Int) -> [NodeTime] {
@@ -48,7 +48,7 @@ extension Engine {
                 arenas.withArena { arena in
                     for start in stride(from: 0, to: count, by: plan.blockSize) {
                         let samples = start..<min(start + plan.blockSize, count)
-                        run(batch, samples, in: arena, stopwatch: stopwatch)
+                        run(batch, samples, in: arena, helpers: helpers, stopwatch: stopwatch)
                     }
                 }
             }

@@ -269,7 +269,7 @@ struct ProgramRun {
         _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep
     ) {
         // Each part of a dense layer sorts the whole input.
-        let partsOfThread = if case .dense = weights { 1 } else { 4 }
+        let partsOfThread = if case .dense = weights { 1 } else { 2 }
         let work = network.estimates[step.node] * Double(program.lanes)
         share(
             step.outputs, unit: Self.outputsInPart, nanoseconds: work,
