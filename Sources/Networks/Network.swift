@@ -241,7 +241,7 @@ public struct Network: Sendable {
 
     /// Gives back the memory of activations and gradients; the next step takes it anew.
     public mutating func releaseStepMemory() {
-        (activations, gradients, spares) = ([], [], [])
+        (activations, gradients, freeGradients) = ([], [], [])
         for index in nodes.indices {
             nodes[index].layer.visitParameters { $1.releaseGradients() }
         }
