@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything bench-training clean
+.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results experiment everything bench-training clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -24,6 +24,7 @@ help: ## This list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
 	  printf '  make %-15s %s\n' "$$name" "$$text"; done
 	@echo "  Variables: PIPELINE=$(PIPELINE) SEED=n BUILD=$(BUILD) THREADS=n"
+	@echo "  Experiments (NAME=...): $(EXPERIMENTS)"
 	@echo "  Pipelines: $(basename $(notdir $(wildcard Pipelines/*.yaml)))"
 
 # System libraries by their pkg-config names, and the Debian packages that have them.
@@ -104,6 +105,14 @@ pipeline: build ## Run the stages of PIPELINE that have to run, then show its ta
 report: build ## Show the tables of PIPELINE again
 	@$(BIN) report $(FILE) $(OPTIONS)
 
+NAME ?=
+EXPERIMENTS := $(basename $(notdir $(wildcard Pipelines/experiments/*.yaml)))
+
+experiment: build ## Run the grid of pipelines NAME, then write its table and plot to docs/experiments
+	@if [ ! -f "Pipelines/experiments/$(NAME).yaml" ]; then \
+	  echo "make experiment NAME=...; there are: $(EXPERIMENTS)" >&2; exit 1; fi
+	@$(BIN) experiment Pipelines/experiments/$(NAME).yaml --build $(BUILD) $(THREADS:%=--threads %)
+
 everything: ## Run every pipeline, those at few bits with three seeds, then RESULTS.md
 	@for name in $(basename $(notdir $(wildcard Pipelines/*.yaml))); do \
 	  $(MAKE) --no-print-directory pipeline PIPELINE=$$name; done
@@ -126,4 +135,4 @@ bench-training: deps ## Time training steps against PyTorch, in one run (about 1
 	@$(BENCH)/venv/bin/python Benchmarks/training.py .build/release/TrainingBenchmark --json $(BENCH)/figures.json
 
 clean: ## Remove what was built and all results
-	rm -rf .build $(BUILD)/lib $(BUILD)/examples $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))
+	rm -rf .build $(BUILD)/lib $(BUILD)/examples $(BUILD)/experiments $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))
