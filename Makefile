@@ -4,8 +4,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format pipeline report results everything \
-  bench bench-training bench-kernels clean
+.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format \
+  pipeline report results experiment everything bench bench-training bench-kernels clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -25,6 +25,7 @@ help: ## This list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
 	  printf '  make %-15s %s\n' "$$name" "$$text"; done
 	@echo "  Variables: PIPELINE=$(PIPELINE) SEED=n BUILD=$(BUILD) THREADS=n"
+	@echo "  Experiments (NAME=...): $(EXPERIMENTS)"
 	@echo "  Pipelines: $(basename $(notdir $(wildcard Pipelines/*.yaml)))"
 
 # System libraries by their pkg-config names, and the Debian packages that have them.
@@ -62,8 +63,12 @@ lib: deps ## Build the engine for C and other languages: build/lib/libshrink_eng
 examples: lib ## Build the examples in C and Python and run them on the digits
 	@Examples/check.sh $(dir $(LIBRARY)) $(BUILD)/examples
 
-test: deps ## Run all tests in release mode, and the examples
+test: deps ## Run all tests in release mode, the checks of the kernels, and the examples
 	swift test $(SWIFT_FLAGS)
+	@$(MAKE) --no-print-directory test-kernels
+	@if command -v qemu-aarch64 > /dev/null && [ -d /usr/aarch64-linux-gnu/include ]; then \
+	  $(MAKE) --no-print-directory test-neon; \
+	else echo "Arm kernels not tested: needs the Debian packages qemu-user, gcc-aarch64-linux-gnu"; fi
 	@$(MAKE) --no-print-directory examples
 
 # Every variant of the integer kernels against the scalar one, without Swift; CHECK_FLAGS may ask for sanitizers.
@@ -104,6 +109,14 @@ pipeline: build ## Run the stages of PIPELINE that have to run, then show its ta
 
 report: build ## Show the tables of PIPELINE again
 	@$(BIN) report $(FILE) $(OPTIONS)
+
+NAME ?=
+EXPERIMENTS := $(basename $(notdir $(wildcard Pipelines/experiments/*.yaml)))
+
+experiment: build ## Run the grid of pipelines NAME, then write its table and plot to docs/experiments
+	@if [ ! -f "Pipelines/experiments/$(NAME).yaml" ]; then \
+	  echo "make experiment NAME=...; there are: $(EXPERIMENTS)" >&2; exit 1; fi
+	@$(BIN) experiment Pipelines/experiments/$(NAME).yaml --build $(BUILD) $(THREADS:%=--threads %)
 
 everything: ## Run every pipeline, those at few bits with three seeds, then RESULTS.md
 	@for name in $(basename $(notdir $(wildcard Pipelines/*.yaml))); do \
@@ -156,4 +169,4 @@ bench-kernels: deps ## Time single layers against a dense float product (about a
 	@.build/release/KernelBenchmark
 
 clean: ## Remove what was built and all results
-	rm -rf .build $(BUILD)/lib $(BUILD)/examples $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))
+	rm -rf .build $(BUILD)/lib $(BUILD)/examples $(BUILD)/experiments $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))

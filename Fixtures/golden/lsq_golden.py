@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
-"""Writes lsq_golden.json: values of LSQ and LSQ+ in float64, from the formulas of the papers.
+"""Writes lsq_golden.json: values of quantizers in float64, from the formulas of the papers.
 
 LSQ:  Esser et al. 2020, arXiv 1902.08153.  LSQ+: Bhalgat et al. 2020, arXiv 2004.09576.
+PACT: Choi et al. 2018, arXiv 1805.06085.   DoReFa: Zhou et al. 2016, arXiv 1606.06160.
+LLSQ: Zhao et al., ICLR 2020.               EWGS: Lee et al. 2021, arXiv 2104.00903.
+Dampening: Nagel et al. 2022, arXiv 2203.11086.
+The arctangent soft round is our reconstruction of the one of LG-LSQ (Lin et al. 2022, arXiv
+2202.09009), whose formula is not public.
 Made with Python 3.11.7 and NumPy 2.4.6; any NumPy should give the same. With --check nothing is
 written, and the exit status tells whether the file holds what would be written.
 """
@@ -157,6 +162,81 @@ def ties():
             "half_to_even": np.rint(u).astype(int).tolist()}
 
 
+def lsq_per_output_cases():
+    """A step for each half of W16, as if they were the weights of two outputs."""
+    for bits in BIT_WIDTHS:
+        n, p = grid_ends(bits, True)
+        halves = (slice(0, 8), slice(8, 16))
+        yield {"bits": bits, "n": n, "p": p, "channels": [
+            case("W16", lsq_step(ARRAYS["W16"][half], p), 0.0, n, p, part=half)
+            for half in halves]}
+
+
+def pact_cases():
+    x, bound = ARRAYS["XSWISH16"], 1.5
+    for bits in (2, 3, 4):
+        scale = ((1 << bits) - 1) / bound
+        inside = (x >= 0) & (x < bound)
+        result = np.rint(np.clip(x, 0, bound) * scale) / scale
+        yield {"alpha": bound, "bits": bits, "y": result.tolist(),
+               "dx": (UPSTREAM * inside).tolist(), "dalpha": float(UPSTREAM[x >= bound].sum())}
+
+
+def dorefa_weight_cases():
+    tanh = np.tanh(ARRAYS["W16"])
+    bound = np.abs(tanh).max()
+    for bits in (2, 3, 4):
+        levels = (1 << bits) - 1
+        codes = np.rint((tanh / (2 * bound) + 0.5) * levels)
+        yield {"bits": bits, "wq": (2 * codes / levels - 1).tolist(),
+               "dw": (UPSTREAM * (1 - tanh ** 2) / bound).tolist()}
+
+
+def llsq_cases():
+    """Three errors decide which way the step goes; the gradient is its square."""
+    w = ARRAYS["W16"]
+    for bits in (2, 3, 4):
+        n, p = grid_ends(bits, True)
+        for step in (0.02, 0.05, 0.1, 0.2, 0.4, 0.9):
+            half, own, double = (
+                float(np.mean((s * quantized(w, s, 0.0, n, p)[1] - w) ** 2))
+                for s in (step / 2, step, 2 * step))
+            shrinks, grows = own - half >= 0, double - own <= 0
+            if shrinks and grows:
+                shrinks, grows = double - half >= 0, double - half < 0
+            yield {"bits": bits, "n": n, "p": p, "alpha": step, "err_half": half, "err": own,
+                   "err_double": double,
+                   "grad_alpha": step ** 2 if shrinks else -step ** 2 if grows else 0.0}
+
+
+def ewgs():
+    u, go, delta = 3 * np.array([0.05, 0.21, 0.37, 0.44, 0.58, 0.71, 0.83, 0.97]), UPSTREAM[:8], 0.2
+    return {"u": u.tolist(), "go": go.tolist(), "delta": delta,
+            "dx": (go * (1 + delta * np.sign(go) * (u - np.rint(u)))).tolist()}
+
+
+def arctangent_cases():
+    u = np.array([-1.81, -0.93, -0.42, 0.08, 0.27, 0.46, 0.55, 0.74, 0.97, 1.36, 2.49, 2.52])
+    distance = u - np.floor(u) - 0.5
+    for k in (1.0, 2.0, 4.0, 8.0, 16.0):
+        width = 2 * np.arctan(k / 2)
+        yield {"k": k, "u": u.tolist(),
+               "y": (np.floor(u) + 0.5 + np.arctan(k * distance) / width).tolist(),
+               "dy": (k / (width * (1 + (k * distance) ** 2))).tolist()}
+
+
+def dampening_cases():
+    w = ARRAYS["W16"]
+    for bits in (2, 3, 4):
+        n, p = grid_ends(bits, True)
+        step = lsq_step(w, p)
+        error = step * quantized(w, step, 0.0, n, p)[1] - np.clip(w, step * n, step * p)
+        inside = (step * n < w) & (w < step * p)
+        yield {"bits": bits, "s": float(step), "n": n, "p": p,
+               "loss_sum": float(np.sum(error ** 2)),
+               "dw": np.where(inside, -2 * error, 0.0).tolist()}
+
+
 def golden():
     return {
         "tensors": TENSORS,
@@ -169,6 +249,13 @@ def golden():
             | case("W16", lsqplus_weight_step(b), 0.0, *grid_ends(b, True)) for b in BIT_WIDTHS],
         "rounding_ties": ties(),
         "offset_folding": list(offset_folding_cases()),
+        "lsq_per_channel": list(lsq_per_output_cases()),
+        "pact": list(pact_cases()),
+        "dorefa_weight": list(dorefa_weight_cases()),
+        "llsq": list(llsq_cases()),
+        "ewgs": ewgs(),
+        "asr_reconstruction": list(arctangent_cases()),
+        "dampening": list(dampening_cases()),
     }
 
 

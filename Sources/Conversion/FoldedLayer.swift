@@ -128,10 +128,10 @@ struct IntegerWeights {
 
     /// - Throws: `ConversionError.notQuantized` without a weight quantizer.
     init(_ weight: Parameter, layer: String) throws(ConversionError) {
-        guard let quantizer = weight.parametrization(WeightQuantizer.self) else {
+        guard let quantizer = weight.weightQuantizer else {
             throw .notQuantized(layer: layer, what: "weights")
         }
-        let (values, steps) = (weight.effective, quantizer.steps)
+        let (values, steps) = (weight.effective, quantizer.steps(for: weight.trained.value))
         let isFinite = values.withUnsafeElements { $0.allSatisfy(\.isFinite) }
         guard isFinite, steps.allSatisfy(\.isFinite) else {
             throw .notFinite(layer: layer, what: "weights")

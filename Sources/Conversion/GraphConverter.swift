@@ -106,7 +106,7 @@ struct GraphConverter {
             let shape = shape(of: node.inputs[0])
             let window = PackedWindow(kernel: Array(shape[..<2]), stride: [1, 1])
             try append(node, .averagePooling(window))
-        case let quantizer as ActivationQuantizer:
+        case let quantizer as any UniformActivationQuantizer:
             try quantize(node, PackedQuantizer(quantizer))
         case is Dropout: values.append(passedOn(node))
         case is Softmax where index + 1 < network.nodes.count:

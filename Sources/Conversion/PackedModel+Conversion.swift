@@ -47,10 +47,10 @@ extension PackedModel {
 
 extension PackedQuantizer {
     /// The grid that a fake quantizer has learned.
-    public init(_ quantizer: ActivationQuantizer) {
+    public init(_ quantizer: some UniformActivationQuantizer) {
         let grid = quantizer.grid
         self.init(
-            bits: quantizer.bits, isSigned: quantizer.scheme.isSigned, scale: grid.step,
+            bits: quantizer.bits, isSigned: quantizer.isSigned, scale: grid.step,
             offset: grid.offset)
     }
 }

@@ -88,7 +88,7 @@ extension ONNXBuilder {
         case is GlobalAveragePooling: return self.node("GlobalAveragePool", [x], named: name)
         case is Softmax: return self.node("Softmax", [x], named: name, numbers: [("axis", 1)])
         case is Dropout: return x
-        case let layer as ActivationQuantizer:
+        case let layer as any UniformActivationQuantizer:
             return quantized(x, to: Grid(layer.grid), named: name)
         default:
             throw .unsupported(layer: name, kind: type(of: node.layer).kind)
@@ -116,11 +116,11 @@ extension ONNXBuilder.Weight {
     init(_ weight: Parameter) {
         let effective = weight.effective
         let (shape, values) = (outputsFirst(effective.shape), outputsFirst(effective))
-        guard let quantizer = weight.parametrization(WeightQuantizer.self) else {
+        guard let quantizer = weight.weightQuantizer else {
             self = .floats(shape: shape, values)
             return
         }
-        let steps = quantizer.steps
+        let steps = quantizer.steps(for: weight.trained.value)
         let length = effective.count / steps.count
         let codes = values.enumerated().map { index, value in
             Int8((value / steps[index / length]).rounded(.toNearestOrEven))

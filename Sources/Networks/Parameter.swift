@@ -45,6 +45,11 @@ public struct Parameter: Sendable {
         updateEffective()
     }
 
+    /// Changes functions of the chain; the shapes that they give have to stay as they are.
+    public mutating func updateChain(_ change: (inout any Parametrization) -> Void) {
+        for index in chain.indices { change(&chain[index]) }
+    }
+
     /// Computes `effective` from what is trained.
     public mutating func updateEffective() {
         for (index, parametrization) in chain.enumerated() {

@@ -45,6 +45,17 @@ public struct SavedState: Sendable {
         return Float(number)
     }
 
+    /// A number in a range, rounded to a `Float`.
+    public func float(
+        _ name: String, in range: ClosedRange<Float>
+    ) throws(SavedStateError) -> Float {
+        let number = try float(name)
+        guard range.contains(number) else {
+            throw .outsideBounds(kind: kind, field: name, found: number, bounds: range)
+        }
+        return number
+    }
+
     /// Throws unless a tensor of this shape may be made.
     public func requireRoom(for shape: [Int]) throws(SavedStateError) {
         guard let count = elementCount(of: shape), count <= elementLimit else {
@@ -82,6 +93,7 @@ func elementCount(of shape: [Int]) -> Int? {
 public enum SavedStateError: Error, Equatable, CustomStringConvertible {
     case missing(kind: String, field: String, found: [String])
     case outOfRange(kind: String, field: String, found: Double, range: ClosedRange<Int>)
+    case outsideBounds(kind: String, field: String, found: Float, bounds: ClosedRange<Float>)
     case notFinite(kind: String, field: String, found: Double)
     case wrongShape(kind: String, field: String, found: [Int], expected: [Int])
     case tooLarge(kind: String, shape: [Int], limit: Int)
@@ -93,6 +105,8 @@ public enum SavedStateError: Error, Equatable, CustomStringConvertible {
             "\(kind): no field '\(field)' (found: \(found.joined(separator: ", ")))"
         case .outOfRange(let kind, let field, let found, let range):
             "\(kind): \(field) is \(found), expected a whole number in \(range)"
+        case .outsideBounds(let kind, let field, let found, let bounds):
+            "\(kind): \(field) is \(found), expected a number in \(bounds)"
         case .notFinite(let kind, let field, let found):
             "\(kind): \(field) is \(found), expected a number that 32 bits can hold"
         case .wrongShape(let kind, let field, let found, let expected):

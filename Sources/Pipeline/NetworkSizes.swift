@@ -71,7 +71,7 @@ struct NetworkSizes {
         _ name: String, _ weight: Parameter, nonzero: Int, _ options: EncodingOptions,
         encoded: TensorSummary?
     ) throws -> StageReport.Layer {
-        let quantized = weight.parametrization(WeightQuantizer.self)
+        let quantized = weight.weightQuantizer
         let codebook = weight.parametrization(Codebook.self)
         let count = weight.effective.count
         var layer = StageReport.Layer(
@@ -109,7 +109,9 @@ extension Network {
         var source = node.inputs[0]
         while source > 0 {
             let before = nodes[source - 1]
-            if let quantizer = before.layer as? ActivationQuantizer { return quantizer.bits }
+            if let quantizer = before.layer as? any UniformActivationQuantizer {
+                return quantizer.bits
+            }
             guard before.layer.movesOnly else { return nil }
             source = before.inputs[0]
         }

@@ -105,9 +105,7 @@ public struct PipelineFile: Sendable {
                     place: value.place, stage: name,
                     reason: "needs integers: the stage before it has to be 'quantize'")
             }
-            if kind == .quantize || kind == .share,
-                let earlier = stages.first(where: { $0.kind == .quantize })
-            {
+            if kind == .share, let earlier = stages.first(where: { $0.kind == .quantize }) {
                 throw PipelineFileError.wrongOrder(
                     place: value.place, stage: name,
                     reason: "comes behind '\(earlier.name)', whose grids it would not keep")
@@ -132,7 +130,7 @@ public struct PipelineFile: Sendable {
     }
 
     /// What stage `index` depends on: everything up to its own settings.
-    func key(ofStage index: Int) -> String {
+    package func key(ofStage index: Int) -> String {
         var text = canonicalHead
         for stage in stages[...index] { text += "\n\(stage.name): \(stage.canonical)" }
         return text

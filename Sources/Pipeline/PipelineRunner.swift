@@ -10,8 +10,11 @@ import WeightSharing
 extension Vocabulary {
     /// Everything that a checkpoint of a pipeline may name.
     public static let pipeline = Vocabulary.standard.adding(
-        layers: [ActivationQuantizer.self],
-        parametrizations: [Mask.self, Codebook.self, WeightQuantizer.self, BiasQuantizer.self])
+        layers: [ActivationQuantizer.self, PACTQuantizer.self, EWGSActivationQuantizer.self],
+        parametrizations: [
+            Mask.self, Codebook.self, WeightQuantizer.self, DoReFaWeightQuantizer.self,
+            EWGSWeightQuantizer.self, BiasQuantizer.self,
+        ])
 }
 
 /// Runs single stages of a pipeline. A stage reads the checkpoint of the one before it and leaves a
@@ -155,6 +158,7 @@ public struct PipelineRunner {
             work.trainer.runEpoch(
                 on: data.train, teacher: &teacher,
                 beforeStep: { method.beforeStep($0, &$1, context) },
+                afterBackward: { method.afterBackward($0, &$1, context) },
                 progress: { display.show(stage.name, $0) })
             let now = clock.now
             work.seconds += (now - begin) / .seconds(1)

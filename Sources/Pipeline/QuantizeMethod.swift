@@ -14,8 +14,9 @@ struct QuantizeMethod: StageMethod {
 
     func prepare(_ network: inout Network, _ context: StageContext) throws {
         let layers = network.weightedLayers
-        let weightBits = try settings.weights.bits.resolved(
-            for: layers, key: "weights.bits", context)
+        let weightBits =
+            try settings.weights.budget.map { allocatedBits($0, network, context) }
+            ?? settings.weights.bits.resolved(for: layers, key: "weights.bits", context)
         let activationBits = try settings.activations.bits.resolved(
             for: layers, key: "activations.bits", context)
         network = try network.removingActivationQuantizers().separatingFunctions()
@@ -32,10 +33,34 @@ struct QuantizeMethod: StageMethod {
         network = try placement.network(with: quantizers)
     }
 
+    func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {
+        let progress = context.progress(step)
+        if settings.weights.rule.isScheduled || settings.activations.rule.isScheduled {
+            network.followTraining(progress: progress)
+        }
+        if step > 0 { trackOscillations(&network, progress) }
+    }
+
+    func afterBackward(_ step: Int, _ network: inout Network, _ context: StageContext) {
+        guard let rate = settings.rate else { return }
+        network.addRateGradient(price: rate.value(at: context.progress(step)))
+    }
+
     /// What the file will hold is what is evaluated.
     func finish(_ network: inout Network, _ context: StageContext) throws {
+        trackOscillations(&network, 1)
         reestimate(&network, context)
         try network.roundForConversion()
+    }
+
+    private func trackOscillations(_ network: inout Network, _ progress: Float) {
+        guard let freezing = settings.weights.freezing else { return }
+        let freezes = progress >= freezing.threshold.start
+        network.visitWeights { _, weight in
+            weight.trackOscillations(
+                momentum: freezing.momentum,
+                threshold: freezes ? freezing.threshold.value(at: progress) : nil)
+        }
     }
 
     private func reestimate(_ network: inout Network, _ context: StageContext) {
@@ -63,30 +88,43 @@ struct QuantizeMethod: StageMethod {
         }
     }
 
-    private func quantize(_ weight: inout Parameter, bits: Int) {
+    func quantize(_ weight: inout Parameter, bits: Int) {
         // A grid of an earlier stage is no bound for the new one.
-        weight.setChain(weight.chain.filter { !($0 is WeightQuantizer) })
-        let initialization =
-            settings.weights.initialization ?? (bits == 8 ? .maximum : .leastSquares)
-        guard let codebook = weight.parametrization(Codebook.self) else {
-            let values = weight.effective
+        weight.removeWeightQuantizer()
+        let codebook = weight.parametrization(Codebook.self)
+        let values = codebook == nil ? weight.effective : weight.trained.value
+        let counts = codebook?.memberCounts(centroids: values.count)
+        switch settings.weights.method {
+        case .doReFa where bits < 8:
+            weight.quantize(with: DoReFaWeightQuantizer(bits: bits))
+        case .ewgs where bits < 8:
             weight.quantize(
-                with: settings.weights.isPerChannel
-                    ? WeightQuantizer(
-                        bits: bits, fittingEachOutputOf: values, initialization: initialization,
-                        isNarrow: settings.weights.isNarrow)
-                    : WeightQuantizer(
-                        bits: bits, fitting: values, initialization: initialization,
-                        isNarrow: settings.weights.isNarrow))
-            return
+                with: EWGSWeightQuantizer(
+                    bits: bits, fitting: values, counts: counts, delta: settings.weights.delta))
+        default:
+            weight.quantize(with: learnedSteps(bits: bits, values, counts))
         }
-        // Centroids stand for weights of all outputs, so they have one step.
-        let centroids = weight.trained.value
-        weight.quantize(
-            with: WeightQuantizer(
-                bits: bits, fitting: centroids,
-                counts: codebook.memberCounts(centroids: centroids.count),
-                initialization: initialization, isNarrow: settings.weights.isNarrow))
+    }
+
+    /// - Parameter counts: how many weights each of a table of centroids stands for. They stand for
+    ///   weights of all outputs, so they have one step.
+    private func learnedSteps(
+        bits: Int, _ values: Tensor, _ counts: [Int]?
+    ) -> WeightQuantizer {
+        let settings = settings.weights
+        let initialization =
+            settings.initialization
+            ?? (bits == 8 ? .maximum : settings.method == .lsq ? .lsq : .leastSquares)
+        var quantizer =
+            settings.isPerChannel && counts == nil
+            ? WeightQuantizer(
+                bits: bits, fittingEachOutputOf: values, initialization: initialization,
+                isNarrow: settings.isNarrow)
+            : WeightQuantizer(
+                bits: bits, fitting: values, counts: counts, initialization: initialization,
+                isNarrow: settings.isNarrow)
+        quantizer.rule = settings.rule
+        return quantizer
     }
 
     // MARK: Activations
@@ -94,18 +132,37 @@ struct QuantizeMethod: StageMethod {
     /// One for each site, fitted to what the network computes with its quantized weights.
     private func quantizers(
         _ placement: QuantizerPlacement, in network: inout Network, _ context: StageContext
-    ) -> [ActivationQuantizer] {
+    ) -> [any UniformActivationQuantizer] {
         let sites = placement.sites
         let samples = ActivationSamples(
             of: Set(sites.map(\.value)), in: &network, on: context.data.train,
             count: settings.calibrationCount, seed: context.seed, threads: context.threads)
-        return [ActivationQuantizer?](repeating: nil, count: sites.count)
+        return [(any UniformActivationQuantizer)?](repeating: nil, count: sites.count)
             .filled(threads: context.threads) { index in
                 quantizer(sites[index], sample: samples[sites[index].value])
             }
     }
 
+    /// What layers with weights read has the stage's method; the input and residuals learn steps.
     private func quantizer(
+        _ site: QuantizerPlacement.Site, sample: [Float]
+    ) -> any UniformActivationQuantizer {
+        let settings = settings.activations
+        guard site.role == .layer else { return learnedStep(site, sample: sample) }
+        switch settings.method {
+        case .doReFa: return ActivationQuantizer.doReFa(bits: site.bits)
+        case .ewgs:
+            return EWGSActivationQuantizer(
+                bits: site.bits, fitting: sample, delta: settings.delta)
+        case .pact:
+            let grid = settings.initialization.grid(
+                for: sample.map { max($0, 0) }, bits: site.bits, scheme: .unsignedSymmetric)
+            return PACTQuantizer(bits: site.bits, bound: grid.step * grid.highest)
+        case .lsq, .lsqPlus, .llsq, .lgLSQ: return learnedStep(site, sample: sample)
+        }
+    }
+
+    private func learnedStep(
         _ site: QuantizerPlacement.Site, sample: [Float]
     ) -> ActivationQuantizer {
         let settings = settings.activations
@@ -117,18 +174,22 @@ struct QuantizeMethod: StageMethod {
             }
         var quantizer = ActivationQuantizer(
             bits: site.bits, scheme: scheme,
-            isLearned: site.role != .input || self.settings.learnsInput)
-        quantizer.calibrate(
-            on: sample, initialization: site.role == .input ? .minMax : settings.initialization)
+            isLearned: site.role != .input || self.settings.learnsInput,
+            sharing: settings.sharing, rule: settings.rule)
+        var initialization = settings.initialization
+        if site.role == .input { initialization = .minMax }
+        // Far too wide at 8 bits.
+        if initialization == .lsq, site.bits == 8 { initialization = .leastSquares }
+        quantizer.calibrate(on: sample, initialization: initialization)
         return quantizer
     }
 }
 
-extension [ActivationQuantizer?] {
+extension [(any UniformActivationQuantizer)?] {
     /// Elements made by `make`, on several threads.
     fileprivate func filled(
-        threads: Int, _ make: (Int) -> ActivationQuantizer
-    ) -> [ActivationQuantizer] {
+        threads: Int, _ make: (Int) -> any UniformActivationQuantizer
+    ) -> [any UniformActivationQuantizer] {
         var result = self
         result.withUnsafeMutableBufferPointer { result in
             nonisolated(unsafe) let base = result.baseAddress

@@ -8,6 +8,8 @@ protocol StageMethod {
     func prepare(_ network: inout Network, _ context: StageContext) throws
     /// Called before each training step.
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext)
+    /// Called when all gradients of a training step are there, to change them.
+    func afterBackward(_ step: Int, _ network: inout Network, _ context: StageContext)
     /// Called once after the last training step, before the network is evaluated.
     func finish(_ network: inout Network, _ context: StageContext) throws
 }
@@ -15,6 +17,7 @@ protocol StageMethod {
 extension StageMethod {
     func prepare(_ network: inout Network, _ context: StageContext) throws {}
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {}
+    func afterBackward(_ step: Int, _ network: inout Network, _ context: StageContext) {}
     func finish(_ network: inout Network, _ context: StageContext) throws {}
 }
 
@@ -28,6 +31,9 @@ struct StageContext {
     /// The pipeline file, for errors about layer names.
     var place: String
     var stage: String
+
+    /// The share of the training that is done before a step.
+    func progress(_ step: Int) -> Float { Float(step) / Float(max(steps, 1)) }
 }
 
 /// Training as such: the network is what it was.

@@ -2,8 +2,8 @@ import Networks
 import Tensors
 
 /// Rounds activations to a grid with learned step and offset: LSQ+ (Bhalgat et al. 2020,
-/// arXiv 2004.09576). Training and evaluation compute the same.
-public struct ActivationQuantizer: Layer {
+/// arXiv 2004.09576). Its rule can be another than LSQ's.
+public struct ActivationQuantizer: UniformActivationQuantizer {
     public static let kind = "activation-quantizer"
 
     /// What counts as sharing the step in the gradient scale `1/√(N·p)`.
@@ -24,10 +24,13 @@ public struct ActivationQuantizer: Layer {
     public private(set) var step: Variable
     /// `[1]`; trained only if the scheme has an offset.
     public private(set) var offset: Variable
+    /// How gradients pass it.
+    public var rule: GradientRule
+    private var search = StepSearch(steps: 1)
 
     public init(
         bits: Int, scheme: ActivationScheme, step: Float = 1, offset: Float = 0,
-        isLearned: Bool = true, sharing: Sharing = .elements
+        isLearned: Bool = true, sharing: Sharing = .elements, rule: GradientRule = GradientRule()
     ) {
         precondition((2...8).contains(bits), "an activation has 2 to 8 bits, not \(bits)")
         precondition(scheme.hasOffset || offset == 0, "\(scheme) has no offset, found \(offset)")
@@ -35,6 +38,7 @@ public struct ActivationQuantizer: Layer {
         self.scheme = scheme
         self.isLearned = isLearned
         self.sharing = sharing
+        self.rule = rule
         self.step = Variable(Tensor(shape: [1], repeating: step), decays: false)
         self.offset = Variable(Tensor(shape: [1], repeating: offset), decays: false)
     }
@@ -61,45 +65,58 @@ public struct ActivationQuantizer: Layer {
             bits: bits, isSigned: scheme.isSigned, step: step.value[0], offset: offset.value[0])
     }
 
-    public func outputShape(of inputs: [[Int]]) throws(ShapeError) -> [Int] {
-        guard inputs.count == 1 else {
-            throw .unfit(layer: Self.kind, found: inputs, expected: "one input")
-        }
-        return inputs[0]
-    }
+    public var isSigned: Bool { scheme.isSigned }
 
-    /// The value of the code that stands for real zero, also behind another quantizer: padding is
-    /// quantized like everything else.
-    public func paddingValue(behind value: Float) -> Float {
-        var result = Tensor(shape: [1])
-        grid.fakeQuantize(Tensor(shape: [1]), into: &result)
-        return result[0]
-    }
-
-    public func forward(_ inputs: [Tensor], into output: inout Tensor, pass: inout Pass) {
-        grid.fakeQuantize(inputs[0], into: &output, threads: pass.threads)
-    }
+    public mutating func follow(progress: Float) { rule.progress = progress }
 
     public mutating func backward(
         _ inputs: [Tensor], output: Tensor, outputGradient: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         let (input, grid) = (inputs[0], grid)
-        let sums: (step: Double, offset: Double)
+        let sums: GradientSums
         if wants[0] {
             swap(&inputGradients[0], &outputGradient)
-            sums = grid.backpropagate(
-                input, gradient: &inputGradients[0], threads: pass.threads)
+            sums = backpropagate(input, gradient: &inputGradients[0], threads: pass.threads)
         } else if isLearned {
-            sums = grid.parameterGradients(
-                input, resultGradient: outputGradient, threads: pass.threads)
+            sums = parameterGradients(input, outputGradient, threads: pass.threads)
         } else {
             return
         }
         let sharers = sharing == .elements ? input.count : input.count / max(input.shape[0], 1)
         let scale = grid.gradientScale(sharedBy: sharers)
-        step.gradient[0] = step.value.signOfFirst * Float(sums.step) * scale
+        var gradient = Float(sums.step) * scale
+        if isLearned, case .simulated(let amplitude, let probe) = rule.step {
+            search.advance(input, grid: grid, steps: [grid.step], probe: probe)
+            gradient = search.gradient(
+                0, step: grid.step, amplitude: amplitude, sums: sums, learned: gradient)
+        }
+        step.gradient[0] = step.value.signOfFirst * gradient
         offset.gradient[0] = scheme.hasOffset ? Float(sums.offset) * scale : 0
+    }
+
+    /// Turns the gradient of the output into that of the input.
+    private func backpropagate(
+        _ input: Tensor, gradient: inout Tensor, threads: Int
+    ) -> GradientSums {
+        if rule.needsSurrogate {
+            return grid.backpropagate(
+                input, gradient: &gradient, surrogate: rule.surrogate, threads: threads)
+        }
+        let sums = grid.backpropagate(input, gradient: &gradient, threads: threads)
+        return GradientSums(step: sums.step, offset: sums.offset)
+    }
+
+    private func parameterGradients(
+        _ input: Tensor, _ outputGradient: Tensor, threads: Int
+    ) -> GradientSums {
+        if rule.needsSurrogate {
+            return grid.parameterGradients(
+                input, resultGradient: outputGradient, surrogate: rule.surrogate, threads: threads)
+        }
+        let sums = grid.parameterGradients(
+            input, resultGradient: outputGradient, threads: threads)
+        return GradientSums(step: sums.step, offset: sums.offset)
     }
 
     /// `step`, and `offset` where the scheme has one; none if the grid is not learned.
@@ -116,6 +133,8 @@ public struct ActivationQuantizer: Layer {
             "isLearned": isLearned ? 1 : 0, "sharing": Double(sharing.rawValue),
         ]
         state.tensors = ["step": step.value, "offset": offset.value]
+        rule.save(in: &state)
+        search.save(in: &state, rule)
         return state
     }
 
@@ -126,6 +145,8 @@ public struct ActivationQuantizer: Layer {
             step: try state.scalar("step"),
             offset: scheme.hasOffset ? try state.scalar("offset") : 0,
             isLearned: try state.integer("isLearned", in: 0...1) == 1,
-            sharing: Sharing(rawValue: try state.integer("sharing", in: 0...1))!)
+            sharing: Sharing(rawValue: try state.integer("sharing", in: 0...1))!,
+            rule: try GradientRule(state: state))
+        search = try StepSearch(state: state, steps: 1, rule)
     }
 }

@@ -30,6 +30,8 @@ extension ActivationScheme {
 public enum ActivationInitialization: String, Sendable, CaseIterable {
     /// The extremes of the sample are the ends of the grid.
     case minMax = "min-max"
+    /// `2 · mean|x| / √p` (Esser et al. 2020, §2.1), with the lower end at 0.
+    case lsq
     /// The least squared error, searched from the extremes (Bhalgat et al. 2020, §3.3).
     case leastSquares = "least-squares"
 
@@ -47,6 +49,13 @@ public enum ActivationInitialization: String, Sendable, CaseIterable {
         if !hasRange { grid.step = 1 }
         if scheme.hasOffset { grid.offset = low - grid.lowest * grid.step }
         if self == .minMax || !hasRange { return grid }
+        if self == .lsq {
+            let mean = sample.reduce(0) { $0 + Double(abs($1)) } / Double(sample.count)
+            grid.step = max(
+                Float(2 * mean / Double(grid.highest).squareRoot()), UniformGrid.smallestStep)
+            grid.offset = scheme.hasOffset ? -grid.lowest * grid.step : 0
+            return grid
+        }
         let fit = GridFit(
             sample, lowest: grid.lowest, highest: grid.highest, fitsOffset: scheme.hasOffset
         ).best(around: Double(grid.step), offset: Double(grid.offset))

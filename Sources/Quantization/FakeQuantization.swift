@@ -147,7 +147,7 @@ extension UniformGrid {
 }
 
 /// Elements cut into chunks of constant size, for a number of threads.
-private struct Chunks {
+struct Chunks {
     let count: Int
     let workers: Int
     var chunkCount: Int { (count + UniformGrid.chunkSize - 1) / UniformGrid.chunkSize }

@@ -107,7 +107,7 @@ public struct QuantizerPlacement: Sendable {
     /// The network with a quantizer at each site.
     /// - Parameter quantizers: as many as sites.
     public func network(
-        with quantizers: [ActivationQuantizer]
+        with quantizers: [any UniformActivationQuantizer]
     ) throws(NetworkError) -> Network {
         precondition(quantizers.count == sites.count, "\(quantizers.count) for \(sites.count)")
         var names: Set<String> = []
@@ -268,7 +268,7 @@ extension Network {
 
     /// The same network without quantizers of activations.
     public func removingActivationQuantizers() throws(NetworkError) -> Network {
-        try replacing { $0.layer is ActivationQuantizer ? [] : nil }
+        try replacing { $0.layer is any UniformActivationQuantizer ? [] : nil }
     }
 }
 

@@ -3,11 +3,12 @@ import Tensors
 
 /// Rounds weights, or the centroids of shared weights, to whole multiples of a learned step: LSQ
 /// (Esser et al. 2020, arXiv 1902.08153), signed and symmetric, one step a tensor or one an output.
+/// Its rule can be another than LSQ's.
 ///
 /// It stands first in a parameter's chain, next to what is trained. On shared weights it therefore
 /// sees the centroids; a centroid's gradient is already the sum over its members, so the step's is
 /// the same as over all weights.
-public struct WeightQuantizer: Parametrization {
+public struct WeightQuantizer: UniformWeightQuantizer {
     public static let kind = "weight-quantizer"
 
     /// 2...8
@@ -20,10 +21,15 @@ public struct WeightQuantizer: Parametrization {
     public var weightCount: Int
     /// `[1]`, or `[outputs]` for weights `[..., outputs]`; what is used is the absolute value.
     public private(set) var step: Variable
+    /// How gradients pass it.
+    public var rule: GradientRule
+    private var search: StepSearch
+    /// Which codes go back and forth, where that is tracked.
+    public internal(set) var oscillations: OscillationTracker?
 
     public init(
         bits: Int, steps: [Float], weightCount: Int, isNarrow: Bool = false,
-        keepsNonzero: Bool = false
+        keepsNonzero: Bool = false, rule: GradientRule = GradientRule()
     ) {
         precondition((2...8).contains(bits), "a weight has 2 to 8 bits, not \(bits)")
         precondition(!steps.isEmpty, "weights have at least one step")
@@ -32,6 +38,8 @@ public struct WeightQuantizer: Parametrization {
         self.keepsNonzero = keepsNonzero
         self.weightCount = weightCount
         self.step = Variable(Tensor(shape: [steps.count], elements: steps), decays: false)
+        self.rule = rule
+        search = StepSearch(steps: steps.count)
     }
 
     public init(
@@ -86,10 +94,14 @@ public struct WeightQuantizer: Parametrization {
     /// The same with other steps, as many as there are.
     public func withSteps(_ steps: [Float]) -> WeightQuantizer {
         precondition(steps.count == step.value.count, "\(steps.count) steps")
-        return WeightQuantizer(
-            bits: bits, steps: steps, weightCount: weightCount, isNarrow: isNarrow,
-            keepsNonzero: keepsNonzero)
+        var result = self
+        result.step = Variable(Tensor(shape: [steps.count], elements: steps), decays: false)
+        return result
     }
+
+    public func steps(for value: Tensor) -> [Float] { steps }
+
+    public mutating func follow(progress: Float) { rule.progress = progress }
 
     /// Whether each output has its step.
     public var isPerOutput: Bool { step.value.count > 1 }
@@ -119,6 +131,10 @@ public struct WeightQuantizer: Parametrization {
     }
 
     public func requireFit(to shape: [Int]) throws(SavedStateError) {
+        if let tracked = oscillations?.frequencies.count, tracked != shape.reduce(1, *) {
+            throw .wrongShape(
+                kind: Self.kind, field: "oscillations", found: [tracked], expected: shape)
+        }
         guard !isPerOutput || shape.last == step.value.count else {
             throw .wrongShape(
                 kind: Self.kind, field: "step", found: step.value.shape,
@@ -137,17 +153,53 @@ public struct WeightQuantizer: Parametrization {
     public mutating func backpropagate(
         value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
     ) {
-        guard isPerOutput else {
-            let sums = grid.backpropagate(
-                value, resultGradient: effectiveGradient, into: &valueGradient)
-            step.gradient[0] = step.value.signOfFirst * Float(sums.step) * gradientScale
-            return
+        let (steps, scale) = (steps, gradientScale)
+        let sums = sums(value, effectiveGradient, into: &valueGradient)
+        if case .simulated(_, let probe) = rule.step {
+            search.advance(value, grid: grid, steps: steps, probe: probe)
         }
-        let sums = grid.backpropagate(
-            value, steps: steps, resultGradient: effectiveGradient, into: &valueGradient)
-        for (output, sum) in sums.enumerated() {
-            let sign: Float = step.value[output] < 0 ? -1 : 1
-            step.gradient[output] = sign * Float(sum) * gradientScale
+        for (index, sums) in sums.enumerated() {
+            var gradient = Float(sums.step) * scale
+            if case .simulated(let amplitude, _) = rule.step {
+                gradient = search.gradient(
+                    index, step: steps[index], amplitude: amplitude, sums: sums, learned: gradient)
+            }
+            step.gradient[index] = step.value[index] < 0 ? -gradient : gradient
+        }
+    }
+
+    /// Writes the gradient of the value, and returns the sums of each step.
+    private func sums(
+        _ value: Tensor, _ effectiveGradient: Tensor, into valueGradient: inout Tensor
+    ) -> [GradientSums] {
+        guard rule.needsSurrogate else {
+            guard isPerOutput else {
+                let sums = grid.backpropagate(
+                    value, resultGradient: effectiveGradient, into: &valueGradient)
+                return [GradientSums(step: sums.step)]
+            }
+            return grid.backpropagate(
+                value, steps: steps, resultGradient: effectiveGradient, into: &valueGradient
+            ).map { GradientSums(step: $0) }
+        }
+        guard isPerOutput else {
+            return [
+                grid.backpropagate(
+                    value, resultGradient: effectiveGradient, surrogate: rule.surrogate,
+                    into: &valueGradient)
+            ]
+        }
+        return grid.backpropagate(
+            value, steps: steps, resultGradient: effectiveGradient, surrogate: rule.surrogate,
+            into: &valueGradient)
+    }
+
+    /// Adds to the gradients of the steps.
+    /// - Parameter gradients: of the loss by each step, unscaled.
+    mutating func addStepGradients(_ gradients: [Double]) {
+        for (index, gradient) in gradients.enumerated() {
+            let sign: Float = step.value[index] < 0 ? -1 : 1
+            step.gradient[index] += sign * Float(gradient) * gradientScale
         }
     }
 
@@ -164,6 +216,9 @@ public struct WeightQuantizer: Parametrization {
             "keepsNonzero": keepsNonzero ? 1 : 0, "weightCount": Double(weightCount),
         ]
         state.tensors = ["step": step.value]
+        rule.save(in: &state)
+        search.save(in: &state, rule)
+        oscillations?.save(in: &state)
         return state
     }
 
@@ -178,14 +233,19 @@ public struct WeightQuantizer: Parametrization {
             steps: steps.elements,
             weightCount: try state.integer("weightCount", in: 0...Int(Int32.max)),
             isNarrow: try state.integer("isNarrow", in: 0...1) == 1,
-            keepsNonzero: try state.integer("keepsNonzero", in: 0...1) == 1)
+            keepsNonzero: try state.integer("keepsNonzero", in: 0...1) == 1,
+            rule: try GradientRule(state: state))
+        search = try StepSearch(state: state, steps: steps.count, rule)
+        oscillations = try OscillationTracker(state: state)
     }
 }
 
 extension Parameter {
-    /// Puts a weight quantizer first in the chain, in place of one that is there.
-    public mutating func quantize(with quantizer: WeightQuantizer) {
-        setChain([quantizer] + chain.filter { !($0 is WeightQuantizer) })
+    /// Whether all that is trained are numbers; they are not once a training has diverged.
+    var isFinite: Bool {
+        let steps = parametrization(WeightQuantizer.self)?.step.value.elements ?? []
+        return steps.allSatisfy(\.isFinite)
+            && trained.value.withUnsafeElements { $0.allSatisfy(\.isFinite) }
     }
 }
 

@@ -69,10 +69,12 @@ public struct Trainer: Sendable {
     /// - Parameters:
     ///   - teacher: gives the logits that a loss with distillation wants.
     ///   - beforeStep: called before each step with its number, counted from 0 over all epochs.
+    ///   - afterBackward: called with the same number when all gradients are there.
     ///   - progress: called a few times a second.
     public mutating func runEpoch(
         on data: LabelledImages, teacher: inout Network?,
         beforeStep: (Int, inout Network) -> Void = { _, _ in },
+        afterBackward: (Int, inout Network) -> Void = { _, _ in },
         progress: (TrainingProgress) -> Void = { _ in }
     ) {
         let batches = BatchLoader.batches(count: data.count, size: settings.batchSize)
@@ -95,6 +97,7 @@ public struct Trainer: Sendable {
                 logits: logits, labels: batch.labels,
                 teacher: teacherLogits(batch.images, &teacher), gradient: &gradient)
             network.backward(gradient, pass: &pass)
+            afterBackward(step, &network)
             let factor = settings.schedule.factor(at: share, warmUp: settings.warmUp)
             optimizer.update(
                 &network, learningRate: settings.learningRate * factor, threads: threads)

@@ -73,6 +73,9 @@ struct Results: ParsableCommand {
     @Option(name: .shortAndLong, help: "The page to write.")
     var output = "RESULTS.md"
 
+    @Option(help: "The folder with pages of experiments, to link to.")
+    var experiments = "docs/experiments"
+
     func run() throws {
         let folder = ResultsFolder(path: folder)
         // All are read before the first is kept: a wrong path changes nothing.
@@ -80,6 +83,6 @@ struct Results: ParsableCommand {
         where try !folder.keep(report) {
             print("\(report.pipeline), seed \(report.seed): not done; the earlier result stays")
         }
-        try ResultsPage.write(folder, to: output)
+        try ResultsPage.write(folder, experiments: experiments, to: output)
     }
 }

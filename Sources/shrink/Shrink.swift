@@ -34,6 +34,7 @@ struct Shrink: ParsableCommand {
                     SensitivityCommand.self, Import.self, Export.self,
                 ]),
             CommandGroup(
-                name: "Pipelines", subcommands: [Plan.self, Report.self, Results.self]),
+                name: "Pipelines",
+                subcommands: [Plan.self, Report.self, Results.self, ExperimentCommand.self]),
         ])
 }

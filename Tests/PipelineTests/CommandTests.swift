@@ -9,6 +9,7 @@ import Testing
     @Test(arguments: [
         "train", "factorize", "prune", "share", "quantize", "encode", "eval", "run", "inspect",
         "decode", "report", "plan", "results", "sensitivity", "import", "export", "bench",
+        "experiment",
     ])
     func `has help with an example for each subcommand`(name: String) throws {
         let result = try run(shrinkCommand, [name, "--help"])

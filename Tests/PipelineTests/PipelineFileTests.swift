@@ -106,6 +106,54 @@ import Testing
         }
     }
 
+    private static let quantizerErrors: [(String, String, String)] = [
+        (
+            "activations: {bits: 6}", "activations: {bits: 6, method: lqs}",
+            "x.yaml:17: stages.quantize.activations.method is 'lqs', expected one of lsq, lsq+, "
+                + "llsq, lg-lsq, ewgs, pact, dorefa"
+        ),
+        (
+            "bits: {conv1: 8, default: 5}", "bits: 5, method: pact",
+            "x.yaml:16: stages.quantize.weights.method is 'pact', expected one of lsq, lsq+, llsq, "
+                + "lg-lsq, ewgs, dorefa"
+        ),
+        (
+            "bits: {conv1: 8, default: 5}", "bits: 5, method: dorefa, rounding: arctangent",
+            "x.yaml:16: stages.quantize.weights.rounding is 'arctangent', expected nothing, since "
+                + "dorefa has no such choice"
+        ),
+        (
+            "bits: {conv1: 8, default: 5}", "bits: 5, delta: 0.1",
+            "x.yaml:16: stages.quantize.weights.delta is '0.1', expected nothing, since lsq+ has no "
+                + "such choice"
+        ),
+        (
+            "activations: {bits: 6}", "activations: {bits: 6, discretization: loss}",
+            "x.yaml:17: stages.quantize.activations.discretization is 'loss', expected off or "
+                + "gradient; the term of the loss is for weights"
+        ),
+        (
+            "activations: {bits: 6}", "activations: {bits: 6, probe: {ratio: 2}}",
+            "x.yaml:17: stages.quantize.activations.probe is a mapping, expected nothing, since only "
+                + "simulated step gradients probe"
+        ),
+        (
+            "bits: {conv1: 8, default: 5}", "bits: 5, rounding: {slope: {from: 1}}",
+            "x.yaml:16: key 'to' is missing in stages.quantize.weights.rounding.slope"
+        ),
+        (
+            "bits: {conv1: 8, default: 5}", "bits: 5, oscillations: {momentum: 0.1}",
+            "x.yaml:16: key 'freeze' is missing in stages.quantize.weights.oscillations"
+        ),
+    ]
+
+    @Test(arguments: quantizerErrors)
+    func `with a choice that a quantizer does not have says so`(
+        old: String, new: String, message: String
+    ) throws {
+        #expect(try error(changed(old, new)) == message)
+    }
+
     @Test func `whose stages are in the wrong order is refused`() throws {
         let encodeFirst = changed("  encode: {coding: smallest}", "").replacingOccurrences(
             of: "  share:", with: "  encode: {}\n  share:")
@@ -113,7 +161,7 @@ import Testing
             try error(encodeFirst)?.contains("the stage before it has to be 'quantize'") == true)
         let twice = quickPipeline.replacingOccurrences(
             of: "  encode:",
-            with: "  quantize-2: {weights: {bits: 4}, activations: {bits: 4}}\n  encode:")
+            with: "  share-2: {bits: 4}\n  encode:")
         #expect(try error(twice)?.contains("comes behind 'quantize'") == true)
         let ownTeacher = quickPipeline.replacingOccurrences(
             of: "learning-rate: 0.03, shift: 1", with: "learning-rate: 0.03, distillation: 1")

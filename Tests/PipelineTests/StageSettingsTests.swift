@@ -26,6 +26,14 @@ import Testing
         """
     }
 
+    /// With more pruning in the place of sharing.
+    private func withoutSharing(_ yaml: String) -> String {
+        let share = "  share: {bits: 5, train: {\(Self.train): 0.0005}}"
+        precondition(yaml.contains(share))
+        return yaml.replacingOccurrences(
+            of: share, with: "  prune-2: {density: 0.4, train: {\(Self.train): 0.001}}")
+    }
+
     /// On 500 images, of which at most two may lie so close to a border that rounding decides.
     @discardableResult
     private func expectAgreement(
@@ -69,6 +77,89 @@ import Testing
                     {weights: {bits: 6}, activations: {bits: 6, configuration: \(configuration), \
                     initialization: \(initialization)}}
                     """))
+    }
+
+    /// What the engine computes is what training simulated, whatever the gradients were.
+    @Test(arguments: [
+        ("method: lsq", "method: lsq", false),
+        ("method: llsq", "method: llsq, gradient-scale: features", false),
+        ("method: lg-lsq, per-channel: true", "method: lg-lsq", false),
+        ("method: lg-lsq", "method: lg-lsq", true),
+        ("method: ewgs, delta: 0.2", "method: ewgs", false),
+        ("method: ewgs", "method: lsq+", true),
+        ("method: dorefa", "method: pact", false),
+        ("method: dorefa", "method: dorefa", true),
+        ("rounding: {slope: {from: 1, to: 8}, tail: true}", "rounding: arctangent", false),
+        (
+            "discretization: {loss: {from: 0, to: 0.001, start: 0.25}}", "discretization: gradient",
+            false
+        ),
+        ("step-gradient: ssg-lsq, probe: {ratio: 1.25, interval: 2}", "method: lsq+", false),
+        ("oscillations: {freeze: 0.02, momentum: 0.01}", "initialization: lsq", false),
+    ])
+    func `ways to quantize`(weights: String, activations: String, isShared: Bool) throws {
+        let bits = "{first: 8, default: 4}"
+        let yaml = pipeline(
+            quantize: """
+                {weights: {bits: \(bits), \(weights)}, activations: {bits: 6, \(activations)}, \
+                rate: 0.01}
+                """)
+        try expectAgreement(isShared ? yaml : withoutSharing(yaml))
+    }
+
+    @Test func `fewer bits from stage to stage`() throws {
+        let report = try runPipeline(
+            """
+            method: a test
+            seed: 11
+            data: {set: digits, validation: 100}
+            network: {architecture: digits-cnn}
+            stages:
+              train: {epochs: 3, batch-size: 32, learning-rate: 0.03}
+              quantize: {weights: {bits: 8}, activations: {bits: 8}}
+              quantize-2:
+                weights: {bits: 4}
+                activations: {bits: 4}
+                train: {\(Self.train): 0.001}
+              quantize-3:
+                weights: {bits: 3, method: dorefa}
+                activations: {bits: 4}
+                train: {\(Self.train): 0.001}
+              encode: {coding: smallest}
+            """, in: TemporaryFolder())
+        #expect(report.stages.map { $0.layers[0].weightBits } == [32, 8, 4, 3, 3])
+        #expect(try #require(report.engine).agreement >= 0.995)
+        #expect(report.stages[3].accuracy.top1 > 0.5)
+    }
+
+    @Test func `bits of layers under a budget`() throws {
+        let yaml = withoutSharing(
+            pipeline(
+                quantize: """
+                    {weights: {budget: 3.2, choices: [2, 3, 8], bits: {last: 8}}, \
+                    activations: {bits: 6}}
+                    """))
+        let layers = try expectAgreement(yaml).stages[3].layers
+        #expect(layers.last?.weightBits == 8)
+        #expect(layers.allSatisfy { [2, 3, 8].contains($0.weightBits) })
+        // All layers are pruned to one density, so that weights count as what is left of them.
+        let bits = layers.reduce(0) { $0 + $1.weights * $1.weightBits }
+        let weights = layers.reduce(0) { $0 + $1.weights }
+        #expect(Double(bits) <= 3.2 * Double(weights))
+        #expect(Double(bits) > 2.2 * Double(weights))
+    }
+
+    /// The same training with and without the term, at an ordinary price.
+    @Test func `a term for the rate, which makes the file smaller`() throws {
+        let sizes = try ["", "rate: 0.05, "].map { rate in
+            let yaml = pipeline(
+                quantize: "{\(rate)weights: {bits: 4}, activations: {bits: 6}}"
+            ).replacingOccurrences(
+                of: "epochs: 1, batch-size: 32, learning-rate: 0.0005}}",
+                with: "epochs: 3, batch-size: 32, learning-rate: 0.003}}")
+            return try expectAgreement(yaml).stages.last!.bytes.stored
+        }
+        #expect(sizes[1] < sizes[0])
     }
 
     @Test(arguments: ["linear", "density", "random"])

@@ -42,6 +42,33 @@ struct Golden: Decodable {
         var y: [Double]
     }
 
+    struct Channels: Decodable {
+        struct Channel: Decodable {
+            var s: Float
+            var code: [Int8]
+            var xhat: [Float]
+            var dx: [Float]
+            var ds: Double
+            var g: Double
+        }
+        var bits: Int
+        var channels: [Channel]
+    }
+    struct PACT: Decodable {
+        var alpha: Float
+        var bits: Int
+        var y: [Float]
+        var dx: [Float]
+        var dalpha: Double
+    }
+    struct DoReFa: Decodable { var bits: Int; var wq: [Float]; var dw: [Float] }
+    struct LLSQ: Decodable { var bits: Int; var alpha: Float; var grad_alpha: Double }
+    struct EWGS: Decodable { var u: [Float]; var go: [Float]; var delta: Float; var dx: [Float] }
+    struct Arctangent: Decodable { var k: Float; var u: [Float]; var y: [Float]; var dy: [Float] }
+    struct Dampening: Decodable {
+        var bits: Int; var s: Float; var loss_sum: Double; var dw: [Float]
+    }
+
     var tensors: [String: [Float]]
     var lsq: [Case]
     var lsqplus_activation: [Case]
@@ -49,6 +76,13 @@ struct Golden: Decodable {
     var lsqplus_weight_init: [WeightInit]
     var rounding_ties: Ties
     var offset_folding: [Folding]
+    var lsq_per_channel: [Channels]
+    var pact: [PACT]
+    var dorefa_weight: [DoReFa]
+    var llsq: [LLSQ]
+    var ewgs: EWGS
+    var asr_reconstruction: [Arctangent]
+    var dampening: [Dampening]
 
     static func load() throws -> Golden {
         let url = URL(filePath: #filePath).appending(

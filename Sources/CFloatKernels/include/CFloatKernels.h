@@ -19,3 +19,4 @@
 #include "normalization.h"
 #include "pooling.h"
 #include "softmax.h"
+#include "surrogate_gradient.h"

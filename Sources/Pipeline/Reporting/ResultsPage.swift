@@ -1,16 +1,28 @@
+import Foundation
 import Tensors
 
 /// `RESULTS.md`: every measured number of the repository, generated from reports.
 public enum ResultsPage {
     /// Writes the page of all reports in a folder.
+    /// - Parameter experiments: a folder of pages that `shrink experiment` has written.
     /// - Throws: `PipelineError.noModel` for a file there that is no report.
-    public static func write(_ folder: ResultsFolder, to path: String) throws {
-        try AtomicFile.write(Array(markdown(reports: folder.reports()).utf8), to: path)
+    public static func write(
+        _ folder: ResultsFolder, experiments: String? = nil, to path: String
+    ) throws {
+        let pages = try experiments.map(ExperimentLink.links(in:)) ?? []
+        try AtomicFile.write(
+            Array(markdown(reports: folder.reports(), experiments: pages).utf8), to: path)
     }
 
     public static func markdown(reports: [PipelineReport]) -> String {
+        markdown(reports: reports, experiments: [])
+    }
+
+    static func markdown(reports: [PipelineReport], experiments: [ExperimentLink]) -> String {
         let groups = SeedGroup.groups(of: reports)
-        let parts = [introduction, overview(groups)] + groups.map(details) + [literature]
+        let links = experiments.isEmpty ? [] : [ExperimentLink.section(experiments)]
+        let parts =
+            [introduction, overview(groups)] + links + groups.map(details) + [literature]
         return parts.joined(separator: "\n")
     }
 

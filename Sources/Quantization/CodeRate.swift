@@ -1,0 +1,97 @@
+import Foundation
+import Networks
+import Tensors
+
+/// How many bits the codes and the positions of a layer's weights take after entropy coding, as a
+/// function that can be differentiated.
+///
+/// A weight at `u = w / step` between the codes `c` and `c + 1` counts for both, by how near it is.
+/// With these soft counts `h` of codes over all `n` weights, the pruned ones in code 0 included,
+///
+///     bits = Σ_c h_c · −log₂((h_c + 1) / (n + K))          K codes
+///
+/// which is, but for the smoothing by one count a code, `n` times the entropy of the codes:
+/// exactly the order-0 bound `nnz · H(code) + n · h(density)` of the file. Its gradient moves a
+/// weight towards the more frequent of its two codes, and so most of all towards zero.
+public struct CodeRate {
+    public let bits: Double
+    /// `[K − 1]`: bits that moving a weight from code `lowest + k` to the next one costs.
+    private let slopes: [Double]
+    private let lowest: Float
+    private let highest: Float
+
+    /// - Parameters:
+    ///   - weights: what is trained, in any layout in which outputs are the last dimension.
+    ///   - steps: `[1]` or `[outputs]`.
+    ///   - counts: how many weights of the layer each stands for, 0 for a pruned one; one if `nil`.
+    ///   - zeros: how many weights of the layer are zero whatever is trained.
+    public init(
+        _ weights: Tensor, grid: UniformGrid, steps: [Float], counts: [Int]? = nil, zeros: Int = 0
+    ) {
+        let (lowest, highest) = (grid.lowest, grid.highest)
+        var histogram = [Double](repeating: 0, count: Int(highest - lowest) + 1)
+        histogram[Int(-lowest)] += Double(zeros)
+        weights.withUnsafeElements { weights in
+            for index in weights.indices {
+                let count = Double(counts?[index] ?? 1)
+                let u = min(max(weights[index] / steps[index % steps.count], lowest), highest)
+                let below = min(u.rounded(.down), highest - 1)
+                let place = Int(below - lowest)
+                histogram[place] += count * Double(below + 1 - u)
+                histogram[place + 1] += count * Double(u - below)
+            }
+        }
+        let total = histogram.reduce(0, +) + Double(histogram.count)
+        var (bits, prices) = (0.0, [Double]())
+        for count in histogram {
+            let price = -log2((count + 1) / total)
+            bits += count * price
+            // The derivative by the count; the total does not change.
+            prices.append(price - count / ((count + 1) * log(2)))
+        }
+        self.bits = bits
+        self.lowest = lowest
+        self.highest = highest
+        slopes = zip(prices.dropFirst(), prices).map { $0 - $1 }
+    }
+
+    /// The derivative of the bits by the place `u` of one weight; none outside the grid.
+    func slope(at u: Float) -> Double {
+        guard u > lowest, u < highest else { return 0 }
+        return slopes[Int(u.rounded(.down) - lowest)]
+    }
+}
+
+extension Parameter {
+    /// Adds the gradient of `price · bits` to the gradients of what is trained and of the steps,
+    /// after a backward pass. Nothing if it has no learned steps.
+    /// - Parameters: as of `CodeRate`.
+    /// - Returns: the bits.
+    @discardableResult
+    public mutating func addRateGradient(
+        price: Float, counts: [Int]? = nil, zeros: Int = 0
+    ) -> Double {
+        guard let quantizer = parametrization(WeightQuantizer.self), isFinite else { return 0 }
+        let (steps, value) = (quantizer.steps, trained.value)
+        let rate = CodeRate(
+            value, grid: quantizer.grid, steps: steps, counts: counts, zeros: zeros)
+        var byStep = [Double](repeating: 0, count: steps.count)
+        value.withUnsafeElements { weights in
+            trained.gradient.withUnsafeMutableElements { gradient in
+                for index in weights.indices {
+                    let output = index % steps.count
+                    let u = weights[index] / steps[output]
+                    let slope = Double(price) * Double(counts?[index] ?? 1) * rate.slope(at: u)
+                    gradient[index] += Float(slope / Double(steps[output]))
+                    byStep[output] -= slope * Double(u / steps[output])
+                }
+            }
+        }
+        updateChain { element in
+            guard var quantizer = element as? WeightQuantizer else { return }
+            quantizer.addStepGradients(byStep)
+            element = quantizer
+        }
+        return rate.bits
+    }
+}

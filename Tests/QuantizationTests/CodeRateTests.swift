@@ -1,0 +1,109 @@
+import Foundation
+import Networks
+import Quantization
+import Tensors
+import Testing
+
+struct CodeRateTests {
+    private func normal(_ count: Int, seed: UInt64) -> [Float] {
+        var generator = SeededGenerator(seed: seed)
+        return (0..<count).map { _ in generator.normal() }
+    }
+
+    /// The formula, in `Double` and with one weight moved or the step changed.
+    private func slowBits(
+        _ weights: [Double], steps: [Double], counts: [Int], zeros: Int, _ n: Int, _ p: Int
+    ) -> Double {
+        var histogram = [Int: Double]()
+        histogram[0] = Double(zeros)
+        for (index, weight) in weights.enumerated() {
+            let u = min(max(weight / steps[index % steps.count], Double(n)), Double(p))
+            for code in n...p {
+                histogram[code, default: 0] +=
+                    Double(counts[index]) * max(0, 1 - abs(u - Double(code)))
+            }
+        }
+        let total = histogram.values.reduce(0, +) + Double(p - n + 1)
+        return (n...p).reduce(0) {
+            let count = histogram[$1] ?? 0
+            return $0 - count * log2((count + 1) / total)
+        }
+    }
+
+    @Test(arguments: [[0.4], [0.3, 0.7]] as [[Float]], [2, 3])
+    func `gradients are finite differences of the bits`(steps: [Float], bits: Int) {
+        let shape = [60, 2]
+        let weights = normal(120, seed: 1)
+        let counts = (0..<120).map { $0 % 5 == 0 ? 0 : $0 % 3 + 1 }
+        var parameter = Parameter(Tensor(shape: shape, elements: weights), decays: true)
+        let quantizer = WeightQuantizer(bits: bits, steps: steps, weightCount: 120)
+        parameter.quantize(with: quantizer)
+        parameter.effectiveGradient = Tensor(shape: shape)
+        parameter.backpropagate()
+        let price: Float = 0.5
+        let found = parameter.addRateGradient(price: price, counts: counts, zeros: 300)
+        let (n, p) = (Int(quantizer.grid.lowest), Int(quantizer.grid.highest))
+        func slow(_ weights: [Double], _ steps: [Double]) -> Double {
+            slowBits(weights, steps: steps, counts: counts, zeros: 300, n, p)
+        }
+        let (w, s, h) = (weights.map(Double.init), steps.map(Double.init), 1e-6)
+        #expect(abs(found - slow(w, s)) < 1e-4 * found)
+        for index in w.indices {
+            var (up, down) = (w, w)
+            up[index] += h
+            down[index] -= h
+            let expected = Double(price) * (slow(up, s) - slow(down, s)) / (2 * h)
+            let gradient = Double(parameter.trained.gradient[index])
+            #expect(abs(gradient - expected) < 1e-3 * (1 + abs(expected)), "weight \(index)")
+        }
+        let step = parameter.parametrization(WeightQuantizer.self)!.step
+        for index in s.indices {
+            var (up, down) = (s, s)
+            up[index] += h
+            down[index] -= h
+            let expected =
+                Double(price) * (slow(w, up) - slow(w, down)) / (2 * h)
+                * Double(quantizer.gradientScale)
+            #expect(
+                abs(Double(step.gradient[index]) - expected) < 1e-3 * (1 + abs(expected)),
+                "step \(index)")
+        }
+    }
+
+    @Test func `on the grid the bits are those of the entropy`() {
+        // 900 zeros, 60 ones, 40 minus ones: but for one count a code, n · H.
+        let weights = [Float](repeating: 0.5, count: 60) + [Float](repeating: -0.5, count: 40)
+        var parameter = Parameter(Tensor(shape: [100], elements: weights), decays: true)
+        parameter.quantize(with: WeightQuantizer(bits: 2, steps: [0.5], weightCount: 100))
+        let bits = parameter.addRateGradient(price: 0, zeros: 900)
+        let entropy = [0.9, 0.06, 0.04].reduce(0) { $0 - 1000 * $1 * log2($1) }
+        #expect(abs(bits - entropy) < 0.02 * entropy)
+    }
+
+    @Test func `descending the rate makes codes more alike`() {
+        var parameter = Parameter(
+            Tensor(shape: [400], elements: normal(400, seed: 2)), decays: true)
+        parameter.quantize(with: WeightQuantizer(bits: 4, steps: [0.3], weightCount: 400))
+        func bits() -> Double {
+            var copy = parameter
+            return copy.addRateGradient(price: 0)
+        }
+        let first = bits()
+        for _ in 0..<50 {
+            parameter.effectiveGradient = Tensor(shape: [400])
+            parameter.backpropagate()
+            parameter.addRateGradient(price: 1)
+            var next = parameter.trained
+            for index in 0..<400 { next.value[index] -= 0.002 * next.gradient[index] }
+            parameter.trained = next
+        }
+        #expect(bits() < 0.8 * first)
+    }
+
+    @Test func `a parameter without learned steps is left alone`() {
+        var parameter = Parameter(Tensor(shape: [4], repeating: 1), decays: true)
+        parameter.quantize(with: DoReFaWeightQuantizer(bits: 3))
+        #expect(parameter.addRateGradient(price: 1) == 0)
+        #expect(parameter.trained.gradient == Tensor(shape: [4]))
+    }
+}
