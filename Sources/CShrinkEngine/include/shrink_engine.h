@@ -47,8 +47,8 @@ typedef enum shrink_status {
 typedef struct shrink_options {
     /// Threads that share the work of one call, the calling one included; 1 by default.
     uint32_t threads;
-    /// `scalar`, `avx2`, `avx512` or `neon`; by default what the environment variable SHRINK_ISA
-    /// names, or else the fastest that this CPU can run.
+    /// `scalar`, `avx2`, `avx512vnni`, `avx512` or `neon`; by default what the environment variable
+    /// SHRINK_ISA names, or else the fastest that this CPU can run.
     const char *isa;
 } shrink_options;
 
