@@ -33,12 +33,15 @@ public struct CodeRate {
         histogram[Int(-lowest)] += Double(zeros)
         weights.withUnsafeElements { weights in
             for index in weights.indices {
-                let count = Double(counts?[index] ?? 1)
-                let u = min(max(weights[index] / steps[index % steps.count], lowest), highest)
+                // Most weights are pruned: they have to cost little.
+                let count = counts?[index] ?? 1
+                if count == 0 { continue }
+                let step = steps.count == 1 ? steps[0] : steps[index % steps.count]
+                let u = min(max(weights[index] / step, lowest), highest)
                 let below = min(u.rounded(.down), highest - 1)
                 let place = Int(below - lowest)
-                histogram[place] += count * Double(below + 1 - u)
-                histogram[place + 1] += count * Double(u - below)
+                histogram[place] += Double(count) * Double(below + 1 - u)
+                histogram[place + 1] += Double(count) * Double(u - below)
             }
         }
         let total = histogram.reduce(0, +) + Double(histogram.count)
@@ -79,9 +82,11 @@ extension Parameter {
         value.withUnsafeElements { weights in
             trained.gradient.withUnsafeMutableElements { gradient in
                 for index in weights.indices {
-                    let output = index % steps.count
+                    let count = counts?[index] ?? 1
+                    if count == 0 { continue }
+                    let output = steps.count == 1 ? 0 : index % steps.count
                     let u = weights[index] / steps[output]
-                    let slope = Double(price) * Double(counts?[index] ?? 1) * rate.slope(at: u)
+                    let slope = Double(price) * Double(count) * rate.slope(at: u)
                     gradient[index] += Float(slope / Double(steps[output]))
                     byStep[output] -= slope * Double(u / steps[output])
                 }
