@@ -35,7 +35,7 @@ struct GradientSums {
 }
 
 /// The backward pass of `fakeQuantize` under a rule. In cache it takes about 2.4 times as long as
-/// straight through (0.8 and 0.33 ns an element with AVX-512), from memory about as long.
+/// straight through (0.8 and 0.33 ns an element with AVX-512).
 extension UniformGrid {
     /// - Parameter valueGradient: receives the gradient with respect to the values.
     func backpropagate(
