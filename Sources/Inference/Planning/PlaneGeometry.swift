@@ -51,7 +51,8 @@ struct PlaneGeometry: Sendable {
         )
         // Phases that no tap reads are left out.
         let phases = (height: min(stride[0], reach[0]), width: min(stride[1], reach[1]))
-        let planeStride = Self.stride(ofPlane: plane.height * plane.width)
+        let planeSize = plane.height * plane.width
+        let planeStride = isCopied ? Self.stride(ofPlane: planeSize) : planeSize
         let channelSize = phases.height * phases.width * planeStride
         offsets = []
         rowStride = plane.width
