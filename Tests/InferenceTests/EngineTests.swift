@@ -92,7 +92,7 @@ func expectEqual(
         var random = SplitMix(UInt64(kernel))
         for stride in [[1, 1], [2, 2], [1, 2], [3, 1]] {
             for padding in 0...2 {
-                // Planes of 192 places and more begin at whole lines of the cache where they are copied.
+                // Copies of planes from 192 places on begin at whole lines of the cache.
                 for (height, width) in [(7, 6), (9, 13), (1, 40), (8, 8), (14, 15), (64, 64)] {
                     guard height + 2 * padding >= kernel else { continue }
                     let isSigned = (height + padding) % 2 == 0
