@@ -114,6 +114,24 @@ func expectEqualInAllBatches(
             graph.model([5, 6, 5], randomGrid(using: &random), showing: 90), seed: seed)
     }
 
+    @Test(arguments: seeds)
+    func `depthwise convolutions of images that are smaller than the kernel`(seed: UInt64) throws {
+        var random = SplitMix(seed)
+        for size in [[1, 1], [1, 2], [2, 2], [2, 3], [3, 1]] {
+            for kernel in [3, 5] {
+                var graph = GraphBuilder()
+                let layer = convolution(
+                    5, 5, [kernel, kernel], padding: [kernel / 2, kernel / 2], groups: 5,
+                    using: &random)
+                _ = graph.add(.flatten, graph.add(layer, 0))
+                try expectEqualInAllBatches(
+                    graph.model(
+                        [5] + size, randomGrid(using: &random), showing: 5 * size[0] * size[1]),
+                    seed: seed, "size \(size), kernel \(kernel)")
+            }
+        }
+    }
+
     @Test func `a grouped layer at the network's end`() throws {
         var random = SplitMix(5)
         var graph = GraphBuilder()

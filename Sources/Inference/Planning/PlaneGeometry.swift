@@ -40,8 +40,12 @@ struct PlaneGeometry: Sendable {
         let reach = (0..<2).map { window.dilation[$0] * (kernel[$0] - 1) + 1 }
         let isCopied = stride != [1, 1] || padding != [0, 0]
         // Without phases the border to the left of a row is that to the right of the one above; so
-        // there is one more row below the last. (A kernel narrower than the border sees more of it.)
-        let bordersAreShared = stride == [1, 1] && (1..<reach[1]).contains(padding[1])
+        // there is one more row below the last. (A kernel narrower than the border sees more of it; one
+        // wider than a row with its border would read a place for two taps, which kernels that keep
+        // weights by place can not.)
+        let bordersAreShared =
+            stride == [1, 1] && (1..<reach[1]).contains(padding[1])
+            && width + padding[1] >= reach[1]
         let plane = (
             height: roundedUp(height + 2 * padding[0], to: stride[0]) / stride[0]
                 + (bordersAreShared ? 1 : 0),
