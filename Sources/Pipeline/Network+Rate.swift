@@ -7,11 +7,12 @@ extension Network {
     /// Adds the gradient of `price · bits / weights` over all layers, with the bits that codes and
     /// positions take and the weights that are not pruned.
     mutating func addRateGradient(price: Float) {
-        var kept = 0
-        visitWeights { kept += $1.keptCount }
+        var shares = [WeightShares]()
+        visitWeights { shares.append($1.shares) }
+        let kept = shares.reduce(0) { $0 + $1.total }
+        var next = shares.makeIterator()
         visitWeights { _, weight in
-            let (counts, zeros) = weight.shares
-            weight.addRateGradient(price: price / Float(max(kept, 1)), counts: counts, zeros: zeros)
+            weight.addRateGradient(price: price / Float(max(kept, 1)), shares: next.next()!)
         }
     }
 }
@@ -22,20 +23,18 @@ extension Parameter {
         parametrization(Mask.self)?.keptCount ?? effective.count
     }
 
-    /// For each number that is trained, how many weights it stands for; and how many weights are
-    /// zero whatever is trained.
-    fileprivate var shares: (counts: [Int]?, zeros: Int) {
+    /// How many weights each number that is trained stands for.
+    fileprivate var shares: WeightShares {
         let mask = parametrization(Mask.self)?.bytes
         guard let codebook = parametrization(Codebook.self) else {
-            guard let mask else { return (nil, 0) }
-            let counts = mask.map { Int($0) }
-            return (counts, mask.count - counts.reduce(0, +))
+            return mask.map(WeightShares.init) ?? WeightShares(count: trained.value.count)
         }
         var counts = [Int](repeating: 0, count: 256)
         for (index, code) in codebook.codes.enumerated() where mask?[index] != 0 {
             counts[Int(code)] += 1
         }
-        let shares = Array(counts[1..<trained.value.count + 1])
-        return (shares, codebook.codes.count - shares.reduce(0, +))
+        let centroids = Array(counts[1..<trained.value.count + 1])
+        return WeightShares(
+            counts: centroids, zeros: codebook.codes.count - centroids.reduce(0, +))
     }
 }

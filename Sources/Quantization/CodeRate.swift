@@ -23,25 +23,19 @@ public struct CodeRate {
     /// - Parameters:
     ///   - weights: what is trained, in any layout in which outputs are the last dimension.
     ///   - steps: `[1]` or `[outputs]`.
-    ///   - counts: how many weights of the layer each stands for, 0 for a pruned one; one if `nil`.
-    ///   - zeros: how many weights of the layer are zero whatever is trained.
-    public init(
-        _ weights: Tensor, grid: UniformGrid, steps: [Float], counts: [Int]? = nil, zeros: Int = 0
-    ) {
+    ///   - shares: which of them count, and for how many weights of the layer.
+    public init(_ weights: Tensor, grid: UniformGrid, steps: [Float], shares: WeightShares) {
         let (lowest, highest) = (grid.lowest, grid.highest)
         var histogram = [Double](repeating: 0, count: Int(highest - lowest) + 1)
-        histogram[Int(-lowest)] += Double(zeros)
+        histogram[Int(-lowest)] += Double(shares.zeros)
         weights.withUnsafeElements { weights in
-            for index in weights.indices {
-                // Most weights are pruned: they have to cost little.
-                let count = counts?[index] ?? 1
-                if count == 0 { continue }
+            shares.forEach { index, count in
                 let step = steps.count == 1 ? steps[0] : steps[index % steps.count]
                 let u = min(max(weights[index] / step, lowest), highest)
                 let below = min(u.rounded(.down), highest - 1)
                 let place = Int(below - lowest)
-                histogram[place] += Double(count) * Double(below + 1 - u)
-                histogram[place + 1] += Double(count) * Double(u - below)
+                histogram[place] += count * Double(below + 1 - u)
+                histogram[place + 1] += count * Double(u - below)
             }
         }
         let total = histogram.reduce(0, +) + Double(histogram.count)
@@ -71,22 +65,17 @@ extension Parameter {
     /// - Parameters: as of `CodeRate`.
     /// - Returns: the bits.
     @discardableResult
-    public mutating func addRateGradient(
-        price: Float, counts: [Int]? = nil, zeros: Int = 0
-    ) -> Double {
+    public mutating func addRateGradient(price: Float, shares: WeightShares) -> Double {
         guard let quantizer = parametrization(WeightQuantizer.self), isFinite else { return 0 }
         let (steps, value) = (quantizer.steps, trained.value)
-        let rate = CodeRate(
-            value, grid: quantizer.grid, steps: steps, counts: counts, zeros: zeros)
+        let rate = CodeRate(value, grid: quantizer.grid, steps: steps, shares: shares)
         var byStep = [Double](repeating: 0, count: steps.count)
         value.withUnsafeElements { weights in
             trained.gradient.withUnsafeMutableElements { gradient in
-                for index in weights.indices {
-                    let count = counts?[index] ?? 1
-                    if count == 0 { continue }
+                shares.forEach { index, count in
                     let output = steps.count == 1 ? 0 : index % steps.count
                     let u = weights[index] / steps[output]
-                    let slope = Double(price) * Double(count) * rate.slope(at: u)
+                    let slope = Double(price) * count * rate.slope(at: u)
                     gradient[index] += Float(slope / Double(steps[output]))
                     byStep[output] -= slope * Double(u / steps[output])
                 }

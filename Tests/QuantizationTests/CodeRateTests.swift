@@ -41,7 +41,8 @@ struct CodeRateTests {
         parameter.effectiveGradient = Tensor(shape: shape)
         parameter.backpropagate()
         let price: Float = 0.5
-        let found = parameter.addRateGradient(price: price, counts: counts, zeros: 300)
+        let found = parameter.addRateGradient(
+            price: price, shares: WeightShares(counts: counts, zeros: 300))
         let (n, p) = (Int(quantizer.grid.lowest), Int(quantizer.grid.highest))
         func slow(_ weights: [Double], _ steps: [Double]) -> Double {
             slowBits(weights, steps: steps, counts: counts, zeros: 300, n, p)
@@ -75,7 +76,8 @@ struct CodeRateTests {
         let weights = [Float](repeating: 0.5, count: 60) + [Float](repeating: -0.5, count: 40)
         var parameter = Parameter(Tensor(shape: [100], elements: weights), decays: true)
         parameter.quantize(with: WeightQuantizer(bits: 2, steps: [0.5], weightCount: 100))
-        let bits = parameter.addRateGradient(price: 0, zeros: 900)
+        let bits = parameter.addRateGradient(
+            price: 0, shares: WeightShares(count: 100, zeros: 900))
         let entropy = [0.9, 0.06, 0.04].reduce(0) { $0 - 1000 * $1 * log2($1) }
         #expect(abs(bits - entropy) < 0.02 * entropy)
     }
@@ -86,13 +88,13 @@ struct CodeRateTests {
         parameter.quantize(with: WeightQuantizer(bits: 4, steps: [0.3], weightCount: 400))
         func bits() -> Double {
             var copy = parameter
-            return copy.addRateGradient(price: 0)
+            return copy.addRateGradient(price: 0, shares: WeightShares(count: 400))
         }
         let first = bits()
         for _ in 0..<50 {
             parameter.effectiveGradient = Tensor(shape: [400])
             parameter.backpropagate()
-            parameter.addRateGradient(price: 1)
+            parameter.addRateGradient(price: 1, shares: WeightShares(count: 400))
             var next = parameter.trained
             for index in 0..<400 { next.value[index] -= 0.002 * next.gradient[index] }
             parameter.trained = next
@@ -103,7 +105,23 @@ struct CodeRateTests {
     @Test func `a parameter without learned steps is left alone`() {
         var parameter = Parameter(Tensor(shape: [4], repeating: 1), decays: true)
         parameter.quantize(with: DoReFaWeightQuantizer(bits: 3))
-        #expect(parameter.addRateGradient(price: 1) == 0)
+        #expect(parameter.addRateGradient(price: 1, shares: WeightShares(count: 4)) == 0)
         #expect(parameter.trained.gradient == Tensor(shape: [4]))
+    }
+
+    @Test(arguments: [0, 1, 7, 8, 9, 40, 83])
+    func `a mask's shares are its ones, wherever they are`(count: Int) {
+        let mask = (0..<count).map { UInt8($0 * 7 % 11 < 2 || $0 == count - 1 ? 1 : 0) }
+        let weights = Tensor(shape: [count], elements: normal(count, seed: 3))
+        let grid = UniformGrid(bits: 3, isSigned: true)
+        func bits(_ shares: WeightShares) -> Double {
+            CodeRate(weights, grid: grid, steps: [0.4], shares: shares).bits
+        }
+        let kept = mask.filter { $0 == 1 }.count
+        let shares = WeightShares(mask: mask)
+        #expect(shares.total == kept)
+        #expect(shares.zeros == count - kept)
+        let same = WeightShares(counts: mask.map(Int.init), zeros: count - kept)
+        #expect(bits(shares) == bits(same))
     }
 }
