@@ -55,7 +55,7 @@ let package = Package(
         // Level 1
         module("ThreadPool", ["CThreadPool"]),
         .target(name: "CImages", dependencies: ["CPNG", "CJPEG"], cSettings: c),
-        module("Tensors", ["CFloatKernels"]),
+        module("Tensors", ["CFloatKernels", "ThreadPool"]),
         // Level 2
         module("Container", ["PackedModel", "CZstd", "ThreadPool"]),
         module("Inference", ["PackedModel", "CIntegerKernels", "ThreadPool"]),
