@@ -2,6 +2,9 @@ import PackedModel
 
 /// Files that hold one entropy-coded network each. `Format.md` describes them.
 public enum Container {
+    /// What every file begins with.
+    public static var magic: [UInt8] { Header.magic }
+
     /// Writes a model. The same model and options give the same bytes.
     ///
     /// - Returns: the file, and where its bytes are.

@@ -51,7 +51,7 @@ extension DataSetError: CustomStringConvertible {
         switch self {
         case .missingFile(let lookedFor):
             "no such file, looked for: \(lookedFor.joined(separator: ", ")); put the data set's "
-                + "files there, or set SHRINK_DATA to the folder that has them"
+                + "files there; sets given by name are also found in the folder SHRINK_DATA names"
         case .unreadable(let file, let reason):
             "\(file): can not be read: \(reason)"
         case .truncatedGzip(let file, let inflated):
@@ -61,7 +61,8 @@ extension DataSetError: CustomStringConvertible {
         case .truncatedHeader(let file, let found, let expected):
             "\(file): the IDX header has \(found) bytes, expected \(expected)"
         case .wrongMagicNumber(let file, let found, let expected):
-            "\(file): the magic number is \(hexadecimal(found)), expected \(hexadecimal(expected))"
+            "\(file): the magic number is \(hexadecimal(found)), expected \(hexadecimal(expected)) "
+                + "(an IDX file; arrays are .npy files)"
         case .empty(let file, let dimensions):
             "\(file): the header declares \(product(dimensions)), expected at least one of each"
         case .implausibleDimensions(let file, let dimensions, let largestLength):

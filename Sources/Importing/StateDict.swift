@@ -130,7 +130,7 @@ public enum StateDict {
                     mismatches.append(
                         .shape(field.name, found: tensor.shape, expected: field.shape))
                 }
-            case .bytes?, .int64?: mismatches.append(.notFloats(field.name))
+            case .bytes?, .int8?, .int64?: mismatches.append(.notFloats(field.name))
             }
         }
         let unknown = rest.filter { !$0.key.hasSuffix(countSuffix) }

@@ -7,11 +7,13 @@ extension PackedModel {
     /// The weights and biases in floats, named as PyTorch names them and in its layout:
     /// `fc1.weight` `[outputs, inputs]`, `conv1.weight` `[outputs, channels, height, width]`.
     ///
-    /// `fc1.codes` holds the integers: `weight = scale · integer`, as bytes of two's complement, with
-    /// the scales in `fc1.scale`. The metadata say what quantizes the activations.
-    public func decoded() throws -> Safetensors {
+    /// The metadata say what quantizes the activations.
+    /// - Parameter integers: whether `fc1.codes` holds the integers, too: `weight = scale · integer`,
+    ///   with the scales in `fc1.scale`. Readers that know the network's own names only refuse these.
+    public func decoded(integers includesIntegers: Bool = false) -> Safetensors {
+        // Not `network`, which is the graph of a checkpoint.
         var file = Safetensors(metadata: [
-            "network": name, "input.shape": "\(input.shape)",
+            "name": name, "input.shape": "\(input.shape)",
             "input.quantizer": text(input.quantizer), "classes": classNames.joined(separator: ","),
         ])
         for node in nodes {
@@ -24,18 +26,17 @@ extension PackedModel {
             }
             file.append(
                 Tensor(shape: layer.weights.shape, elements: weights), named: "\(node.name).weight")
-            file.append(
-                integers.map { UInt8(bitPattern: $0) }, shape: layer.weights.shape,
-                named: "\(node.name).codes")
-            file.append(
-                Tensor(shape: [scales.count], elements: scales), named: "\(node.name).scale")
+            if includesIntegers {
+                file.append(int8: integers, shape: layer.weights.shape, named: "\(node.name).codes")
+                file.append(
+                    Tensor(shape: [scales.count], elements: scales), named: "\(node.name).scale")
+            }
             file.append(
                 Tensor(
                     shape: [layer.bias.codes.count],
                     elements: layer.bias.codes.map { layer.bias.scale * Float($0) }),
                 named: "\(node.name).bias")
-            file.metadata["\(node.name).activation"] =
-                layer.activation == .relu ? "relu" : "identity"
+            file.metadata["\(node.name).activation"] = "\(layer.activation)"
             file.metadata["\(node.name).quantizer"] = layer.output.map(text) ?? "none"
         }
         return file

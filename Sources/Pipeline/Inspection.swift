@@ -4,8 +4,7 @@ import Inference
 import Networks
 import PackedModel
 
-/// What is in a model file: where its bytes are and how the engine runs it, or which layers and
-/// compression state a checkpoint has.
+/// What is in a `.shrink` file: where its bytes are and how the engine runs it.
 public struct Inspection: Codable, Sendable, Equatable {
     public struct Tensor: Codable, Sendable, Equatable {
         public var name: String
@@ -55,22 +54,10 @@ public struct Inspection: Codable, Sendable, Equatable {
 
     /// - Throws: `PipelineError` for a file that is no `.shrink` file.
     public init(contentsOf path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw PipelineError.noModel(path: path, reason: "no such file, or it can not be read")
-        }
-        let bytes = [UInt8](data)
-        if bytes.count > 8, bytes[8] == UInt8(ascii: "{") {
+        guard let bytes = try Model.packedBytes(path) else {
             throw PipelineError.notEncoded(path: path)
         }
-        do {
-            try self.init(bytes, path: path)
-        } catch {
-            throw PipelineError.noModel(path: path, reason: "\(error)")
-        }
-    }
-
-    private init(_ bytes: [UInt8], path: String) throws {
-        let model = try Container.read(bytes)
+        let model = try Model.packed(bytes, path: path)
         let summary = try Container.inspect(bytes)
         let plan = try Engine(model).plan
         file = path
@@ -150,30 +137,16 @@ extension Inspection.Node {
     fileprivate init(_ node: PackedNode) {
         name = node.name
         inputs = node.inputs
-        let output = node.layer?.output
+        let output = node.operation.output
         quantizer = output.map {
-            "\($0.bits)-bit \($0.isSigned ? "signed" : "unsigned"), step \($0.scale), offset \($0.offset)"
+            "\($0.bits)-bit \($0.isSigned ? "signed" : "unsigned"), step \($0.scale), "
+                + "offset \($0.offset)"
         }
-        switch node.operation {
-        case .linear(let layer): operation = "linear \(layer.weights.shape)"
-        case .convolution(let layer, let window):
-            operation =
-                "convolution \(layer.weights.shape), stride \(window.stride), padding \(window.padding)"
-        case .maxPooling(let window):
-            operation = "max pooling \(window.kernel), stride \(window.stride)"
-        case .flatten: operation = "flatten"
-        default: operation = "\(node.operation)"
-        }
-        if node.layer?.activation == .relu { operation += ", relu" }
+        operation = "\(node.operation)"
     }
 }
 
 extension PackedNode {
     /// The weights of a node that has some.
-    var layer: PackedLayer? {
-        switch operation {
-        case .linear(let layer), .convolution(let layer, _): layer
-        default: nil
-        }
-    }
+    var layer: PackedLayer? { operation.layer }
 }

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// `settings.txt` of a stage holds everything that its result depends on and is written only when
 /// that is different from what it says; `stages.mk` names it and the stage before as prerequisites,
-/// and for the first stage the file of weights that the network starts from.
+/// and for the first stage the file of weights that the network starts from, and data given by a path.
 public struct MakePlan {
     let file: PipelineFile
     let folder: PipelineFolder
@@ -22,7 +22,13 @@ public struct MakePlan {
     }
 
     /// - Returns: the path of `stages.mk`.
+    /// - Throws: `PipelineError.unfitForMake` for paths that make would read as something else.
     public func write() throws -> String {
+        for path in [file.path, build] + inputs {
+            if let character = path.first(where: { " \t#$:%=\"'\\".contains($0) }) {
+                throw PipelineError.unfitForMake(path: path, character: character)
+            }
+        }
         for (index, stage) in file.stages.enumerated() {
             try folder.create(stage.name)
             try writeIfChanged(file.key(ofStage: index) + "\n", to: folder.settings(stage.name))
@@ -38,10 +44,10 @@ public struct MakePlan {
         rules += "SHRINK ?= shrink\nTHREADS ?=\n\nall: \(folder.report(file.stages.last!.name))\n"
         for (index, stage) in file.stages.enumerated() {
             // A file that is not there is no prerequisite, so that the stage can say so.
-            let weights =
-                (file.network.weights ?? file.network.onnx).map { " $(wildcard \($0))" } ?? ""
             let previous =
-                index > 0 ? " \(folder.report(file.stages[index - 1].name))" : weights
+                index > 0
+                ? " \(folder.report(file.stages[index - 1].name))"
+                : inputs.map { " $(wildcard \($0))" }.joined()
             rules += """
 
                 \(folder.report(stage.name)): \(folder.settings(stage.name))\(previous)
@@ -50,6 +56,15 @@ public struct MakePlan {
                 """
         }
         return rules
+    }
+
+    /// Files that the first stage reads: weights, and data in the place of a known set's name.
+    private var inputs: [String] {
+        var isFolder: ObjCBool = false
+        let data = file.data.set
+        let isPath = FileManager.default.fileExists(atPath: data, isDirectory: &isFolder)
+        return [file.network.weights, file.network.onnx].compactMap { $0 }
+            + (isPath ? [isFolder.boolValue ? "\(data)/*" : data] : [])
     }
 
     private func writeIfChanged(_ text: String, to path: String) throws {

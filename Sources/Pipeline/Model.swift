@@ -15,21 +15,42 @@ public enum Model {
 
     /// Tells the kinds apart by their content.
     public init(contentsOf path: String) throws {
-        let unreadable = PipelineError.noModel(
-            path: path, reason: "no such file, or it can not be read")
-        guard let file = FileHandle(forReadingAtPath: path),
-            let start = try? file.read(upToCount: 9) ?? Data()
-        else { throw unreadable }
-        // A safetensors file starts with the length of its header, then the header's brace.
-        if start.count > 8, start[8] == UInt8(ascii: "{") {
+        if let bytes = try Self.packedBytes(path) {
+            self = .packed(try Self.packed(bytes, path: path))
+        } else {
             let checkpoint = try Checkpoint(contentsOf: path, vocabulary: .pipeline)
             self = .checkpoint(
                 checkpoint.network, try PixelNormalization(noteOf: checkpoint, path: path))
-            return
         }
-        guard let data = FileManager.default.contents(atPath: path) else { throw unreadable }
+    }
+
+    /// The content of a file that is no checkpoint, or `nil`. The file may be a pipe.
+    static func packedBytes(_ path: String) throws -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw FileError(operation: .read, path: path, code: errno)
+        }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        var status = stat()
+        if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            throw FileError(operation: .read, path: path, code: EISDIR)
+        }
+        let start = try file.read(upToCount: 9) ?? Data()
+        // A safetensors file starts with the length of its header, then the header's brace.
+        if start.count > 8, start[8] == UInt8(ascii: "{") { return nil }
+        return try [UInt8](start + (file.readToEnd() ?? Data()))
+    }
+
+    /// The model of a `.shrink` file.
+    static func packed(_ bytes: [UInt8], path: String) throws -> PackedModel {
+        guard bytes.starts(with: Container.magic) else {
+            throw PipelineError.noModel(
+                path: path,
+                reason: "neither a .shrink file nor a checkpoint (.safetensors); "
+                    + "'shrink import' makes a checkpoint of an ONNX file")
+        }
         do {
-            self = .packed(try Container.read([UInt8](data)))
+            return try Container.read(bytes)
         } catch {
             throw PipelineError.noModel(path: path, reason: "\(error)")
         }
@@ -39,9 +60,18 @@ public enum Model {
     public var inputShape: [Int] {
         switch self {
         case .checkpoint(let network, _):
-            let shape = network.inputShape
-            return shape.count == 3 ? [shape[2], shape[0], shape[1]] : shape
+            return channelsFirst(network.inputShape)
         case .packed(let model): return model.input.shape
+        }
+    }
+
+    /// How many classes it tells apart.
+    public var classCount: Int {
+        get throws {
+            switch self {
+            case .checkpoint(let network, _): network.shapes.last!.reduce(1, *)
+            case .packed(let model): try Engine(model).outputCount
+            }
         }
     }
 
@@ -52,6 +82,11 @@ public enum Model {
         guard set.imageShape == inputShape else {
             throw PipelineError.dataDoNotFit(
                 dataSet: set.name, found: set.imageShape, expected: inputShape)
+        }
+        let classes = try classCount
+        guard set.classCount == classes else {
+            throw DataSetError.wrongClassCount(
+                dataSet: set.name, found: set.classCount, expected: classes)
         }
         let labels = set.labels.map { Int($0) }
         let begin = ContinuousClock.now

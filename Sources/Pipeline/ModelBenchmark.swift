@@ -76,7 +76,7 @@ public struct ModelBenchmark: Codable, Sendable, Equatable {
 extension ModelBenchmark {
     /// Engines take turns, so that a machine that is busy for a while slows all of them.
     private static let rounds = 5
-    /// The most calls that are kept of a turn.
+    /// The most calls that are timed one by one in a turn; what is left of the turn would say no more.
     private static let mostCalls = 100_000
 
     private static func runs(

@@ -17,8 +17,8 @@ public struct NetworkImport {
     func network(inputShape: [Int], classes: Int) throws -> Network {
         guard network.inputShape == inputShape, network.shapes.last == [classes] else {
             throw PipelineError.networkDoesNotFit(
-                path: path, found: [network.inputShape, network.shapes.last!],
-                expected: [inputShape, [classes]])
+                path: path, found: [channelsFirst(network.inputShape), network.shapes.last!],
+                expected: [channelsFirst(inputShape), [classes]])
         }
         return network
     }
@@ -31,6 +31,11 @@ public struct NetworkImport {
     /// One line: layers, parameters, shapes.
     public var summary: String {
         "\(network.nodes.count) layers, \(network.parameterCount) parameters, "
-            + "\(network.inputShape) to \(network.shapes.last!)"
+            + "\(channelsFirst(network.inputShape)) to \(network.shapes.last!)"
     }
+}
+
+/// `[channels, height, width]` of `[height, width, channels]`; other shapes as they are.
+func channelsFirst(_ shape: [Int]) -> [Int] {
+    shape.count == 3 ? [shape[2], shape[0], shape[1]] : shape
 }

@@ -136,6 +136,25 @@ public struct PipelineFile: Sendable {
         return text
     }
 
+    /// 16 hexadecimal digits of `key(ofStage:)` (FNV-1a), by which a report knows its settings again.
+    func settingsDigest(ofStage index: Int) -> String {
+        let hash = key(ofStage: index).utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+        }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// The stages of a report that was made with other settings than the file has now.
+    public func outdatedStages(of report: PipelineReport) -> [String] {
+        report.stages.filter { found in
+            guard let settings = found.settings,
+                let index = stages.firstIndex(where: { $0.name == found.stage })
+            else { return false }
+            return settings != settingsDigest(ofStage: index)
+        }.map(\.stage)
+    }
+
     public func stageIndex(named name: String) throws(PipelineFileError) -> Int {
         guard let index = stages.firstIndex(where: { $0.name == name }) else {
             throw .noSuchStage(file: path, found: name, known: stages.map(\.name))

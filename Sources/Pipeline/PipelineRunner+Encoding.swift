@@ -15,6 +15,7 @@ extension PipelineRunner {
     ) throws -> StageReport {
         let begin = ContinuousClock.now
         let encoded = try encoded(index, data)
+        try removeReports(from: index)
         guard try Container.read(encoded.bytes) == encoded.model else {
             throw PipelineError.noModel(
                 path: folder.model, reason: "what was written reads back as another model")

@@ -48,16 +48,16 @@ public struct PipelineRunner {
         let index = try file.stageIndex(named: name)
         let stage = file.stages[index]
         try folder.create(name)
-        try removeReports(from: index)
         let data = try PipelineData(source, file.data) { done, total in
             display.line("reading \(file.data.set): \(done) of \(total) images")
         }
         try checkLayerNames(data)
-        let report =
+        var report =
             switch stage.settings {
             case .encode: try encode(index, data)
             default: try train(index, data)
             }
+        report.settings = file.settingsDigest(ofStage: index)
         try report.write(to: folder.report(name))
         try PipelineReport(file, folder: folder).write(to: folder.report)
         try? FileManager.default.removeItem(atPath: folder.partial(name))
@@ -66,7 +66,8 @@ public struct PipelineRunner {
         return report
     }
 
-    /// Looks at all stages' settings, so that a misspelt layer stops the first stage, not the last.
+    /// Looks at all stages' settings, so that a misspelt or forgotten layer stops the first stage, not
+    /// the last.
     private func checkLayerNames(_ data: PipelineData) throws {
         var layers = try file.network.weightedLayers(
             inputShape: data.train.inputShape, classes: data.classCount)
@@ -78,6 +79,12 @@ public struct PipelineRunner {
                         file: file.path, stage: stage.name, key: key, found: name, known: known)
                 }
             }
+            for (key, covers) in stage.settings.neededLayers {
+                if let layer = layers.first(where: { !covers($0, layers) }) {
+                    throw PipelineError.layerWithoutValue(
+                        file: file.path, stage: stage.name, key: key, layer: layer)
+                }
+            }
             if case .factorize(let settings) = stage.settings {
                 layers = settings.layerNames(behind: layers)
             }
@@ -85,8 +92,8 @@ public struct PipelineRunner {
     }
 
     /// Takes away the results of this stage and of later ones, which are out of date from now on, so
-    /// that no report can mix old and new.
-    private func removeReports(from index: Int) throws {
+    /// that no report can mix old and new. Called when nothing is left that could refuse the stage.
+    func removeReports(from index: Int) throws {
         var paths = [folder.report, folder.page, folder.model]
         paths += file.stages[index...].map { folder.report($0.name) }
         for path in paths where FileManager.default.fileExists(atPath: path) {
@@ -97,7 +104,10 @@ public struct PipelineRunner {
     /// A training can collapse to one class while its loss stays a number. Only what choices may be
     /// made on tells.
     private func warnOfCollapse(_ report: StageReport, _ index: Int, classCount: Int) {
-        guard let now = report.validation?.top1 else { return }
+        // A stage that does not train has nothing to do with it.
+        guard file.stages[index].settings.training != nil, let now = report.validation?.top1 else {
+            return
+        }
         let before =
             index > 0
             ? (try? StageReport(contentsOf: folder.report(file.stages[index - 1].name)))?
@@ -120,6 +130,7 @@ public struct PipelineRunner {
         let notes = [
             "key": file.key(ofStage: index),
             PixelNormalization.noteName: try data.normalization.note(),
+            Checkpoint.validationNote: "\(data.validation.count)",
         ]
         try Checkpoint(network, notes: notes).write(to: folder.checkpoint(stage.name))
         seconds += (ContinuousClock.now - begin) / .seconds(1)
@@ -152,6 +163,7 @@ public struct PipelineRunner {
         var work = try resumed(index, settings, data) ?? started(index, settings, method, data)
         let context = context(index, settings, data)
         var teacher = try teacher(settings, index)
+        try removeReports(from: index)
         let clock = ContinuousClock()
         var (begin, lastSave) = (clock.now, clock.now)
         while !work.trainer.isDone {
@@ -194,9 +206,9 @@ public struct PipelineRunner {
     private func context(
         _ index: Int, _ settings: TrainingSettings, _ data: PipelineData
     ) -> StageContext {
-        let perEpoch = (data.train.count + settings.batchSize - 1) / settings.batchSize
         return StageContext(
-            data: data, seed: seed(index), threads: threads, steps: perEpoch * settings.epochs,
+            data: data, seed: seed(index), threads: threads,
+            steps: settings.stepsPerEpoch(count: data.train.count) * settings.epochs,
             place: file.path, stage: file.stages[index].name)
     }
 

@@ -130,3 +130,13 @@ extension Model {
             bits: bits, threads: threads, progress: progress)
     }
 }
+
+extension Checkpoint {
+    /// The note with how many of the last training samples were set aside for choices.
+    static let validationNote = "validation"
+
+    /// What that note says; `nil` for a checkpoint that no pipeline has written.
+    public static func validationCount(path: String) throws -> Int? {
+        try Safetensors(contentsOf: path).metadata[validationNote].flatMap { Int($0) }
+    }
+}

@@ -83,6 +83,8 @@ public struct StageReport: Codable, Sendable, Equatable {
     public var layers: [Layer]
     /// Of the stage `encode`.
     public var engine: Engine?
+    /// Of the settings that the stage ran with, as `PipelineFile.settingsDigest(ofStage:)` makes it.
+    var settings: String?
 
     /// Pretty JSON with sorted keys, so that the same report is the same bytes.
     public func write(to path: String) throws { try writeJSON(self, to: path) }
@@ -120,6 +122,8 @@ public struct PipelineReport: Codable, Sendable, Equatable {
     public var seed: UInt64
     public var stages: [StageReport]
     public var engine: StageReport.Engine?
+    /// What a reader has to know of these figures, such as that they are of an earlier version.
+    public var note: String?
 
     /// Collects the reports of the stages that have run.
     public init(_ file: PipelineFile, folder: PipelineFolder) throws {
@@ -164,6 +168,7 @@ func readJSON<Value: Decodable>(_ path: String) throws -> Value {
     do {
         return try JSONDecoder().decode(Value.self, from: data)
     } catch {
-        throw PipelineError.noModel(path: path, reason: "not a report of shrink: \(error)")
+        throw PipelineError.noModel(
+            path: path, reason: "not a report of shrink: " + jsonReason(error))
     }
 }

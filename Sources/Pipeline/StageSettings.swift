@@ -47,6 +47,28 @@ extension StageSettings {
     }
 }
 
+extension StageSettings {
+    /// The settings that need a value for every layer, by key, each with whether it has one for a
+    /// layer of some.
+    var neededLayers: [(key: String, covers: (String, [String]) -> Bool)] {
+        func covers<Value>(_ values: PerLayer<Value>) -> (String, [String]) -> Bool {
+            { values.value(for: $0, among: $1) != nil }
+        }
+        switch self {
+        // Quantization has defaults of its own, or a budget.
+        case .train, .factorize, .quantize: return []
+        case .prune(let settings):
+            switch settings.criterion {
+            case .density(let densities): return [("density", covers(densities))]
+            case .quality(let qualities): return [("quality", covers(qualities))]
+            case .globalDensity: return []
+            }
+        case .share(let settings): return [("bits", covers(settings.bits))]
+        case .encode(let settings): return [("index-bits", covers(settings.indexBits))]
+        }
+    }
+}
+
 /// The kinds of stages, by the word that starts their name.
 public enum StageKind: String, CaseIterable, Sendable {
     case train, factorize, prune, share, quantize, encode
@@ -147,6 +169,23 @@ struct PruneSettings: Sendable {
             try keys["train"].map { s throws(PipelineFileError) in
                 try TrainingSettings(s)
             } ?? TrainingSettings(epochs: 0, learningRate: 0)
+        try requireEffect(keys)
+    }
+
+    /// Throws for a setting that nothing would come of.
+    private func requireEffect(_ keys: [String: Setting]) throws(PipelineFileError) {
+        let belonging: [(key: String, schedules: [Schedule])] = [
+            ("interval", [.cubic]), ("steps", [.iterative]), ("ramp", [.iterative, .cubic]),
+        ]
+        for (key, schedules) in belonging where !schedules.contains(schedule) {
+            guard let misplaced = keys[key] else { continue }
+            throw misplaced.wrong(
+                "nothing, since it belongs to schedule: "
+                    + schedules.map(\.rawValue).joined(separator: " or "))
+        }
+        if schedule != .oneShot, keys["train"] == nil, let misplaced = keys["schedule"] {
+            throw misplaced.wrong("one-shot, since there is no 'train' to spread it over")
+        }
     }
 }
 

@@ -32,6 +32,9 @@ extension TrainingSettings {
                 momentum: try keys["momentum"]?.number(in: 0...0.9999) ?? 0.9,
                 nesterov: try keys["nesterov"]?.boolean() ?? false)
         case .adam:
+            if let misplaced = keys["nesterov"] {
+                throw misplaced.wrong("nothing, since it belongs to optimizer: sgd")
+            }
             method = .adam(
                 beta1: try keys["momentum"]?.number(in: 0...0.9999) ?? 0.9, beta2: 0.999,
                 epsilon: 1e-8)
@@ -62,7 +65,9 @@ extension TrainingSettings {
             throw .missingKey(place: setting.place, path: setting.path, key: "at")
         }
         var shares: [Float] = []
-        for share in try keys["at"]?.list() ?? [] { shares.append(try share.number(in: 0...1)) }
+        for share in try keys["at"]?.list() ?? [] {
+            shares.append(try share.number(in: (shares.last ?? 0)...1))
+        }
         return .step(at: shares, factor: try keys["factor"]?.number(in: 0...1) ?? 0.1)
     }
 }

@@ -2,10 +2,12 @@ import Foundation
 
 /// Writes files so that a reader, or a crash, finds the old content or the new, never a part.
 ///
-/// The bytes go to a temporary file in the same folder, to the disk, and then under the real name.
+/// The bytes go to a temporary file in the same folder, to the disk, and then under the real name. A link
+/// stays a link: the file that it leads to is replaced. A pipe or a device gets the bytes as they come.
 public struct AtomicFile: ~Copyable {
     private let path: String
-    private let temporary: String
+    /// `nil` where bytes go straight to what is there.
+    private let temporary: String?
     private let descriptor: Int32
 
     /// Replaces the content of the file at `path`.
@@ -26,18 +28,34 @@ public struct AtomicFile: ~Copyable {
             try body(file)
             try file.commit()
         } catch {
-            unlink(file.temporary)
+            if let temporary = file.temporary { unlink(temporary) }
             throw error
         }
-        file.synchronizeFolder()
     }
 
     private init(path: String) throws(FileError) {
-        self.path = path
-        temporary =
-            "\(path).\(getpid()).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).part"
-        descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG,
+            status.st_mode & S_IFMT != S_IFDIR
+        {
+            self.path = path
+            temporary = nil
+            descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        } else {
+            self.path = Self.target(of: path)
+            let temporary =
+                "\(self.path).\(getpid()).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).part"
+            self.temporary = temporary
+            descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        }
         guard descriptor >= 0 else { throw FileError(.create, path) }
+    }
+
+    /// Where a link leads to, or the path as it is.
+    private static func target(of path: String) -> String {
+        guard let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
@@ -54,8 +72,10 @@ public struct AtomicFile: ~Copyable {
     }
 
     private func commit() throws(FileError) {
+        guard let temporary else { return }
         guard fsync(descriptor) == 0 else { throw FileError(.write, path) }
         guard rename(temporary, path) == 0 else { throw FileError(.rename, path) }
+        synchronizeFolder()
     }
 
     /// Brings the new name to the disk. The file is complete without it, so a failure is ignored.

@@ -16,6 +16,8 @@ public struct Safetensors: Sendable, Equatable {
         case float32(Tensor)
         /// `U8`, row-major.
         case bytes(shape: [Int], [UInt8])
+        /// `I8`, row-major.
+        case int8(shape: [Int], [Int8])
         /// `I64`, row-major: what PyTorch counts with.
         case int64(shape: [Int], [Int64])
     }
@@ -51,6 +53,10 @@ public struct Safetensors: Sendable, Equatable {
 
     public mutating func append(_ bytes: [UInt8], shape: [Int], named name: String) {
         tensors.append(Entry(name: name, content: .bytes(shape: shape, bytes)))
+    }
+
+    public mutating func append(int8 integers: [Int8], shape: [Int], named name: String) {
+        tensors.append(Entry(name: name, content: .int8(shape: shape, integers)))
     }
 }
 
@@ -94,7 +100,7 @@ extension Safetensors {
 
     /// Indices of the tensors in the order of their data: the widest types first.
     var storageOrder: [Int] {
-        [.int64, .float32, .uint8].flatMap { type in
+        [.int64, .float32, .uint8, .int8].flatMap { type in
             tensors.indices.filter { tensors[$0].content.type == type }
         }
     }
@@ -104,7 +110,7 @@ extension Safetensors.Content {
     public var shape: [Int] {
         switch self {
         case .float32(let tensor): tensor.shape
-        case .bytes(let shape, _), .int64(let shape, _): shape
+        case .bytes(let shape, _), .int8(let shape, _), .int64(let shape, _): shape
         }
     }
 
@@ -112,6 +118,7 @@ extension Safetensors.Content {
         switch self {
         case .float32: .float32
         case .bytes: .uint8
+        case .int8: .int8
         case .int64: .int64
         }
     }
@@ -128,6 +135,11 @@ extension Safetensors.Content {
             precondition(
                 bytes.count == shape.reduce(1, *), "\(bytes.count) bytes are not of shape \(shape)")
             try Safetensors.withBytes(of: bytes, body)
+        case .int8(let shape, let numbers):
+            precondition(
+                numbers.count == shape.reduce(1, *),
+                "\(numbers.count) numbers are not of shape \(shape)")
+            try Safetensors.withBytes(of: numbers, body)
         case .int64(let shape, let numbers):
             precondition(
                 numbers.count == shape.reduce(1, *),
@@ -206,6 +218,8 @@ extension Safetensors.Content {
             self = .float32(tensor)
         case .uint8:
             self = .bytes(shape: shape, Self.numbers(shape, copy))
+        case .int8:
+            self = .int8(shape: shape, Self.numbers(shape, copy))
         case .int64:
             self = .int64(shape: shape, Self.numbers(shape, copy))
         }

@@ -8,12 +8,13 @@ struct SafetensorsHeader {
     enum ElementType: String, CaseIterable {
         case float32 = "F32"
         case uint8 = "U8"
+        case int8 = "I8"
         case int64 = "I64"
 
         var byteCount: Int {
             switch self {
             case .float32: 4
-            case .uint8: 1
+            case .uint8, .int8: 1
             case .int64: 8
             }
         }

@@ -89,7 +89,7 @@ struct StateReader {
         do {
             return try JSONDecoder().decode(Value.self, from: Data(text.utf8))
         } catch {
-            throw .badMetadata(path: path, field: field, reason: "\(error)")
+            throw .badMetadata(path: path, field: field, reason: jsonReason(error))
         }
     }
 

@@ -18,6 +18,11 @@ public struct TrainingSettings: Sendable, Equatable {
     public var flips = false
     public var loss = Loss()
 
+    /// Steps in an epoch over `count` images.
+    public func stepsPerEpoch(count: Int) -> Int {
+        BatchLoader.batches(count: count, size: batchSize)
+    }
+
     public init(epochs: Int, learningRate: Float) {
         self.epochs = epochs
         self.learningRate = learningRate
@@ -58,11 +63,6 @@ public struct Trainer: Sendable {
         optimizer = Optimizer(settings.method, weightDecay: settings.weightDecay)
     }
 
-    /// Steps in an epoch over `count` images.
-    public func stepsPerEpoch(count: Int) -> Int {
-        BatchLoader.batches(count: count, size: settings.batchSize)
-    }
-
     public var isDone: Bool { epoch >= settings.epochs }
 
     /// Trains for one epoch.
@@ -77,7 +77,7 @@ public struct Trainer: Sendable {
         afterBackward: (Int, inout Network) -> Void = { _, _ in },
         progress: (TrainingProgress) -> Void = { _ in }
     ) {
-        let batches = BatchLoader.batches(count: data.count, size: settings.batchSize)
+        let batches = settings.stepsPerEpoch(count: data.count)
         let loader = BatchLoader(
             data, batchSize: settings.batchSize, maximalShift: settings.maximalShift,
             flips: settings.flips, seed: seed, epoch: epoch, isBackground: threads > 1)

@@ -28,15 +28,15 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Numbers of threads, with commas between them.")
     var threads = Counts([1])
 
-    @Option(help: "How long each batch size runs on each number of threads.")
+    @Option(help: "How long each batch size runs on each number of threads, at most.")
     var seconds = 1.0
 
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
-        guard seconds > 0, seconds.isFinite else {
-            throw ValidationError("--seconds wants a number above 0, not \(seconds)")
+        guard seconds > 0, seconds <= 86400 else {
+            throw ValidationError("--seconds wants a number above 0, at most 86400, not \(seconds)")
         }
     }
 
@@ -45,10 +45,9 @@ struct BenchCommand: ParsableCommand {
             contentsOf: model,
             ModelBenchmark.Plan(
                 batches: batch.values, threads: threads.values, seconds: seconds))
-        let usesColor =
-            isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
         print(
-            json ? try jsonText(benchmark) : benchmark.text(usesColor: usesColor), terminator: "")
+            json ? try jsonText(benchmark) : benchmark.text(usesColor: Terminal.usesColor),
+            terminator: "")
     }
 }
 
@@ -60,10 +59,13 @@ struct Counts: ExpressibleByArgument {
 
     init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
-        values = parts.compactMap { Int($0) }
-        guard values.count == parts.count, values.allSatisfy((1...65536).contains) else {
+        let numbers = parts.compactMap { Int($0) }
+        guard numbers.count == parts.count, numbers.allSatisfy((1...65536).contains) else {
             return nil
         }
+        // Each once, in the order given.
+        values = numbers.indices.filter { !numbers[..<$0].contains(numbers[$0]) }
+            .map { numbers[$0] }
     }
 
     var defaultValueDescription: String { values.map(String.init).joined(separator: ",") }

@@ -46,7 +46,7 @@ struct Eval: ParsableCommand {
         let model = try Model(contentsOf: self.model)
         let set = try DataSetSource(nameOrFolder: data).load(split, validationCount: validation)
         guard set.count > 0 else {
-            throw ValidationError("the \(split.rawValue) part is empty; see --validation")
+            throw CommandError("\(set.name): the \(split.rawValue) part is empty; see --validation")
         }
         let (evaluation, seconds) = try model.evaluate(on: set, threads: threads)
         let result = Result(

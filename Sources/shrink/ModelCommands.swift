@@ -22,10 +22,10 @@ struct Inspect: ParsableCommand {
 
     func run() throws {
         let inspection = try Inspection(contentsOf: model)
-        let usesColor =
-            isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
         print(
-            json ? try jsonText(inspection) : inspection.text(usesColor: usesColor) + "\n",
+            json
+                ? try jsonText(inspection)
+                : inspection.text(usesColor: Terminal.usesColor) + "\n",
             terminator: "")
     }
 }
@@ -34,11 +34,13 @@ struct Decode: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Turn a .shrink file back into plain tensors (safetensors).",
         discussion: """
-            Writes weights and biases in floats, with the names and the layout of PyTorch, and the \
-            integers behind them.
+            Writes weights and biases in floats, with the names and the layout of PyTorch; batch \
+            normalization is part of the weights. With --integers also the codes (NAME.codes) and \
+            their scales (NAME.scale).
 
             EXAMPLE
               shrink decode build/digits/model.shrink --output digits.safetensors
+              shrink decode build/digits/model.shrink --integers -o digits.safetensors
             """)
 
     @Argument(help: "A .shrink file.")
@@ -47,11 +49,14 @@ struct Decode: ParsableCommand {
     @Option(name: .shortAndLong, help: "The file to write.")
     var output: String
 
+    @Flag(help: "Write the integers and their scales, too.")
+    var integers = false
+
     func run() throws {
         guard case .packed(let model) = try Model(contentsOf: self.model) else {
             throw PipelineError.notEncoded(path: self.model)
         }
-        let file = try model.decoded()
+        let file = model.decoded(integers: integers)
         try file.write(to: output)
         print("\(output): \(file.tensors.count) tensors")
     }

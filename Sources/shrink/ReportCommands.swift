@@ -42,14 +42,17 @@ struct Report: ParsableCommand {
         let file = try options.file()
         let folder = options.folder(file)
         let report = try PipelineReport(file, folder: folder)
+        let outdated = file.outdatedStages(of: report)
+        if !outdated.isEmpty {
+            let text =
+                "note: \(outdated.joined(separator: ", ")) ran with other settings than "
+                + "\(file.path) has now; 'make pipeline' runs what has to run again\n"
+            FileHandle.standardError.write(Data(text.utf8))
+        }
         if json { return print(try jsonText(report), terminator: "") }
-        print(report.tables(usesColor: usesColor), terminator: "")
+        print(report.tables(usesColor: Terminal.usesColor), terminator: "")
         try report.writePage(to: folder.page)
         print("\nThe same with pictures: \(folder.page)")
-    }
-
-    private var usesColor: Bool {
-        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     }
 }
 
@@ -82,6 +85,10 @@ struct Results: ParsableCommand {
         for report in try reports.map(PipelineReport.init(contentsOf:))
         where try !folder.keep(report) {
             print("\(report.pipeline), seed \(report.seed): not done; the earlier result stays")
+        }
+        guard try !folder.reports().isEmpty else {
+            throw CommandError(
+                "\(self.folder): no reports there and none given; \(output) stays as it is")
         }
         try ResultsPage.write(folder, experiments: experiments, to: output)
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Importing
 import Pipeline
+import Training
 
 struct SensitivityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,8 +24,12 @@ struct SensitivityCommand: ParsableCommand {
     @Option(help: "A folder with the data set's files, or a known name.")
     var data: String
 
-    @Option(help: "How many of the last training samples to measure on.")
-    var validation = 1000
+    @Option(
+        help: """
+            How many of the last training samples to measure on. (default: as many as the pipeline \
+            of the checkpoint has set aside, or 1000)
+            """)
+    var validation: Int?
 
     @Option(parsing: .upToNextOption, help: "Shares of a layer's weights to prune, 0...1.")
     var sparsity = Sensitivity.usualSparsities
@@ -39,7 +44,7 @@ struct SensitivityCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if validation < 1 { throw ValidationError("--validation wants at least 1") }
+        if let validation, validation < 1 { throw ValidationError("--validation wants at least 1") }
         if let wrong = sparsity.first(where: { !(0...1).contains($0) }) {
             throw ValidationError("--sparsity wants shares in 0...1, not \(wrong)")
         }
@@ -51,15 +56,20 @@ struct SensitivityCommand: ParsableCommand {
         }
     }
 
-    private var usesColor: Bool {
-        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    /// The validation images of the checkpoint's pipeline: the others it was trained on.
+    private func setAside() throws -> Int? {
+        guard let count = try? Checkpoint.validationCount(path: checkpoint), count > 0 else {
+            return nil
+        }
+        return count
     }
 
     func run() throws {
         let display = ProgressDisplay()
+        let count = try validation ?? setAside() ?? 1000
         let sensitivity = try Model(contentsOf: checkpoint).sensitivity(
             path: checkpoint,
-            on: DataSetSource(nameOrFolder: data).load(.validation, validationCount: validation),
+            on: DataSetSource(nameOrFolder: data).load(.validation, validationCount: count),
             sparsities: sparsity, bits: bits,
             threads: threads ?? ProcessInfo.processInfo.activeProcessorCount
         ) { layer, count, name in
@@ -69,7 +79,7 @@ struct SensitivityCommand: ParsableCommand {
         if json {
             print(try jsonText(sensitivity), terminator: "")
         } else {
-            print(sensitivity.text(usesColor: usesColor), terminator: "")
+            print(sensitivity.text(usesColor: Terminal.usesColor), terminator: "")
         }
     }
 }

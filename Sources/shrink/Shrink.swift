@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The command: parses arguments and calls `Pipeline`.
 @main
@@ -37,4 +38,14 @@ struct Shrink: ParsableCommand {
                 name: "Pipelines",
                 subcommands: [Plan.self, Report.self, Results.self, ExperimentCommand.self]),
         ])
+
+    static func main() {
+        main(nil)
+        // `print` does not say that a disk is full; what it has left in memory tells.
+        if fflush(nil) != 0 {
+            FileHandle.standardError.write(
+                Data("Error: standard output can not be written\n".utf8))
+            exit(withError: ExitCode.failure)
+        }
+    }
 }

@@ -34,7 +34,9 @@ struct StageOptions: ParsableArguments {
     var saveInterval = 10.0
 
     func validate() throws {
-        if !(saveInterval >= 0) { throw ValidationError("--save-interval wants 0 or more") }
+        if !(0...1e9).contains(saveInterval) {
+            throw ValidationError("--save-interval wants 0 to 1e9 seconds, not \(saveInterval)")
+        }
         if let threads, threads < 1 {
             throw ValidationError("--threads wants at least 1, not \(threads)")
         }
@@ -46,8 +48,8 @@ struct StageOptions: ParsableArguments {
         let name = try stage ?? onlyStage(of: kind, in: file)
         let index = try file.stageIndex(named: name)
         guard file.stages[index].kind == kind else {
-            throw ValidationError(
-                "stage '\(name)' is a \(file.stages[index].kind) stage, not \(kind)")
+            throw CommandError(
+                "\(file.path): stage '\(name)' is a \(file.stages[index].kind) stage, not \(kind)")
         }
         let runner = try PipelineRunner(
             file, folder: pipeline.folder(file),
@@ -59,28 +61,32 @@ struct StageOptions: ParsableArguments {
     private func onlyStage(of kind: StageKind, in file: PipelineFile) throws -> String {
         let names = file.stages.filter { $0.kind == kind }.map(\.name)
         if names.count > 1 {
-            throw ValidationError(
-                "\(file.path) has several: name one with --stage (\(names.joined(separator: ", ")))"
-            )
+            throw CommandError(
+                "\(file.path) has several \(kind) stages: name one with --stage "
+                    + "(\(names.joined(separator: ", ")))")
         }
         return names.first ?? kind.rawValue
     }
 }
 
-private func example(_ word: String) -> String {
+private func discussion(
+    _ word: String, reads: String = "the checkpoint of the stage before it",
+    pipeline: String = "Pipelines/lenet-300-100.yaml"
+) -> String {
     """
-    Reads the checkpoint of the stage before it and leaves a checkpoint and a report in \
-    build/PIPELINE/STAGE. When killed, it goes on from its last saved epoch.
+    Reads \(reads) and leaves a checkpoint and a report in build/PIPELINE/STAGE. When killed, it \
+    goes on from its last saved epoch.
 
     EXAMPLE
-      shrink \(word) Pipelines/lenet-300-100.yaml
-      shrink \(word) Pipelines/lenet-300-100.yaml --seed 2
+      shrink \(word) \(pipeline)
+      shrink \(word) \(pipeline) --seed 2
     """
 }
 
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Train the network in floats.", discussion: example("train"))
+        abstract: "Train the network in floats.",
+        discussion: discussion("train", reads: "the data and the pipeline file"))
     @OptionGroup var options: StageOptions
     func run() throws { try options.run(.train) }
 }
@@ -88,7 +94,7 @@ struct Train: ParsableCommand {
 struct Factorize: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Replace layers by products of two smaller ones, and train those.",
-        discussion: example("factorize"))
+        discussion: discussion("factorize", pipeline: "factorized.yaml"))
     @OptionGroup var options: StageOptions
     func run() throws { try options.run(.factorize) }
 }
@@ -96,7 +102,7 @@ struct Factorize: ParsableCommand {
 struct Prune: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Set small weights to zero and retrain the others.",
-        discussion: example("prune"))
+        discussion: discussion("prune"))
     @OptionGroup var options: StageOptions
     func run() throws { try options.run(.prune) }
 }
@@ -104,7 +110,7 @@ struct Prune: ParsableCommand {
 struct Share: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Let the weights of a layer share a few values, and train those.",
-        discussion: example("share"))
+        discussion: discussion("share"))
     @OptionGroup var options: StageOptions
     func run() throws { try options.run(.share) }
 }
@@ -112,7 +118,7 @@ struct Share: ParsableCommand {
 struct Quantize: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Put weights and activations on integer grids with learned steps.",
-        discussion: example("quantize"))
+        discussion: discussion("quantize"))
     @OptionGroup var options: StageOptions
     func run() throws { try options.run(.quantize) }
 }

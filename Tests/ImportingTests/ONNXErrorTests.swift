@@ -40,6 +40,15 @@ private func problem(
         #expect(problem(of: convolution()) == nil)
     }
 
+    @Test(arguments: [Float.nan, .infinity])
+    func `a weight that is no number is an error that names it`(value: Float) throws {
+        var model = ONNXTestModel(input: [nil, 4], opset: 17)
+        model.weight("w", [4, 3], [Float](repeating: 1, count: 7) + [value, 0, 0, 0, 0])
+        model.node("MatMul", ["x", "w"], "y", name: "fc")
+        let error = try #require(problem(of: model))
+        #expect("\(error)".contains("'fc.weight' is \(value), expected a finite number"))
+    }
+
     @Test func `an operation that is not supported is named with its node`() throws {
         var model = linear()
         model.model.graph.node[0].output = ["h"]

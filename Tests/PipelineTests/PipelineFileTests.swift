@@ -63,6 +63,20 @@ import Testing
             "x.yaml:17: stages.quantize.activations.bits is '9', expected a whole number in 2...8"
         ),
         (
+            "interval: 10", "steps: 3",
+            "x.yaml:10: stages.prune.steps is '3', expected nothing, since it belongs to schedule: "
+                + "iterative"
+        ),
+        (
+            "epochs: 4, batch-size: 32", "epochs: 4, optimizer: adam, nesterov: true",
+            "x.yaml:6: stages.train.nesterov is 'true', expected nothing, since it belongs to "
+                + "optimizer: sgd"
+        ),
+        (
+            "epochs: 4, batch-size: 32", "epochs: 4, schedule: {at: [0.9, 0.5]}",
+            "x.yaml:6: stages.train.schedule.at[1] is '0.5', expected a number in 0.9...1.0"
+        ),
+        (
             "schedule: cubic", "schedule: square",
             "x.yaml:9: stages.prune.schedule is 'square', expected one of one-shot, iterative, cubic"
         ),

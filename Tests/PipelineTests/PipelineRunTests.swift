@@ -44,7 +44,7 @@ import Training
         }
         // In the file, the layout is [outputs, inputs]: compare counts and the rows of fc1.
         let model = try Container.read([UInt8](folder.bytes("build/quick/model.shrink")))
-        let decoded = try model.decoded()
+        let decoded = model.decoded()
         guard case .float32(let fc1)? = decoded["fc1.weight"] else {
             Issue.record("no fc1.weight")
             return
@@ -72,6 +72,49 @@ import Training
         let report = try PipelineReport(contentsOf: results.report)
         #expect(report.stages.map(\.stage) == ["train", "prune"])
         #expect(!FileManager.default.fileExists(atPath: results.model))
+    }
+
+    private func runner(_ yaml: String, _ folder: TemporaryFolder) throws -> PipelineRunner {
+        try PipelineRunner(
+            PipelineFile(path: folder.file("quick.yaml", yaml)),
+            folder: PipelineFolder(build: folder.path + "/build", pipeline: "quick"),
+            source: DataSetSource(named: "digits", fixtures: packageFolder + "/Fixtures"),
+            display: ProgressDisplay(isSilent: true))
+    }
+
+    @Test func `keeps all results when it refuses to run a stage`() throws {
+        let folder = try TemporaryFolder()
+        let report = try runPipeline(quickPipeline, in: folder)
+        let results = PipelineFolder(build: folder.path + "/build", pipeline: "quick")
+        let model = try folder.bytes("build/quick/model.shrink")
+        // Stages before `encode` have other settings; a layer is misspelt; one has no value.
+        let changes = [
+            ("encode", "bits: {conv1: 6, default: 4}", "bits: {conv1: 6, default: 3}"),
+            ("train", "bits: {conv1: 6, default: 4}", "bits: {conv9: 6, default: 4}"),
+            ("train", "bits: {conv1: 6, default: 4}", "bits: {conv1: 6}"),
+        ]
+        for (stage, old, new) in changes {
+            let yaml = quickPipeline.replacingOccurrences(of: old, with: new)
+            #expect(yaml != quickPipeline)
+            let runner = try runner(yaml, folder)
+            #expect(throws: PipelineError.self) { try runner.run(stage: stage) }
+            #expect(try folder.bytes("build/quick/model.shrink") == model)
+            #expect(try PipelineReport(contentsOf: results.report) == report)
+            #expect(
+                try PipelineReport(runner.file, folder: results).stages.count == 5,
+                "reports of the stages")
+        }
+    }
+
+    @Test func `tells which stages ran with other settings than the file has now`() throws {
+        let folder = try TemporaryFolder()
+        let report = try runPipeline(quickPipeline, in: folder)
+        #expect(try runner(quickPipeline, folder).file.outdatedStages(of: report) == [])
+        let yaml = quickPipeline.replacingOccurrences(
+            of: "bits: {conv1: 6, default: 4}", with: "bits: {conv1: 6, default: 3}")
+        #expect(
+            try runner(yaml, folder).file.outdatedStages(of: report)
+                == ["share", "quantize", "encode"])
     }
 
     @Test func `normalizes per channel in training, in checkpoints and in the engine`() throws {

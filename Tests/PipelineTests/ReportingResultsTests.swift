@@ -61,6 +61,14 @@ import Testing
         #expect(page.contains("arXiv:1510.00149"))
     }
 
+    @Test func `a note is marked at its seed and stands below the table`() throws {
+        var old = try sampleReport(seed: 2)
+        old.note = "Of an earlier version."
+        let page = ResultsPage.markdown(reports: [try sampleReport(), old])
+        #expect(page.contains("| tiny | 1, 2† |"))
+        #expect(page.contains("\n† Of an earlier version.\n"))
+    }
+
     // MARK: Kept reports
 
     /// Reports in a folder, and the page that they make.

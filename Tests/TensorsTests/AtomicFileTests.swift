@@ -59,3 +59,23 @@ private func siblings(_ path: String) throws -> [String] {
     }
     #expect(try siblings(path) == ["folder"])
 }
+
+@Test func `a write through a link replaces what the link leads to`() throws {
+    let (path, link) = (temporaryPath("target"), temporaryPath("link"))
+    defer { removeFolder(of: path); removeFolder(of: link) }
+    try AtomicFile.write([1, 2, 3], to: path)
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
+    try AtomicFile.write([4], to: link)
+    #expect(content(path) == [4])
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == path)
+    #expect(try siblings(path) == ["target"])
+}
+
+@Test func `a write to a device goes to the device and tells when that is full`() {
+    #expect(throws: Never.self) { try AtomicFile.write([1], to: "/dev/null") }
+    #expect(throws: FileError(operation: .write, path: "/dev/full", code: ENOSPC)) {
+        try AtomicFile.write([1], to: "/dev/full")
+    }
+    var status = stat()
+    #expect(stat("/dev/full", &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
+}

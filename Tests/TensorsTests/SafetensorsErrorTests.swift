@@ -135,7 +135,7 @@ func `a huge header length is an error before memory is taken`(length: UInt64) {
         from: file(#"{"a":{"dtype":"U8","shape":[0],"shape":[0],"data_offsets":[0,0]}}"#))
 }
 
-@Test(arguments: ["F16", "BF16", "F64", "I8", "I32", "BOOL", "f32", ""])
+@Test(arguments: ["F16", "BF16", "F64", "I16", "I32", "BOOL", "f32", ""])
 func `a type that is not supported is named`(type: String) {
     expect(
         .unsupportedType(file: "f", tensor: "layer.weight", found: type),

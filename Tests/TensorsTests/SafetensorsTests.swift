@@ -53,6 +53,7 @@ private struct MissingTensor: Error {}
     file.append([1, 2, 3], shape: [3], named: "odd bytes first")
     file.append(Tensor(shape: [2], elements: [1.5, -2]), named: "z\u{1f642}/\\\"")
     file.append([], shape: [4, 0], named: "nothing")
+    file.append(int8: [-128, -1, 127], shape: [3, 1], named: "signed")
     file.append(Tensor(shape: [1, 1], elements: [0x1p-149]), named: "a")
     file.tensors.append(
         .init(name: "count", content: .int64(shape: [2, 1], [Int64.min, 0x0102_0304_0506_0708])))

@@ -99,7 +99,7 @@ func `a training that was interrupted ends in the bits of one that was not`(
     settings.batchSize = 7
     let data = tinyImages(count: 20, seed: 1)
     var trainer = Trainer(try tinyNetwork(seed: 2), settings: settings, seed: 7, threads: 1)
-    #expect(trainer.stepsPerEpoch(count: data.count) == 3)
+    #expect(trainer.settings.stepsPerEpoch(count: data.count) == 3)
     var (steps, last): ([Int], TrainingProgress?) = ([], nil)
     var teacher: Network?
     for _ in 0..<2 {

@@ -74,7 +74,7 @@ extension NumPyError: CustomStringConvertible {
             "\(file): the shape \(shape) is none of labels, expected [count] or [count, 1]"
         case .wrongSamples(let file, let shape, let expected):
             "\(file): the shape \(shape) is none of samples of \(expected), expected "
-                + "\(["count"] + expected.map { "\($0)" })"
+                + "[\((["count"] + expected.map { "\($0)" }).joined(separator: ", "))]"
                 + (expected.count == 3 ? ", or the same with the channels last" : "")
         case .wrongSample(let file, let index, let found, let largest):
             "\(file): element \(index) is \(found), expected 0...\(largest): a pixel's value times "

@@ -63,7 +63,7 @@ struct ONNXModel {
         do {
             model = try ONNXModelProto(serializedBytes: data)
         } catch {
-            throw .notAModel(reason: "\(error)")
+            throw .notAModel(reason: "its bytes are no Protocol Buffers message of that kind")
         }
         guard model.hasGraph, !model.graph.node.isEmpty else {
             throw .notAModel(reason: "no graph, or one without nodes")

@@ -58,13 +58,6 @@ struct ONNXTensorReader {
                 what: "the shape of \(what)", found: "\(shape)",
                 expected: "sizes whose product is a number of elements")
         }
-        func requireCount(_ found: Int) throws(ONNXProblem) {
-            guard found == count else {
-                throw .unfit(
-                    what: what, found: "of \(found) elements",
-                    expected: "\(count) by its shape \(shape)")
-            }
-        }
         if tensor.dataLocation == .external || tensor.hasRawData {
             let data =
                 tensor.dataLocation == .external
@@ -90,7 +83,11 @@ struct ONNXTensorReader {
         default: elements = .integers(tensor.int32Data.map { Int($0) })
         }
         let constant = ONNXConstant(shape: shape, elements: elements)
-        try requireCount(constant.count)
+        guard constant.count == count else {
+            throw .unfit(
+                what: what, found: "of \(constant.count) elements",
+                expected: "\(count) by its shape \(shape)")
+        }
         return constant
     }
 

@@ -41,8 +41,10 @@ public enum ResultsPage {
 
     private static func overview(_ groups: [SeedGroup]) -> String {
         var table = TextTable(SeedGroup.columns)
-        for group in groups { table.append(group.cells) }
-        return "## Pipelines\n\n" + table.markdown
+        for group in groups { table.append(group.cells(notes: SeedGroup.notes(of: groups))) }
+        var text = "## Pipelines\n\n" + table.markdown
+        for (mark, note) in SeedGroup.notes(of: groups) { text += "\n\(mark) \(note)\n" }
+        return text
     }
 
     private static func details(_ group: SeedGroup) -> String {

@@ -32,9 +32,22 @@ struct SeedGroup: Sendable {
         ]
     }
 
-    var cells: [String] {
+    /// The notes of reports, each once, with the mark that stands for it.
+    static func notes(of groups: [SeedGroup]) -> [(mark: String, note: String)] {
+        var notes: [String] = []
+        for note in groups.flatMap(\.reports).compactMap(\.note) where !notes.contains(note) {
+            notes.append(note)
+        }
+        return notes.enumerated().map { (String(repeating: "†", count: $0 + 1), $1) }
+    }
+
+    /// - Parameter notes: a seed whose report has one of these is marked.
+    func cells(notes: [(mark: String, note: String)]) -> [String] {
         [
-            name, reports.map { String($0.seed) }.joined(separator: ", "),
+            name,
+            reports.map { report in
+                "\(report.seed)" + (notes.first { $0.note == report.note }?.mark ?? "")
+            }.joined(separator: ", "),
             sample { 1 - $0.stages[0].accuracy.top1 }.text(NumberText.percent),
             sample { 1 - $0.end.accuracy.top1 }.text(NumberText.percent),
             sample { Double($0.end.bytes.stored) }.text { NumberText.grouped(Int($0.rounded())) },

@@ -1,0 +1,55 @@
+/// What can go wrong while a pipeline runs.
+public enum PipelineError: Error, Equatable, CustomStringConvertible {
+    case unknownLayer(file: String, stage: String, key: String, found: String, known: [String])
+    case layerWithoutValue(file: String, stage: String, key: String, layer: String)
+    case missingInput(stage: String, path: String, previous: String)
+    case outdatedInput(stage: String, path: String, previous: String)
+    case noTrainingData(dataSet: String, found: Int, validationCount: Int)
+    case diverged(stage: String, epoch: Int)
+    case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
+    /// A network from a file; shapes are those of its input and its output.
+    case networkDoesNotFit(path: String, found: [[Int]], expected: [[Int]])
+    case noFolder(path: String)
+    case missingReport(path: String)
+    case notEncoded(path: String)
+    case noModel(path: String, reason: String)
+    case unfitForMake(path: String, character: Character)
+
+    public var description: String {
+        switch self {
+        case .unknownLayer(let file, let stage, let key, let found, let known):
+            "\(file): stages.\(stage).\(key) names '\(found)', which is no layer with weights; "
+                + "known: \(known.joined(separator: ", "))"
+        case .layerWithoutValue(let file, let stage, let key, let layer):
+            "\(file): stages.\(stage).\(key) has no value for layer '\(layer)' and no default"
+        case .missingInput(let stage, let path, let previous):
+            "stage '\(stage)' reads \(path), which is not there; run stage '\(previous)' first"
+        case .outdatedInput(let stage, let path, let previous):
+            "stage '\(stage)' reads \(path), which was made with other settings than the pipeline "
+                + "file has now; run stage '\(previous)' again"
+        case .noTrainingData(let dataSet, let found, let count):
+            "\(dataSet) has \(found) training images; data.validation sets \(count) aside, which "
+                + "leaves none to train on"
+        case .diverged(let stage, let epoch):
+            "stage '\(stage)' diverged in epoch \(epoch): its loss is no number any more; "
+                + "try a smaller learning-rate"
+        case .dataDoNotFit(let dataSet, let found, let expected):
+            "\(dataSet) has images of shape \(found), the network reads \(expected) "
+                + "([channels, height, width])"
+        case .networkDoesNotFit(let path, let found, let expected):
+            "\(path) turns \(found[0]) into \(found[1]), and the data want \(expected[0]) turned "
+                + "into \(expected[1])"
+        case .noFolder(let path):
+            "can not create the folder \(path) for results; --build names another place"
+        case .missingReport(let path):
+            "no report at \(path); run the pipeline first"
+        case .notEncoded(let path):
+            "\(path) is a checkpoint; expected a .shrink file (made by the stage 'encode')"
+        case .noModel(let path, let reason):
+            "\(path): \(reason)"
+        case .unfitForMake(let path, let character):
+            "\(path): make can not work with '\(character)' in a path; name the file or folder "
+                + "without it, or run the stages by 'shrink train', 'shrink prune' and so on"
+        }
+    }
+}
