@@ -5,6 +5,8 @@ LSQ:  Esser et al. 2020, arXiv 1902.08153.  LSQ+: Bhalgat et al. 2020, arXiv 200
 PACT: Choi et al. 2018, arXiv 1805.06085.   DoReFa: Zhou et al. 2016, arXiv 1606.06160.
 LLSQ: Zhao et al., ICLR 2020.               EWGS: Lee et al. 2021, arXiv 2104.00903.
 Dampening: Nagel et al. 2022, arXiv 2203.11086.
+Nudged ranges and folded batch normalization: TensorFlow's quantizers (Jacob et al. 2018, arXiv
+1712.05877). Entropy calibration: NVIDIA's TensorRT (Migacz 2017).
 The arctangent soft round is our reconstruction of the one of LG-LSQ (Lin et al. 2022, arXiv
 2202.09009), whose formula is not public.
 Made with Python 3.11.7 and NumPy 2.4.6; any NumPy should give the same. With --check nothing is
@@ -237,6 +239,84 @@ def dampening_cases():
                "dw": np.where(inside, -2 * error, 0.0).tolist()}
 
 
+def nudged_ranges():
+    """A range that holds zero, moved until zero is a code."""
+    for low, high, n, p in ((-0.2781, 3.649, 0, 255), (0.0, 6.0, 0, 255), (-1.0, 1.0, 1, 255),
+                            (-0.1, 0.5, 0, 15)):
+        scale = (high - low) / (p - n)
+        zero = int(np.clip(np.floor(n - low / scale + 0.5), n, p))
+        yield {"min": low, "max": high, "qmin": n, "qmax": p, "scale": scale, "zero_point": zero,
+               "nudged_min": (n - zero) * scale, "nudged_max": (p - zero) * scale}
+
+
+def folded_normalizations():
+    """What batch normalization makes of one result of a convolution, by moving and by batch moments."""
+    for gamma, beta, mean, variance, batch_mean, batch_variance, result in (
+            (1.3, -0.2, 0.35, 1.5, 0.4, 1.7, 0.9), (0.8, 0.1, -0.2, 0.4, -0.3, 0.25, -1.1)):
+        epsilon = 1e-3
+        factor = gamma / np.sqrt(variance + epsilon)
+        batch_factor = gamma / np.sqrt(batch_variance + epsilon)
+        yield {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance,
+               "batch_mean": batch_mean, "batch_variance": batch_variance, "epsilon": epsilon,
+               "result": result, "factor": float(factor),
+               "y": float(factor * (result - mean) + beta),
+               "batch_y": float(batch_factor * (result - batch_mean) + beta)}
+
+
+def entropy_cut(counts, levels):
+    """After how many bins to cut for the least divergence, the last of equals, and that divergence."""
+    counts = counts.astype(float)
+    counts[0] = counts[1]
+    best = None
+    for cut in range(levels, counts.size + 1):
+        kept, filled = counts[:cut], counts[:cut] > 0
+        p = kept.copy()
+        p[-1] += counts[cut:].sum()
+        group = np.arange(cut) * levels // cut
+        members = np.maximum(np.bincount(group, filled), 1)
+        q = filled * (np.bincount(group, kept) / members)[group]
+        if np.any(q[p > 0] == 0):
+            continue
+        p, q = p[p > 0] / p.sum(), q[p > 0] / q.sum()
+        divergence = float(np.sum(p * np.log(p / q)))
+        if best is None or divergence <= best[1]:
+            best = cut, divergence
+    return best
+
+
+def squared_error_bound(counts, centres, bits):
+    """The centre that makes the best upper end of a grid, and its mean squared error."""
+    p = (1 << bits - 1) - 1
+    def error(bound):
+        codes = np.minimum(np.rint(centres * p / bound), p)
+        return float(np.sum((codes * bound / p - centres) ** 2 * counts) / counts.sum())
+    return min(((float(bound), error(bound)) for bound in centres[p + 1:]), key=lambda found: found[1])
+
+
+def calibration():
+    """Bounds of signed grids from one histogram of magnitudes."""
+    width, bins = 0.0625, np.arange(64)
+    counts = np.rint(4000 * np.exp(-(bins + 0.5) / 9) + 3 * (bins > 40)).astype(int)
+    entropy, error, percentile = [], [], []
+    for bits in (3, 4, 5):
+        cut, divergence = entropy_cut(counts, 1 << bits - 1)
+        entropy.append({"bits": bits, "bound": cut * width, "divergence": divergence})
+        bound, mse = squared_error_bound(counts, (bins + 0.5) * width, bits)
+        error.append({"bits": bits, "bound": bound, "mse": mse})
+    shares = np.cumsum(counts) / counts.sum()
+    for percent in (90.0, 99.0, 99.9, 99.99):
+        last = int(np.argmax(shares >= percent / 100))
+        percentile.append({"percentile": percent, "bound": last * width})
+    batches = [[-0.2, 2.0], [-0.27, 3.1], [-0.25, 2.6], [-0.28, 3.6]]
+    running = [np.array(batches[0])]
+    for batch in batches[1:]:
+        running.append(0.9 * running[-1] + 0.1 * np.array(batch))
+    return {"counts": counts.tolist(), "width": width, "entropy": entropy,
+            "squared_error": error, "percentile": percentile,
+            "moving_average": {"momentum": 0.9, "batches": batches,
+                               "running": [extremes.tolist() for extremes in running]}}
+
+
 def golden():
     return {
         "tensors": TENSORS,
@@ -256,6 +336,9 @@ def golden():
         "ewgs": ewgs(),
         "asr_reconstruction": list(arctangent_cases()),
         "dampening": list(dampening_cases()),
+        "nudged": list(nudged_ranges()),
+        "folded_normalization": list(folded_normalizations()),
+        "calibration": calibration(),
     }
 
 

@@ -137,7 +137,8 @@ public struct PipelineRunner {
         return StageReport(
             stage: stage.name, seconds: seconds,
             accuracy: .init(test, "test"), validation: validation.map { .init($0, "validation") },
-            parameters: sizes.parameters, bytes: sizes.bytes, layers: sizes.layers)
+            parameters: sizes.parameters, bytes: sizes.bytes, layers: sizes.layers,
+            calibration: stage.settings.calibration(imageCount: data.train.count))
     }
 
     /// What a network says of the test set, and of the validation set if there is one. Its memory for
@@ -209,7 +210,7 @@ public struct PipelineRunner {
         return StageContext(
             data: data, seed: seed(index), threads: threads,
             steps: settings.stepsPerEpoch(count: data.train.count) * settings.epochs,
-            place: file.path, stage: file.stages[index].name)
+            place: file.path, stage: file.stages[index].name, say: { display.say($0) })
     }
 
     /// Each stage draws its own random numbers.

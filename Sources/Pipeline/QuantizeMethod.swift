@@ -20,6 +20,8 @@ struct QuantizeMethod: StageMethod {
         let activationBits = try settings.activations.bits.resolved(
             for: layers, key: "activations.bits", context)
         network = try network.removingActivationQuantizers().separatingFunctions()
+        if settings.equalizes { try equalize(&network, context) }
+        let reference = settings.correctsBias ? network : nil
         quantizeWeights(&network, bits: weightBits)
         reestimate(&network, context)
         // Before the placement has a copy, so that weights are not computed in a second one.
@@ -31,6 +33,7 @@ struct QuantizeMethod: StageMethod {
                 input: settings.inputBits))
         let quantizers = quantizers(placement, in: &network, context)
         network = try placement.network(with: quantizers)
+        if let reference { try correctBiases(&network, reference, context) }
     }
 
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {
@@ -49,7 +52,8 @@ struct QuantizeMethod: StageMethod {
     /// What the file will hold is what is evaluated.
     func finish(_ network: inout Network, _ context: StageContext) throws {
         trackOscillations(&network, 1)
-        reestimate(&network, context)
+        // Corrected biases belong to the statistics that are there.
+        if !settings.correctsBias { reestimate(&network, context) }
         try network.roundForConversion()
     }
 
@@ -63,9 +67,14 @@ struct QuantizeMethod: StageMethod {
         }
     }
 
-    private func reestimate(_ network: inout Network, _ context: StageContext) {
-        network.reestimateBatchNormalization(
-            batches: settings.batchNormBatches, settings.training, context)
+    /// Without training, on no more than the calibration images: the order of images is the same.
+    func reestimate(_ network: inout Network, _ context: StageContext) {
+        var (batches, training) = (settings.batchNormBatches, settings.training)
+        if !settings.trains {
+            training.batchSize = min(training.batchSize, settings.calibrationCount)
+            batches = min(batches, settings.calibrationCount / training.batchSize)
+        }
+        network.reestimateBatchNormalization(batches: batches, training, context)
     }
 
     // MARK: Weights
@@ -135,53 +144,65 @@ struct QuantizeMethod: StageMethod {
     ) -> [any UniformActivationQuantizer] {
         let sites = placement.sites
         let samples = ActivationSamples(
-            of: Set(sites.map(\.value)), in: &network, on: context.data.train,
-            count: settings.calibrationCount, seed: context.seed, threads: context.threads)
+            of: Set(sites.map(\.value)), in: &network,
+            on: context.calibrationImages(count: settings.calibrationCount),
+            keepsHistograms: calibration.needsHistogram, seed: context.seed,
+            threads: context.threads)
         return [(any UniformActivationQuantizer)?](repeating: nil, count: sites.count)
             .filled(threads: context.threads) { index in
-                quantizer(sites[index], sample: samples[sites[index].value])
+                quantizer(sites[index], samples[sites[index].value])
             }
+    }
+
+    private var calibration: any ActivationCalibration {
+        settings.activations.calibration.calibration(percentile: settings.activations.percentile)
     }
 
     /// What layers with weights read has the stage's method; the input and residuals learn steps.
     private func quantizer(
-        _ site: QuantizerPlacement.Site, sample: [Float]
+        _ site: QuantizerPlacement.Site, _ statistics: ActivationStatistics
     ) -> any UniformActivationQuantizer {
         let settings = settings.activations
-        guard site.role == .layer else { return learnedStep(site, sample: sample) }
+        guard site.role == .layer else { return learnedStep(site, statistics) }
         switch settings.method {
         case .doReFa: return ActivationQuantizer.doReFa(bits: site.bits)
         case .ewgs:
             return EWGSActivationQuantizer(
-                bits: site.bits, fitting: sample, delta: settings.delta)
+                bits: site.bits, fitting: statistics.sample, delta: settings.delta)
         case .pact:
-            let grid = settings.initialization.grid(
-                for: sample.map { max($0, 0) }, bits: site.bits, scheme: .unsignedSymmetric)
+            let positive = statistics.sample.map { max($0, 0) }
+            let grid = calibration.grid(
+                for: ActivationStatistics(of: positive), bits: site.bits,
+                scheme: .unsignedSymmetric)
             return PACTQuantizer(bits: site.bits, bound: grid.step * grid.highest)
-        case .lsq, .lsqPlus, .llsq, .lgLSQ: return learnedStep(site, sample: sample)
+        case .lsq, .lsqPlus, .llsq, .lgLSQ: return learnedStep(site, statistics)
         }
     }
 
     private func learnedStep(
-        _ site: QuantizerPlacement.Site, sample: [Float]
+        _ site: QuantizerPlacement.Site, _ statistics: ActivationStatistics
     ) -> ActivationQuantizer {
         let settings = settings.activations
-        let scheme: ActivationScheme =
-            switch site.role {
-            case .input: .fitting(sample, allowsSigned: false)
-            case .layer: settings.configuration ?? .fitting(sample, allowsSigned: false)
-            case .residual: .fitting(sample, allowsSigned: true)
-            }
+        let fitting = ActivationScheme.fitting(
+            statistics.extremes, allowsSigned: site.role == .residual)
+        let scheme = site.role == .layer ? settings.configuration ?? fitting : fitting
         var quantizer = ActivationQuantizer(
             bits: site.bits, scheme: scheme,
             isLearned: site.role != .input || self.settings.learnsInput,
             sharing: settings.sharing, rule: settings.rule)
-        var initialization = settings.initialization
-        if site.role == .input { initialization = .minMax }
-        // Far too wide at 8 bits.
-        if initialization == .lsq, site.bits == 8 { initialization = .leastSquares }
-        quantizer.calibrate(on: sample, initialization: initialization)
+        let calibration = calibration(of: site)
+        let grid = calibration.grid(for: statistics, bits: site.bits, scheme: scheme)
+        let getsExactZero =
+            scheme.hasOffset && !self.settings.trains && calibration is any RangeCalibration
+        quantizer.place(on: getsExactZero ? grid.withExactZero : grid)
         return quantizer
+    }
+
+    private func calibration(of site: QuantizerPlacement.Site) -> any ActivationCalibration {
+        if site.role == .input { return MinMaxCalibration() }
+        // Far too wide at 8 bits.
+        let isTooWide = settings.activations.calibration == .lsq && site.bits == 8
+        return isTooWide ? LeastSquaresCalibration() : calibration
     }
 }
 

@@ -37,7 +37,9 @@ struct QuantizeSettings: Sendable {
         var residualBits: Int
         /// Of what layers with weights read; `nil` to choose for each value by its sample.
         var configuration: ActivationScheme?
-        var initialization: ActivationInitialization
+        var calibration: ActivationInitialization
+        /// Of the calibration by percentile.
+        var percentile: Double
         var method: ActivationMethod
         var rule: GradientRule
         /// Of EWGS.
@@ -55,15 +57,19 @@ struct QuantizeSettings: Sendable {
     var biasBits: Int
     /// What a bit for each unpruned weight adds to the loss; `nil` for nothing.
     var rate: Schedule?
-    /// Images to start the grids of activations from.
+    /// Images from which grids of activations start, or by which they are chosen.
     var calibrationCount: Int
+    /// Whether channels are equalized across layers before the weights are rounded.
+    var equalizes: Bool
+    /// Whether biases make up for what rounding does to means.
+    var correctsBias: Bool
     var batchNormBatches: Int
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: [
             "weights", "activations", "input", "bias-bits", "rate", "calibration",
-            "batch-norm-batches", "train",
+            "equalization", "bias-correction", "batch-norm-batches", "train",
         ])
         guard let weights = keys["weights"], let activations = keys["activations"] else {
             throw .missingKey(
@@ -75,7 +81,10 @@ struct QuantizeSettings: Sendable {
         let input = try keys["input"]?.mapping(known: ["bits", "learned"]) ?? [:]
         inputBits = try input["bits"]?.integer(in: 2...8)
         learnsInput = try input["learned"]?.boolean() ?? false
-        biasBits = try keys["bias-bits"]?.integer(in: 2...16) ?? 8
+        equalizes = try keys["equalization"]?.boolean() ?? false
+        correctsBias = try keys["bias-correction"]?.boolean() ?? false
+        biasBits =
+            try keys["bias-bits"]?.integer(in: 2...16) ?? (equalizes || correctsBias ? 16 : 8)
         rate = try keys["rate"]?.schedule(in: 0...1000)
         calibrationCount = try keys["calibration"]?.integer(in: 1...100_000) ?? 1024
         batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
@@ -83,7 +92,15 @@ struct QuantizeSettings: Sendable {
             try keys["train"].map { s throws(PipelineFileError) in
                 try TrainingSettings(s)
             } ?? TrainingSettings(epochs: 0, learningRate: 0)
+        for key in ["equalization", "bias-correction"] where trains {
+            if let setting = keys[key], try setting.boolean() {
+                throw setting.wrong("false, since the stage trains")
+            }
+        }
     }
+
+    /// Whether weights, steps and offsets are trained; else the calibration has the last word.
+    var trains: Bool { training.epochs > 0 }
 
     private static func weights(_ setting: Setting) throws(PipelineFileError) -> Weights {
         let keys = try setting.mapping(
@@ -154,8 +171,8 @@ struct QuantizeSettings: Sendable {
     private static func activations(_ setting: Setting) throws(PipelineFileError) -> Activations {
         let keys = try setting.mapping(
             known: [
-                "bits", "residual-bits", "method", "configuration", "initialization",
-                "gradient-scale", "delta",
+                "bits", "residual-bits", "method", "configuration", "calibration",
+                "initialization", "percentile", "gradient-scale", "delta",
             ] + GradientRule.keys)
         guard let bits = keys["bits"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "bits")
@@ -166,21 +183,43 @@ struct QuantizeSettings: Sendable {
                 ["configuration", "gradient-scale"] + GradientRule.keys, for: method.rawValue)
         }
         if method == .doReFa || method == .ewgs {
-            try keys.refuse(["initialization"], for: method.rawValue)
+            try keys.refuse(
+                ["calibration", "initialization", "percentile"], for: method.rawValue)
         }
         if method != .ewgs { try keys.refuse(["delta"], for: method.rawValue) }
         var rule = method.rule
         try rule.read(keys, isForWeights: false)
+        let (calibration, percentile) = try calibration(keys)
         return Activations(
             bits: try bits.perLayer { s throws(PipelineFileError) in try s.integer(in: 2...8) },
             residualBits: try keys["residual-bits"]?.integer(in: 2...8) ?? 8,
             configuration: try keys["configuration"].map(Self.configuration)
                 ?? (method == .lsq ? .unsignedSymmetric : nil),
-            initialization: try keys["initialization"]?.choice(of: ActivationInitialization.self)
-                ?? (method == .lsq ? .lsq : .leastSquares),
-            method: method, rule: rule,
+            calibration: calibration ?? (method == .lsq ? .lsq : .leastSquares),
+            percentile: percentile, method: method, rule: rule,
             delta: try keys["delta"]?.number(in: 0...100) ?? EWGSWeightQuantizer.usualDelta,
             sharing: try keys["gradient-scale"]?.choice(of: ScaleWord.self).sharing ?? .elements)
+    }
+
+    /// `calibration`, which was called `initialization` once, and `percentile`.
+    private static func calibration(
+        _ keys: [String: Setting]
+    ) throws(PipelineFileError) -> (ActivationInitialization?, Double) {
+        if keys["calibration"] != nil, let other = keys["initialization"] {
+            throw other.wrong("nothing, since it is another word for calibration")
+        }
+        let calibration = try (keys["calibration"] ?? keys["initialization"])?
+            .choice(of: ActivationInitialization.self)
+        guard let setting = keys["percentile"] else {
+            return (calibration, PercentileCalibration.usualPercentile)
+        }
+        guard calibration == .percentile else {
+            throw setting.wrong("nothing, since it belongs to calibration: percentile")
+        }
+        guard let percentile = Double(try setting.string()), (50...100).contains(percentile) else {
+            throw setting.wrong("a number in 50...100")
+        }
+        return (calibration, percentile)
     }
 
     private enum ScaleWord: String, CaseIterable {

@@ -31,6 +31,13 @@ struct StageContext {
     /// The pipeline file, for errors about layer names.
     var place: String
     var stage: String
+    /// Tells the user something.
+    var say: (String) -> Void = { _ in }
+
+    /// Training images to calibrate a network on.
+    func calibrationImages(count: Int) -> CalibrationImages {
+        CalibrationImages(data.train, count: count, seed: seed)
+    }
 
     /// The share of the training that is done before a step.
     func progress(_ step: Int) -> Float { Float(step) / Float(max(steps, 1)) }

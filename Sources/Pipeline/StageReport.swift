@@ -70,6 +70,17 @@ public struct StageReport: Codable, Sendable, Equatable {
         public var microsecondsPerSample: Double
     }
 
+    /// What the grids of activations were chosen by, or started from.
+    public struct Calibration: Codable, Sendable, Equatable {
+        /// How many training images; their labels are not read.
+        public var images: Int
+        /// The word of the pipeline file.
+        public var method: String
+        public var percentile: Double?
+        public var equalization: Bool
+        public var biasCorrection: Bool
+    }
+
     public var stage: String
     public var seconds: Double
     public var peakMemoryBytes: Int
@@ -81,6 +92,8 @@ public struct StageReport: Codable, Sendable, Equatable {
     public var bytes: Bytes
     public var compressionRatio: Double
     public var layers: [Layer]
+    /// Of the stage `quantize`, if it trains nothing.
+    public var calibration: Calibration?
     /// Of the stage `encode`.
     public var engine: Engine?
     /// Of the settings that the stage ran with, as `PipelineFile.settingsDigest(ofStage:)` makes it.
@@ -93,7 +106,8 @@ public struct StageReport: Codable, Sendable, Equatable {
 
     init(
         stage: String, seconds: Double, accuracy: Accuracy, validation: Accuracy?,
-        parameters: Parameters, bytes: Bytes, layers: [Layer], engine: Engine? = nil
+        parameters: Parameters, bytes: Bytes, layers: [Layer], calibration: Calibration? = nil,
+        engine: Engine? = nil
     ) {
         self.stage = stage
         self.seconds = seconds
@@ -104,6 +118,7 @@ public struct StageReport: Codable, Sendable, Equatable {
         self.bytes = bytes
         compressionRatio = Double(bytes.float32) / Double(max(bytes.stored, 1))
         self.layers = layers
+        self.calibration = calibration
         self.engine = engine
     }
 

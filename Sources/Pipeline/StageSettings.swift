@@ -22,6 +22,17 @@ enum StageSettings: Sendable {
         case .encode: nil
         }
     }
+
+    /// What a report says of a quantization that trains nothing.
+    /// - Parameter imageCount: of the training set.
+    func calibration(imageCount: Int) -> StageReport.Calibration? {
+        guard case .quantize(let settings) = self, !settings.trains else { return nil }
+        let (images, activations) = (settings.calibrationCount, settings.activations)
+        return StageReport.Calibration(
+            images: min(images, imageCount), method: activations.calibration.rawValue,
+            percentile: activations.calibration == .percentile ? activations.percentile : nil,
+            equalization: settings.equalizes, biasCorrection: settings.correctsBias)
+    }
 }
 
 extension StageSettings {

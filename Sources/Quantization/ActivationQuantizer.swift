@@ -54,7 +54,11 @@ public struct ActivationQuantizer: UniformActivationQuantizer {
     public mutating func calibrate(
         on sample: [Float], initialization: ActivationInitialization = .leastSquares
     ) {
-        let grid = initialization.grid(for: sample, bits: bits, scheme: scheme)
+        place(on: initialization.grid(for: sample, bits: bits, scheme: scheme))
+    }
+
+    /// Takes step and offset from a grid.
+    public mutating func place(on grid: UniformGrid) {
         step.value[0] = grid.step
         offset.value[0] = grid.offset
     }

@@ -14,53 +14,50 @@ public enum ActivationScheme: Int, Sendable, CaseIterable {
 }
 
 extension ActivationScheme {
-    /// The scheme for values of which a sample is known: unsigned without an offset if none is
+    /// The scheme for some values, by the extremes of them.
+    public static func fitting(_ sample: [Float], allowsSigned: Bool) -> ActivationScheme {
+        fitting(ActivationStatistics(of: sample).extremes, allowsSigned: allowsSigned)
+    }
+
+    /// The scheme for values of which the extremes are known: unsigned without an offset if none is
     /// negative; else, if both signs are about as large, signed without an offset where that is
     /// allowed; else with an offset.
-    public static func fitting(_ sample: [Float], allowsSigned: Bool) -> ActivationScheme {
-        let low = sample.min() ?? 0
-        let high = sample.max() ?? 0
+    /// - Parameter extremes: of the values; `nil` if there are none.
+    public static func fitting(
+        _ extremes: ActivationStatistics.Extremes?, allowsSigned: Bool
+    ) -> ActivationScheme {
+        let (low, high) = (extremes?.low ?? 0, extremes?.high ?? 0)
         if low >= 0 { return .unsignedSymmetric }
         let isBalanced = high >= -low / 2 && high <= -low * 2
         return allowsSigned && isBalanced ? .signedSymmetric : .unsignedAsymmetric
     }
 }
 
-/// How the first grid of an activation quantizer is chosen from a sample.
+/// How the first grid of an activation quantizer is chosen, or the only one if nothing is trained.
 public enum ActivationInitialization: String, Sendable, CaseIterable {
-    /// The extremes of the sample are the ends of the grid.
     case minMax = "min-max"
-    /// `2 · mean|x| / √p` (Esser et al. 2020, §2.1), with the lower end at 0.
+    case movingAverage = "moving-average"
+    case percentile
     case lsq
-    /// The least squared error, searched from the extremes (Bhalgat et al. 2020, §3.3).
     case leastSquares = "least-squares"
+    case entropy
 
-    /// The grid for a sample; of step 1 if the sample gives no range.
+    /// - Parameter percentile: the share of elements in the grid, for `percentile` alone.
+    public func calibration(
+        percentile: Double = PercentileCalibration.usualPercentile
+    ) -> any ActivationCalibration {
+        switch self {
+        case .minMax: MinMaxCalibration()
+        case .movingAverage: MovingAverageCalibration()
+        case .percentile: PercentileCalibration(percentile: percentile)
+        case .lsq: MeanMagnitudeCalibration()
+        case .leastSquares: LeastSquaresCalibration()
+        case .entropy: EntropyCalibration()
+        }
+    }
+
+    /// The grid for values that are all there; of step 1 if they give no range.
     public func grid(for sample: [Float], bits: Int, scheme: ActivationScheme) -> UniformGrid {
-        var grid = UniformGrid(bits: bits, isSigned: scheme.isSigned)
-        guard let first = sample.first else { return grid }
-        let (low, high) = sample.reduce((first, first)) { (min($0.0, $1), max($0.1, $1)) }
-        switch scheme {
-        case .unsignedSymmetric: grid.step = high / grid.highest
-        case .signedSymmetric: grid.step = max(abs(low), abs(high)) / grid.highest
-        default: grid.step = (high - low) / (grid.highest - grid.lowest)
-        }
-        let hasRange = grid.step > UniformGrid.smallestStep
-        if !hasRange { grid.step = 1 }
-        if scheme.hasOffset { grid.offset = low - grid.lowest * grid.step }
-        if self == .minMax || !hasRange { return grid }
-        if self == .lsq {
-            let mean = sample.reduce(0) { $0 + Double(abs($1)) } / Double(sample.count)
-            grid.step = max(
-                Float(2 * mean / Double(grid.highest).squareRoot()), UniformGrid.smallestStep)
-            grid.offset = scheme.hasOffset ? -grid.lowest * grid.step : 0
-            return grid
-        }
-        let fit = GridFit(
-            sample, lowest: grid.lowest, highest: grid.highest, fitsOffset: scheme.hasOffset
-        ).best(around: Double(grid.step), offset: Double(grid.offset))
-        grid.step = max(Float(fit.step), UniformGrid.smallestStep)
-        grid.offset = Float(fit.offset)
-        return grid
+        calibration().grid(for: ActivationStatistics(of: sample), bits: bits, scheme: scheme)
     }
 }

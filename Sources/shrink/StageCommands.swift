@@ -118,7 +118,11 @@ struct Share: ParsableCommand {
 struct Quantize: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Put weights and activations on integer grids with learned steps.",
-        discussion: discussion("quantize"))
+        discussion: """
+            Without 'train' in its settings the stage calibrates grids on some training images, \
+            without their labels; 'equalization' and 'bias-correction' may be added then.
+
+            """ + discussion("quantize"))
     @OptionGroup var options: StageOptions
     func run() throws { try options.run(.quantize) }
 }

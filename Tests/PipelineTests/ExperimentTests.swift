@@ -168,6 +168,15 @@ import Testing
             let file = try PipelineFile(path: folder.file("\(cell.name).yaml", cell.yaml))
             #expect(file.stages.last?.kind == .encode)
         }
+        // What comes before the first quantization runs once for a column and a seed.
+        var keys: [String: Set<String>] = [:]
+        for cell in experiment.cells {
+            let file = try PipelineFile(path: folder.file("\(cell.name).yaml", cell.yaml))
+            let first = try #require(file.stages.firstIndex { $0.kind == .quantize })
+            keys["\(cell.column) \(cell.seed)", default: []].insert(file.key(ofStage: first - 1))
+        }
+        #expect(keys.count == experiment.columns.count * experiment.seeds.count)
+        #expect(keys.values.allSatisfy { $0.count == 1 })
         // The first lines say how long it takes.
         let text = try String(contentsOfFile: experiment.path, encoding: .utf8)
         let head = text.split(separator: "\n").prefix { $0.hasPrefix("#") }.joined()

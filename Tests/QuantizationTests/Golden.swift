@@ -68,6 +68,43 @@ struct Golden: Decodable {
     struct Dampening: Decodable {
         var bits: Int; var s: Float; var loss_sum: Double; var dw: [Float]
     }
+    struct Nudged: Decodable {
+        var min: Float
+        var max: Float
+        var qmin: Int
+        var qmax: Int
+        var scale: Double
+        var zero_point: Int
+        var nudged_min: Double
+        var nudged_max: Double
+    }
+    struct Normalization: Decodable {
+        var gamma: Float
+        var beta: Float
+        var mean: Float
+        var variance: Float
+        var batch_mean: Double
+        var batch_variance: Double
+        var epsilon: Float
+        var result: Float
+        var factor: Double
+        var y: Double
+        var batch_y: Double
+    }
+    struct Calibration: Decodable {
+        struct Entropy: Decodable { var bits: Int; var bound: Float; var divergence: Double }
+        struct SquaredError: Decodable { var bits: Int; var bound: Float; var mse: Double }
+        struct Percentile: Decodable { var percentile: Double; var bound: Float }
+        struct MovingAverage: Decodable {
+            var momentum: Float; var batches: [[Float]]; var running: [[Double]]
+        }
+        var counts: [Int]
+        var width: Float
+        var entropy: [Entropy]
+        var squared_error: [SquaredError]
+        var percentile: [Percentile]
+        var moving_average: MovingAverage
+    }
 
     var tensors: [String: [Float]]
     var lsq: [Case]
@@ -83,6 +120,9 @@ struct Golden: Decodable {
     var ewgs: EWGS
     var asr_reconstruction: [Arctangent]
     var dampening: [Dampening]
+    var nudged: [Nudged]
+    var folded_normalization: [Normalization]
+    var calibration: Calibration
 
     static func load() throws -> Golden {
         let url = URL(filePath: #filePath).appending(

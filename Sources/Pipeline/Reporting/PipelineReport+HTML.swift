@@ -67,7 +67,7 @@ extension PipelineReport {
             Self.section(
                 "Stage by stage",
                 "The size after encode is the file's, with all it holds; before, it is what the "
-                    + "network would take if it were encoded now.",
+                    + "network would take if it were encoded now." + calibrations,
                 [SizeChart(stages).svg, .raw(stageTable.html)]),
             Self.section(
                 "Layers after \(last.stage)",
@@ -79,6 +79,12 @@ extension PipelineReport {
             sections.append(Self.section("Engine", engine.sentence, []))
         }
         return sections
+    }
+
+    private var calibrations: String {
+        stages.compactMap { stage in
+            stage.calibration.map { " \(stage.stage): \($0.sentence), without labels." }
+        }.joined()
     }
 
     private static func section(_ title: String, _ text: String, _ content: [Markup]) -> Markup {

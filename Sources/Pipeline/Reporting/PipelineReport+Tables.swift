@@ -6,6 +6,11 @@ extension PipelineReport {
         guard let last = stages.last else { return "\(pipeline): no stage has run\n" }
         var text = "\(pipeline), seed \(seed): \(method)\n\n"
         text += stageTable.text(usesColor: usesColor)
+        for stage in stages {
+            if let calibration = stage.calibration {
+                text += "\n\(stage.stage): \(calibration.sentence)\n"
+            }
+        }
         text += "\nlayers after \(last.stage)\n\n" + last.layerTable.text(usesColor: usesColor)
         if let engine { text += "\n\(engine.sentence)\n" }
         return text

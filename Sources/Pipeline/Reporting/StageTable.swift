@@ -35,9 +35,23 @@ extension StageReport {
             "\(NumberText.percent(parameters.density)) % nonzero",
             validation.map { "validation \(NumberText.percent($0.top1)) %" },
             "test \(NumberText.percent(accuracy.top1)) %",
+            calibration?.sentence,
             formatted(seconds: seconds),
         ]
         return "[\(number)/\(total)] \(stage): "
             + facts.compactMap { $0 }.joined(separator: ", ")
     }
+}
+
+extension StageReport.Calibration {
+    var sentence: String {
+        let added = [
+            equalization ? "channels equalized" : nil, biasCorrection ? "biases corrected" : nil,
+        ]
+        return
+            (["calibrated on \(NumberText.grouped(images)) images by \(name)"]
+            + added.compactMap { $0 }).joined(separator: ", ")
+    }
+
+    private var name: String { method + (percentile.map { " \($0)" } ?? "") }
 }
