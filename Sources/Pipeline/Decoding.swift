@@ -8,25 +8,25 @@ extension PackedModel {
     /// `fc1.weight` `[outputs, inputs]`, `conv1.weight` `[outputs, channels, height, width]`.
     ///
     /// `fc1.codes` holds the integers: `weight = scale · integer`, as bytes of two's complement, with
-    /// the scales in `fc1.scale`. The metadata say what quantizes the activations.
+    /// the scales in `fc1.scale`. Weights in half precision have no integers. The metadata say what
+    /// quantizes the activations.
     public func decoded() throws -> Safetensors {
         var file = Safetensors(metadata: [
             "network": name, "input.shape": "\(input.shape)",
-            "input.quantizer": text(input.quantizer), "classes": classNames.joined(separator: ","),
+            "input.quantizer": input.quantizer.map(text) ?? "none",
+            "classes": classNames.joined(separator: ","),
         ])
         for node in nodes {
             guard let layer = node.layer else { continue }
-            let integers = layer.weights.integers
             let scales = layer.weights.scales
-            let row = integers.count / layer.weights.shape[0]
-            let weights = integers.enumerated().map { index, integer in
-                Float(integer) * (scales.count == 1 ? scales[0] : scales[index / row])
+            file.append(
+                Tensor(shape: layer.weights.shape, elements: layer.weights.reals),
+                named: "\(node.name).weight")
+            if layer.weights.halves.isEmpty {
+                file.append(
+                    layer.weights.integers.map { UInt8(bitPattern: $0) },
+                    shape: layer.weights.shape, named: "\(node.name).codes")
             }
-            file.append(
-                Tensor(shape: layer.weights.shape, elements: weights), named: "\(node.name).weight")
-            file.append(
-                integers.map { UInt8(bitPattern: $0) }, shape: layer.weights.shape,
-                named: "\(node.name).codes")
             file.append(
                 Tensor(shape: [scales.count], elements: scales), named: "\(node.name).scale")
             file.append(
@@ -48,6 +48,21 @@ extension PackedModel {
 }
 
 extension PackedTensor {
+    /// All weights in order, zeros included.
+    var reals: [Float] {
+        var result = [Float](repeating: 0, count: count)
+        let row = count / shape[0]
+        var position = -1
+        for (index, gap) in gaps.enumerated() {
+            position += Int(gap) + 1
+            let value =
+                halves.isEmpty
+                ? Float(levels[Int(codes[index])]) : HalfPrecision.value(halves[index])
+            result[position] = value * scales[scales.count == 1 ? 0 : position / row]
+        }
+        return result
+    }
+
     /// All weights in order, zeros included, as integers: levels of codes.
     var integers: [Int8] {
         var result = [Int8](repeating: 0, count: count)
