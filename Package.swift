@@ -58,7 +58,7 @@ let package = Package(
         module("Tensors", ["CFloatKernels", "ThreadPool"]),
         // Level 2
         module("Container", ["PackedModel", "CZstd", "ThreadPool"]),
-        module("Inference", ["PackedModel", "CIntegerKernels", "ThreadPool"]),
+        module("Inference", ["PackedModel", "CFloatKernels", "CIntegerKernels", "ThreadPool"]),
         module("Networks", ["Tensors"]),
         // Level 3
         module("ShrinkEngine", ["CShrinkEngine", "Container", "Inference", "PackedModel"]),
@@ -71,7 +71,7 @@ let package = Package(
         module("Training", ["Networks", "Tensors"]),
         module("Pruning", ["Networks", "Tensors"]),
         module("WeightSharing", ["Networks", "Tensors"]),
-        module("Quantization", ["CFloatKernels", "Networks", "Tensors"]),
+        module("Quantization", ["CFloatKernels", "Networks", "Tensors", "PackedModel"]),
         // Level 4
         module(
             "Conversion",

@@ -40,14 +40,15 @@ public enum Container {
     ) -> TensorSummary {
         let choice = TensorChoice(tensor, name: name, options: options)
         let body = TensorWriter.body(
-            choice.plan, levels: tensor.levels, weights: choice.statistics.weights)
+            choice.plan, values: choice.values, weights: choice.statistics.weights)
         let packed = options.usesZstd ? Zstd.shorter(body) : nil
         let form =
             UInt8(choice.plan.coding.number) | (choice.plan.order == .columnMajor ? 8 : 0)
-            | (packed == nil ? 0 : 16)
+            | (packed == nil ? 0 : 16) | (choice.values.areHalves ? 32 : 0)
         let bytes = file.append(.tensor, [form] + (packed ?? body))
         return TensorSummary(
-            name: name, shape: tensor.shape, plan: choice.plan, statistics: choice.statistics,
+            name: name, shape: tensor.shape, plan: choice.plan, values: choice.values,
+            statistics: choice.statistics,
             bytes: bytes, storedBody: (packed ?? body).count, usesZstd: packed != nil,
             biasBytes: biasBytes,
             candidates: choice.candidates)

@@ -33,7 +33,10 @@ public struct TensorSummary: Codable, Sendable, Equatable {
     public var nonzeros: Int
     /// Filler zeros of the Deep Compression coding.
     public var fillers: Int
-    /// How many levels there are, zero included.
+    /// Whether weights are halves, not levels.
+    public var isHalf: Bool
+    /// How many levels or shared halves there are, zero included; 2 where each nonzero weight has a half
+    /// of its own.
     public var levels: Int
     /// The stored bits of the whole section for each nonzero weight; `nil` without any.
     public var bitsPerNonzero: Double?
@@ -43,7 +46,8 @@ public struct TensorSummary: Codable, Sendable, Equatable {
     /// Average bits of a gap for each stored entry; `nil` as `weightBitsCoded`.
     public var indexBitsCoded: Double?
     /// `nnz · H(code) + n · h(density)` in whole bytes, rounded up: what no code can beat that treats
-    /// weights as independent and knows their frequencies. `H` and `h` are entropies in bits.
+    /// weights as independent and knows their frequencies. `H` and `h` are entropies in bits. For halves
+    /// that are not shared, `H` is that of the upper and of the lower byte together.
     public var entropyBoundBytes: Int
     /// What else was tried, without Zstandard; empty in a summary made from a file.
     public var candidates: [CodingCandidate]
@@ -57,6 +61,7 @@ public struct BodyParts: Codable, Sendable, Equatable {
     /// Parameters and code lengths.
     public var tableBits: Int
     public var gapBits: Int
+    /// With those of halves.
     public var codeBits: Int
     /// Symbols for gap class and code together; the extra bits of gaps are in `gapBits`.
     public var pairBits: Int

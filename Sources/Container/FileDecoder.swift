@@ -24,13 +24,13 @@ struct DecodedTensor {
 
     /// Where the section's bytes are, without those of biases.
     var summary: TensorSummary {
-        let statistics = WeightStatistics(body.weights, symbols: body.levels.count - 1)
-        var plan = TensorPlan(body.coding, body.levels, statistics)
+        let statistics = WeightStatistics(body.weights, symbols: body.values.symbols)
+        var plan = TensorPlan(body.coding, body.values, statistics)
         // Another writer may have chosen other forms of tables: what is left is theirs.
         plan.tableBits += body.bits - plan.bodyBits
         return TensorSummary(
-            name: name, shape: shape, plan: plan, statistics: statistics, bytes: bytes,
-            storedBody: storedBody, usesZstd: usesZstd, biasBytes: 0, candidates: [])
+            name: name, shape: shape, plan: plan, values: body.values, statistics: statistics,
+            bytes: bytes, storedBody: storedBody, usesZstd: usesZstd, biasBytes: 0, candidates: [])
     }
 }
 
@@ -116,7 +116,7 @@ private func decodeTensor(
     let section = FileSection.tensor(tensor.name)
     let shape = tensor.shape
     var payload = tensor.payload
-    let form = try payload.flags("form", reserved: 0b1110_0000)
+    let form = try payload.flags("form", reserved: 0b1100_0000)
     let order: ScanOrder = form & 8 == 0 ? .rowMajor : .columnMajor
     if form & 7 > 6 || form & 15 == 8 {
         throw .reserved(section: section, field: "form", found: form)
@@ -131,7 +131,7 @@ private func decodeTensor(
         try budget.charge(8 * (count / shape[0] + shape[0]), section, "scan order")
     }
     var reader = TensorReader(bits, order: order, outputs: shape[0], inner: count / shape[0])
-    let body = try reader.read(number: form & 7, budget: &budget)
+    let body = try reader.read(number: form & 7, areHalves: form & 32 != 0, budget: &budget)
     return DecodedTensor(
         name: tensor.name, shape: shape, body: body, rows: body.weights.reordered(.rowMajor),
         bytes: tensor.bytes, storedBody: storedBody, usesZstd: form & 16 != 0)
@@ -151,9 +151,13 @@ private func content(
 extension PackedOperation {
     fileprivate mutating func setWeights(of tensor: DecodedTensor) {
         guard var layer else { return }
-        layer.weights.levels = tensor.body.levels
         layer.weights.gaps = tensor.rows.gaps
-        layer.weights.codes = tensor.rows.codes
+        if case .levels(let levels) = tensor.body.values {
+            layer.weights.levels = levels
+            layer.weights.codes = tensor.rows.codes
+        } else {
+            layer.weights.halves = tensor.rows.halves
+        }
         self.layer = layer
     }
 }

@@ -2,7 +2,7 @@
 enum Header {
     static let magic: [UInt8] = [0x89, 0x53, 0x48, 0x4B]
     /// The newest version; all from 1 on are read.
-    static let version: UInt8 = 2
+    static let version: UInt8 = 3
     static let size = 5
 }
 
@@ -16,7 +16,7 @@ package struct FileWriter {
     package private(set) var bytes: [UInt8]
     private var checksum = CRC32()
 
-    /// - Parameter version: 1 or 2.
+    /// - Parameter version: 1...3.
     package init(version: UInt8 = 1) {
         bytes = Header.magic + [version]
         checksum.update(bytes[...])

@@ -69,8 +69,10 @@ struct MetadataReader {
             quantizer: try quantizer())
     }
 
-    private mutating func quantizer() throws(ContainerError) -> PackedQuantizer {
+    /// A quantizer, or `nil` for real values.
+    private mutating func quantizer() throws(ContainerError) -> PackedQuantizer? {
         let flags = try reader.flags("quantizer flags", reserved: 0b1110_0000)
+        if flags == 0 { return nil }
         let bits = flags & 7 + 1
         guard bits > 1 else {
             throw .outOfRange(

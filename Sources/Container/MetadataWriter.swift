@@ -43,7 +43,14 @@ struct MetadataWriter {
         values.allSatisfy { $0.bitPattern == values[0].bitPattern }
     }
 
-    private mutating func write(_ quantizer: PackedQuantizer) {
+    private mutating func require(_ version: UInt8) { self.version = max(self.version, version) }
+
+    /// Without a quantizer values are real.
+    private mutating func write(_ quantizer: PackedQuantizer?) {
+        guard let quantizer else {
+            require(3)
+            return writer.byte(0)
+        }
         let hasOffset = quantizer.offset.bitPattern != 0
         writer.byte(quantizer.bits - 1 | (quantizer.isSigned ? 8 : 0) | (hasOffset ? 16 : 0))
         writer.float(quantizer.scale)
@@ -59,7 +66,7 @@ struct MetadataWriter {
             for input in node.inputs { writer.varint(input) }
         }
         let kind = node.operation.kind
-        if kind.rawValue > OperationKind.flatten.rawValue || isReal { version = 2 }
+        if kind.rawValue > OperationKind.flatten.rawValue || isReal { require(2) }
         switch node.operation {
         case .linear(let layer):
             write(layer)
@@ -71,7 +78,7 @@ struct MetadataWriter {
             write(layer)
         case .maxPooling(let window):
             write(window)
-            if window.padding != [0, 0] { version = 2 }
+            if window.padding != [0, 0] { require(2) }
         case .averagePooling(let window, let output):
             write(window)
             write(output)
@@ -104,7 +111,7 @@ struct MetadataWriter {
         let outputs = layer.weights.shape[0]
         let scales = layer.weights.scales
         let multiples = ScaleMultiples(ifShorter: scales)
-        if multiples != nil || !layer.activation.parameters.isEmpty { version = 2 }
+        if multiples != nil || !layer.activation.parameters.isEmpty { require(2) }
         writer.byte(
             layer.activation.number | (layer.output == nil ? 0 : 16) | (scales.count > 1 ? 32 : 0)
                 | (multiples == nil ? 0 : 64))

@@ -14,14 +14,14 @@ extension Container {
         var shapes = [model.input.shape]
         var isReal = false
         for (index, node) in model.nodes.enumerated() {
-            try checkInputs(of: node, index, isReal: isReal)
+            try checkInputs(of: node, index, isReal: isReal, isFloat: model.isFloat)
             let inputs = node.inputs.map { shapes[$0] }
-            try checkOperation(of: node, input: inputs[0])
+            try checkOperation(of: node, input: inputs[0], isFloat: model.isFloat)
             let shape = try node.operation.outputShape(inputs: inputs, node: node.name)
             _ = try checkedProduct(
                 shape, limit: Limits.values, "output of node \"\(node.name)\"", .metadata)
             shapes.append(shape)
-            if let layer = node.operation.layer, layer.output == nil { isReal = true }
+            if let layer = node.operation.layer, layer.output == nil { isReal = !model.isFloat }
             if case .softmax = node.operation {
                 let last = model.nodes.count
                 try require(index + 1, in: last...last, "place of softmax \"\(node.name)\"")
@@ -49,7 +49,7 @@ private func check(_ input: PackedInput) throws(ContainerError) {
         input.deviation.count, in: input.mean.count...input.mean.count, "number of deviations")
     for mean in input.mean { try require(mean, .finite, "mean") }
     for deviation in input.deviation { try require(deviation, .nonzero, "deviation") }
-    try check(input.quantizer, "input")
+    if let quantizer = input.quantizer { try check(quantizer, "input") }
 }
 
 private func check(_ quantizer: PackedQuantizer, _ name: String) throws(ContainerError) {
@@ -58,9 +58,10 @@ private func check(_ quantizer: PackedQuantizer, _ name: String) throws(Containe
     try require(quantizer.offset, .finite, "offset of the quantizer of \(name)")
 }
 
-/// Checks which values node `index` reads; `isReal` says that the value before it is real.
+/// Checks which values node `index` reads; `isReal` says that the value before it is the real result of
+/// a model in integers.
 private func checkInputs(
-    of node: PackedNode, _ index: Int, isReal: Bool
+    of node: PackedNode, _ index: Int, isReal: Bool, isFloat: Bool
 ) throws(ContainerError) {
     let field = "inputs of node \"\(node.name)\""
     let kind = node.operation.kind
@@ -70,16 +71,27 @@ private func checkInputs(
         // Nothing but what ends the network may stand behind a real-valued result.
         try require(kind.readsRealValues ? 0 : 1, in: 0...0, "real values in \(field)")
         try require(node.inputs[0], in: index...index, field)
-    } else if kind == .softmax {
+    } else if kind == .softmax, !isFloat {
         throw .outOfRange(
             section: .metadata, field: "real values in \(field)", found: 0, expected: 1...1)
     }
 }
 
 /// Checks the numbers of an operation: weights, activation functions and quantizers.
-private func checkOperation(of node: PackedNode, input: [Int]) throws(ContainerError) {
-    if let quantizer = node.operation.ownQuantizer {
-        try check(quantizer, "node \"\(node.name)\"")
+private func checkOperation(
+    of node: PackedNode, input: [Int], isFloat: Bool
+) throws(ContainerError) {
+    if let own = node.operation.ownQuantizer {
+        let expected = isFloat ? 0 : 1
+        try require(
+            own == nil ? 0 : 1, in: expected...expected, "quantizers of node \"\(node.name)\"")
+        if let own { try check(own, "node \"\(node.name)\"") }
+    }
+    if let layer = node.operation.layer {
+        let misplaced = isFloat ? (layer.output == nil ? 0 : 1) : layer.weights.halves.count
+        try require(
+            misplaced, in: 0...0,
+            "\(isFloat ? "quantizers" : "halves") of node \"\(node.name)\"")
     }
     switch node.operation {
     case .linear(let layer):
@@ -155,9 +167,9 @@ private func check(
     try LevelTable.requireDistinct(weights.levels, section)
     let count = weights.count
     try require(weights.gaps.count, in: 0...count, "number of nonzeros", section)
-    try require(
-        weights.codes.count, in: weights.gaps.count...weights.gaps.count, "number of codes", section
-    )
+    try checkHalves(weights, section)
+    let codes = weights.halves.isEmpty ? weights.gaps.count : 0
+    try require(weights.codes.count, in: codes...codes, "number of codes", section)
     var free = 0
     for gap in weights.gaps {
         free += Int(gap) + 1
@@ -170,6 +182,21 @@ private func check(
     for code in weights.codes where code == 0 || Int(code) > most {
         throw .outOfRange(
             section: section, field: "code", found: Int(code), expected: 1...max(most, 1))
+    }
+}
+
+/// Checks weights in half precision, if there are some.
+private func checkHalves(
+    _ weights: PackedTensor, _ section: FileSection
+) throws(ContainerError) {
+    guard !weights.halves.isEmpty else { return }
+    let count = weights.gaps.count
+    try require(weights.halves.count, in: count...count, "number of halves", section)
+    try require(weights.levels.count, in: 1...1, "number of levels", section)
+    for half in weights.halves where !HalfPrecision.isNonzero(half) {
+        throw .invalidNumber(
+            section: section, field: "weight", found: HalfPrecision.value(half),
+            expected: .nonzero)
     }
 }
 

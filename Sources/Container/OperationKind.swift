@@ -49,12 +49,13 @@ extension PackedOperation {
         }
     }
 
-    /// The quantizer that an operation without weights names.
-    var ownQuantizer: PackedQuantizer? {
+    /// The quantizer that an operation without weights names: none for one that moves values, and
+    /// `.some(nil)` for one that computes real ones.
+    var ownQuantizer: PackedQuantizer?? {
         switch self {
         case .averagePooling(_, let output), .add(_, let output), .multiply(let output),
             .concatenation(let output), .function(_, let output):
-            output
+            .some(output)
         default: nil
         }
     }

@@ -9,16 +9,19 @@ struct ScannedWeights {
     /// How many zeros stand before each nonzero, in `order`.
     var gaps: [UInt32]
     var codes: [UInt8]
+    /// The half of each nonzero, where each has one of its own.
+    var halves: [UInt16]
 
     /// How many weights there are, zeros included.
     var count: Int { outputs * inner }
 
-    init(_ tensor: PackedTensor) {
+    init(_ tensor: PackedTensor, codes: [UInt8], halves: [UInt16] = []) {
         order = .rowMajor
         outputs = tensor.shape[0]
         inner = tensor.count / outputs
         gaps = tensor.gaps
-        codes = tensor.codes
+        self.codes = codes
+        self.halves = halves
     }
 
     init(order: ScanOrder, outputs: Int, inner: Int, gaps: [UInt32], codes: [UInt8]) {
@@ -27,6 +30,7 @@ struct ScannedWeights {
         self.inner = inner
         self.gaps = gaps
         self.codes = codes
+        halves = []
     }
 
     /// The same weights in `newOrder`.
@@ -35,13 +39,13 @@ struct ScannedWeights {
         let (lines, length) = order == .rowMajor ? (outputs, inner) : (inner, outputs)
         var result = self
         result.order = newOrder
-        (result.gaps, result.codes) = transposed(lines: lines, length: length)
+        (result.gaps, result.codes, result.halves) = transposed(lines: lines, length: length)
         return result
     }
 
-    /// Gaps and codes after exchanging the lines of the scan with their elements: a counting sort of
-    /// the nonzeros by element, which keeps the order of lines. Costs O(nonzeros + length).
-    private func transposed(lines: Int, length: Int) -> ([UInt32], [UInt8]) {
+    /// Gaps, codes and halves after exchanging the lines of the scan with their elements: a counting sort
+    /// of the nonzeros by element, which keeps the order of lines. Costs O(nonzeros + length).
+    private func transposed(lines: Int, length: Int) -> ([UInt32], [UInt8], [UInt16]) {
         var next = [Int](repeating: 0, count: length + 1)
         var scan = Scan(length: length)
         for gap in gaps { next[scan.step(over: Int(gap)) + 1] += 1 }
@@ -49,13 +53,15 @@ struct ScannedWeights {
 
         var sortedLines = [UInt32](repeating: 0, count: gaps.count)
         var sortedCodes = [UInt8](repeating: 0, count: gaps.count)
+        var sortedHalves = [UInt16](repeating: 0, count: halves.count)
         scan = Scan(length: length)
-        for (gap, code) in zip(gaps, codes) {
+        for (index, (gap, code)) in zip(gaps, codes).enumerated() {
             let element = scan.step(over: Int(gap))
             let slot = next[element]
             next[element] = slot + 1
             sortedLines[slot] = UInt32(scan.line)
             sortedCodes[slot] = code
+            if !halves.isEmpty { sortedHalves[slot] = halves[index] }
         }
 
         // `next[element]` is now the end of the nonzeros of `element`; lines become gaps in place.
@@ -69,7 +75,7 @@ struct ScannedWeights {
                 slot += 1
             }
         }
-        return (sortedLines, sortedCodes)
+        return (sortedLines, sortedCodes, sortedHalves)
     }
 }
 

@@ -3,6 +3,7 @@ import PackedModel
 /// What an encoder found for one tensor: the plan it chose and those it did not.
 struct TensorChoice {
     let plan: TensorPlan
+    let values: WeightValues
     /// Of the weights in the order of the plan.
     let statistics: WeightStatistics
     /// The best plan for each mode and order that was tried.
@@ -11,14 +12,15 @@ struct TensorChoice {
     /// Tries the modes and orders that `options` leave open for the layer `name`.
     init(_ tensor: PackedTensor, name: String, options: EncodingOptions) {
         let modes = (options.modes[name] ?? options.mode).map { [$0] } ?? CodingMode.all
-        let rows = ScannedWeights(tensor)
+        let weights = CodedWeights(tensor)
+        let (values, rows) = (weights.values, weights.rows)
+        self.values = values
         var best: (plan: TensorPlan, statistics: WeightStatistics)?
         var candidates: [TensorPlan] = []
         for order in TensorChoice.orders(rows, modes, options) {
-            let statistics = WeightStatistics(
-                rows.reordered(order), symbols: tensor.levels.count - 1)
+            let statistics = WeightStatistics(rows.reordered(order), symbols: values.symbols)
             for mode in modes where mode != .raw || order == .rowMajor {
-                let plan = TensorPlan.smallest(mode, tensor.levels, statistics)
+                let plan = TensorPlan.smallest(mode, values, statistics)
                 candidates.append(plan)
                 if best.map({ plan.bodyBytes < $0.plan.bodyBytes }) ?? true {
                     best = (plan, statistics)

@@ -11,16 +11,20 @@ struct TensorPlan {
     var codeBits = 0
     /// The bits of symbols that stand for gap class and code together.
     var pairBits = 0
+    /// The bits of halves behind the entries.
+    var halfBits = 0
 
-    var bodyBits: Int { levelBits + countBits + tableBits + gapBits + codeBits + pairBits }
+    var bodyBits: Int {
+        levelBits + countBits + tableBits + gapBits + codeBits + pairBits + halfBits
+    }
     var bodyBytes: Int { (bodyBits + 7) / 8 }
 
     /// Measures `coding` on the weights of `statistics`.
-    init(_ coding: TensorCoding, _ levels: [Int8], _ statistics: WeightStatistics) {
+    init(_ coding: TensorCoding, _ values: WeightValues, _ statistics: WeightStatistics) {
         order = statistics.weights.order
         self.coding = coding
         var levelCounter = BitCounter()
-        LevelTable.smallest(levels).write(levels, to: &levelCounter)
+        values.write(to: &levelCounter)
         levelBits = levelCounter.count
         if coding.number != 0 { countBits = width(statistics.weights.count) }
         if statistics.nonzeros > 0 {
@@ -29,13 +33,17 @@ struct TensorPlan {
             tableBits = tables.count
         }
         (gapBits, codeBits, pairBits) = coding.entryBits(statistics)
+        if case .planes(let planes) = values, statistics.nonzeros > 0 {
+            tableBits += planes.tableBits
+            halfBits = planes.byteBits
+        }
     }
 
     /// The smallest way to code the weights of `statistics` in `mode`.
     static func smallest(
-        _ mode: CodingMode, _ levels: [Int8], _ statistics: WeightStatistics
+        _ mode: CodingMode, _ values: WeightValues, _ statistics: WeightStatistics
     ) -> TensorPlan {
-        codings(mode, statistics).map { TensorPlan($0, levels, statistics) }.smallest!
+        codings(mode, statistics).map { TensorPlan($0, values, statistics) }.smallest!
     }
 
     /// All codings of `mode` that come into question.

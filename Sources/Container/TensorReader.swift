@@ -1,7 +1,8 @@
 /// What stands in the body of a tensor section.
 struct TensorBody {
     var coding: TensorCoding
-    var levels: [Int8]
+    var values: WeightValues
+    /// Of halves each nonzero has its own here, whether or not it has in the file.
     var weights: ScannedWeights
     /// The bits of the body without those that fill up its last byte.
     var bits: Int
@@ -23,20 +24,48 @@ struct TensorReader {
         self.inner = inner
     }
 
-    /// - Parameter number: of the coding mode.
+    /// - Parameters:
+    ///   - number: of the coding mode.
+    ///   - areHalves: whether weights are halves, not levels.
     mutating func read(
-        number: Int, budget: inout MemoryBudget
+        number: Int, areHalves: Bool, budget: inout MemoryBudget
     ) throws(ContainerError) -> TensorBody {
-        let levels = try LevelTable.read(&reader)
-        if number == 0 { return try readRaw(levels, &budget) }
-        let symbols = levels.count - 1
+        guard areHalves else {
+            let levels = try LevelTable.read(&reader)
+            var body = try readCodes(number, symbols: levels.count - 1, &budget)
+            body.values = .levels(levels)
+            return try finished(body)
+        }
+        let table = try WeightValues.readTable(&reader)
+        var body = try readCodes(number, symbols: table?.count ?? 1, &budget)
+        let nonzeros = body.weights.gaps.count
+        if let table {
+            try budget.charge(2 * nonzeros, reader.section, "halves")
+            body.values = .table(table)
+            body.weights.halves = body.weights.codes.map { table[Int($0) - 1] }
+        } else if nonzeros > 0 {
+            body.weights.halves = try HalfPlanes.read(
+                count: nonzeros, from: &reader, budget: &budget)
+            body.values = .planes(HalfPlanes(fitting: body.weights.halves))
+        }
+        return try finished(body)
+    }
+
+    /// Checks that nothing is left.
+    private mutating func finished(_ body: TensorBody) throws(ContainerError) -> TensorBody {
+        var body = body
+        body.bits = reader.position
+        try reader.finish(body.weights.gaps.isEmpty ? "number of nonzeros" : "weights")
+        return body
+    }
+
+    private mutating func readCodes(
+        _ number: Int, symbols: Int, _ budget: inout MemoryBudget
+    ) throws(ContainerError) -> TensorBody {
+        if number == 0 { return try readRaw(symbols, &budget) }
         let nonzeros = try reader.field(
             "number of nonzeros", width(count), in: 0...(symbols == 0 ? 0 : count))
-        guard nonzeros > 0 else {
-            let bits = reader.position
-            try reader.finish("number of nonzeros")
-            return body(.packed(gapBits: 0), levels, [], [], bits)
-        }
+        guard nonzeros > 0 else { return body(.packed(gapBits: 0), [], []) }
         let coding = try TensorCoding.readTables(
             number: number, lines: order == .rowMajor ? outputs : inner,
             length: order == .rowMajor ? inner : outputs, symbols: symbols, from: &reader,
@@ -50,24 +79,23 @@ struct TensorReader {
         readEntries(coding, symbols, &gapList, &codeList, &checks)
         try reader.require(0, "weights")
         try checks.check(symbols, reader.section)
-        let bits = reader.position
-        try reader.finish("weights")
-        return body(coding, levels, gaps, codes, bits)
+        return body(coding, gaps, codes)
     }
 
+    /// A body whose values and end are not known yet.
     private func body(
-        _ coding: TensorCoding, _ levels: [Int8], _ gaps: [UInt32], _ codes: [UInt8], _ bits: Int
+        _ coding: TensorCoding, _ gaps: [UInt32], _ codes: [UInt8]
     ) -> TensorBody {
         let weights = ScannedWeights(
             order: order, outputs: outputs, inner: inner, gaps: gaps, codes: codes)
-        return TensorBody(coding: coding, levels: levels, weights: weights, bits: bits)
+        return TensorBody(coding: coding, values: .levels([0]), weights: weights, bits: 0)
     }
 
     /// A code for every weight.
     private mutating func readRaw(
-        _ levels: [Int8], _ budget: inout MemoryBudget
+        _ symbols: Int, _ budget: inout MemoryBudget
     ) throws(ContainerError) -> TensorBody {
-        let bits = width(levels.count - 1)
+        let bits = width(symbols)
         try reader.require(bits * count, "weights")
         var counting = reader
         var nonzeros = 0
@@ -91,10 +119,8 @@ struct TensorReader {
                 gap = 0
             }
         }
-        try checks.check(levels.count - 1, reader.section)
-        let position = reader.position
-        try reader.finish("weights")
-        return body(.raw, levels, gaps, codes, position)
+        try checks.check(symbols, reader.section)
+        return body(.raw, gaps, codes)
     }
 
     /// Fills both lists, or stops at a position that lies outside.

@@ -9,8 +9,9 @@
 extension TensorSummary {
     /// Describes a section of `bytes` bytes that holds a tensor as `plan` says.
     init(
-        name: String, shape: [Int], plan: TensorPlan, statistics: WeightStatistics, bytes: Int,
-        storedBody: Int, usesZstd: Bool, biasBytes: Int, candidates: [TensorPlan]
+        name: String, shape: [Int], plan: TensorPlan, values: WeightValues,
+        statistics: WeightStatistics, bytes: Int, storedBody: Int, usesZstd: Bool, biasBytes: Int,
+        candidates: [TensorPlan]
     ) {
         self.name = name
         self.shape = shape
@@ -22,11 +23,12 @@ extension TensorSummary {
         bodyBytes = plan.bodyBytes
         parts = BodyParts(
             levelBits: plan.levelBits, countBits: plan.countBits, tableBits: plan.tableBits,
-            gapBits: plan.gapBits, codeBits: plan.codeBits, pairBits: plan.pairBits,
+            gapBits: plan.gapBits, codeBits: plan.codeBits + plan.halfBits, pairBits: plan.pairBits,
             paddingBits: 8 * plan.bodyBytes - plan.bodyBits)
         self.biasBytes = biasBytes
         weights = statistics.weights.count
         nonzeros = statistics.nonzeros
+        isHalf = values.areHalves
         levels = statistics.symbols + 1
         let fillers = statistics.fillers(plan.coding)
         self.fillers = fillers
@@ -36,9 +38,15 @@ extension TensorSummary {
             entries == 0 || plan.pairBits > 0 ? nil : Double(bits) / Double(entries)
         }
         bitsPerNonzero = nonzeros == 0 ? nil : Double(8 * bytes) / Double(nonzeros)
-        weightBitsCoded = average(plan.codeBits)
+        let hasPlanes = if case .planes = values { true } else { false }
+        weightBitsCoded =
+            hasPlanes
+            ? Double(plan.halfBits) / Double(nonzeros) : average(plan.codeBits)
         indexBitsCoded = average(plan.gapBits)
-        let bound = entropyBits(statistics.codes) + entropyBits([nonzeros, weights - nonzeros])
+        let codeBound =
+            hasPlanes
+            ? HalfPlanes.entropy(of: statistics.weights.halves) : entropyBits(statistics.codes)
+        let bound = codeBound + entropyBits([nonzeros, weights - nonzeros])
         entropyBoundBytes = Int((bound / 8).rounded(.up))
         self.candidates = candidates.map {
             CodingCandidate(

@@ -1,14 +1,17 @@
-/// Writes the body of a tensor section: levels, number of nonzeros, tables, entries.
+/// Writes the body of a tensor section: levels, number of nonzeros, tables, entries, halves.
 enum TensorWriter {
     static func body(
-        _ plan: TensorPlan, levels: [Int8], weights: ScannedWeights
+        _ plan: TensorPlan, values: WeightValues, weights: ScannedWeights
     ) -> [UInt8] {
         var writer = BitWriter(capacity: plan.bodyBytes + 8)
-        LevelTable.smallest(levels).write(levels, to: &writer)
+        values.write(to: &writer)
         if plan.coding.number != 0 { writer.bits(weights.gaps.count, width(weights.count)) }
         if plan.coding.number == 0 || !weights.gaps.isEmpty {
-            plan.coding.writeTables(symbols: levels.count - 1, to: &writer)
-            writeEntries(plan.coding, levels.count - 1, weights, &writer)
+            plan.coding.writeTables(symbols: values.symbols, to: &writer)
+            writeEntries(plan.coding, values.symbols, weights, &writer)
+        }
+        if case .planes(let planes) = values, !weights.gaps.isEmpty {
+            planes.write(weights.halves, to: &writer)
         }
         return writer.finished()
     }

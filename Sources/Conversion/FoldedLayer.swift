@@ -26,7 +26,7 @@ struct FoldedLayer {
     ///   - bias: of the layer itself.
     ///   - name: the layer's, for errors.
     init(
-        _ weights: IntegerWeights, bias: Parameter?, normalization: BatchNormalization?,
+        _ weights: some StoredWeights, bias: Parameter?, normalization: BatchNormalization?,
         name: String
     ) throws(ConversionError) {
         guard let normalization else {
@@ -116,15 +116,30 @@ extension PackedBias {
     }
 }
 
-/// Weights in integers in the layout of files and engines, and their steps.
-struct IntegerWeights {
+/// Weights in numbers that a file holds exactly, in the layout of files and engines, and their steps.
+protocol StoredWeights {
+    /// `[outputs, ...]`, row-major.
+    var shape: [Int] { get }
+    /// `[1]` or `[outputs]`
+    var steps: [Float] { get }
+    /// `[outputs]`: whether all weights of an output are zero.
+    var isEmpty: [Bool] { get }
+    /// The same with all weights of some outputs set to zero.
+    func clearing(_ isCleared: [Bool]) -> Self
+    func tensor(scales: [Float]) -> PackedTensor
+}
+
+extension StoredWeights {
+    var outputs: Int { shape[0] }
+}
+
+/// Weights in integers.
+struct IntegerWeights: StoredWeights {
     /// `[outputs, ...]`, row-major.
     let shape: [Int]
     private(set) var integers: [Int8]
     /// `[1]` or `[outputs]`
     let steps: [Float]
-
-    var outputs: Int { shape[0] }
 
     /// - Throws: `ConversionError.notQuantized` without a weight quantizer.
     init(_ weight: Parameter, layer: String) throws(ConversionError) {

@@ -7,8 +7,12 @@ import Tensors
 ///
 /// What a layer, a sum or a mean computes stays *open* until the quantizer of its results is met:
 /// until then batch normalization and clamps may still become part of it.
+///
+/// A network in floats has no such quantizers. There a function that no layer absorbs is a node of its own,
+/// and layers with integer weights read what a `DynamicQuantizer` has rounded, which they do themselves.
 struct GraphConverter {
     private let network: Network
+    private let isFloat: Bool
     private(set) var inputQuantizer: PackedQuantizer?
     private var drafts: [Draft] = []
     /// What each value of the network (0 is the input) has become.
@@ -39,6 +43,8 @@ struct GraphConverter {
         var kind: Kind
         var activation = PackedActivation.identity
         var output: PackedQuantizer?
+        /// In a network in floats, whether what it reads has been rounded at run time.
+        var readsDynamicCodes = false
 
         /// Whether a clamp may still become part of it.
         var takesClamp: Bool {
@@ -69,6 +75,7 @@ struct GraphConverter {
 
     init(_ network: Network) {
         self.network = network
+        isFloat = network.isFloat
         var uses = network.readers.map(\.count)
         uses[network.nodes.count] += 1
         self.uses = uses
@@ -109,6 +116,10 @@ struct GraphConverter {
         case let quantizer as any UniformActivationQuantizer:
             try quantize(node, PackedQuantizer(quantizer))
         case is Dropout: values.append(passedOn(node))
+        case is DynamicQuantizer:
+            var value = passedOn(node)
+            value.isQuantized = true
+            values.append(value)
         case is Softmax where index + 1 < network.nodes.count:
             throw .unsupported(layer: node.name, "softmax before the last layer")
         default:
@@ -139,7 +150,9 @@ struct GraphConverter {
     private mutating func append(_ node: Network.Node, _ kind: Draft.Kind) throws(ConversionError) {
         for input in node.inputs { try requireCodes(values[input]) }
         let inputs = node.inputs.map { values[$0].packed }
-        append(Draft(name: node.name, inputs: inputs, kind: kind))
+        var draft = Draft(name: node.name, inputs: inputs, kind: kind)
+        draft.readsDynamicCodes = isFloat && values[node.inputs[0]].isQuantized
+        append(draft)
     }
 
     private mutating func append(_ draft: Draft) {
@@ -165,7 +178,7 @@ struct GraphConverter {
     }
 
     private func requireCodes(_ value: Value) throws(ConversionError) {
-        if value.isQuantized { return }
+        if value.isQuantized || isFloat { return }
         throw notQuantized(value.owner)
     }
 
@@ -246,6 +259,8 @@ struct GraphConverter {
         let value = passedOn(node)
         if function == .identity {
             values.append(value)
+        } else if isFloat {
+            try activateReal(node, function, value)
         } else if value.isQuantized {
             try append(node, .function(PackedActivation(function)))
         } else if !function.isClamp {
@@ -261,6 +276,17 @@ struct GraphConverter {
             drafts[owner].activation = PackedActivation(function)
             values.append(value)
         }
+    }
+
+    /// The same of real values: whatever can not become part of another node is one of its own.
+    private mutating func activateReal(
+        _ node: Network.Node, _ function: ActivationFunction, _ value: Value
+    ) throws(ConversionError) {
+        guard function.isClamp, value.isExclusive, let owner = value.owner,
+            value.packed == owner + 1, drafts[owner].takesClamp
+        else { return try append(node, .function(PackedActivation(function))) }
+        drafts[owner].activation = PackedActivation(function)
+        values.append(value)
     }
 
     /// Gives an open node its quantizer; codes are brought to another grid by a table.
@@ -298,6 +324,7 @@ struct GraphConverter {
     /// The nodes of the packed model. The output is real: behind a result that is not a layer's there
     /// is put one that turns codes into numbers.
     mutating func finish() throws(ConversionError) -> [PackedNode] {
+        if isFloat { return try realNodes() }
         let last = values[values.count - 1]
         if !last.isQuantized {
             guard let owner = last.owner, drafts[owner].isLayer, drafts[owner].output == nil else {
@@ -311,6 +338,16 @@ struct GraphConverter {
         var nodes: [PackedNode] = []
         for (index, draft) in drafts.enumerated() {
             let operation = try operation(of: draft, isOutput: index == output)
+            nodes.append(
+                PackedNode(name: draft.name, inputs: draft.inputs, operation: operation))
+        }
+        return nodes
+    }
+
+    private func realNodes() throws(ConversionError) -> [PackedNode] {
+        var nodes: [PackedNode] = []
+        for draft in drafts {
+            let operation = try operation(of: draft, isOutput: true)
             nodes.append(
                 PackedNode(name: draft.name, inputs: draft.inputs, operation: operation))
         }
@@ -370,7 +407,8 @@ struct GraphConverter {
             }
             return window.map { .convolution(layer, $0) } ?? .linear(layer)
         }
-        guard let output = draft.output else {
+        let output = draft.output
+        guard output != nil || isFloat else {
             throw .notQuantized(layer: draft.name, what: "results")
         }
         switch draft.kind {
@@ -390,15 +428,25 @@ struct GraphConverter {
         if let bias, normalization == nil, bias.parametrization(BiasQuantizer.self) == nil {
             throw .notQuantized(layer: draft.name, what: "bias")
         }
-        let integers: IntegerWeights
-        switch weights {
-        case .parameter(let weight): integers = try IntegerWeights(weight, layer: draft.name)
-        case .identity(let channels): integers = IntegerWeights(identityOf: channels)
+        func folded(_ weights: some StoredWeights) throws(ConversionError) -> FoldedLayer {
+            try FoldedLayer(weights, bias: bias, normalization: normalization, name: draft.name)
         }
-        let folded = try FoldedLayer(
-            integers, bias: bias, normalization: normalization, name: draft.name)
+        let layer: FoldedLayer
+        switch weights {
+        case .parameter(let weight) where weight.parametrization(HalfRounding.self) != nil:
+            layer = try folded(HalfWeights(weight, layer: draft.name))
+        case .parameter(let weight):
+            layer = try folded(IntegerWeights(weight, layer: draft.name))
+            if isFloat, !draft.readsDynamicCodes {
+                throw .notQuantized(layer: draft.name, what: "values that it reads")
+            }
+        case .identity(let channels) where isFloat:
+            layer = try folded(HalfWeights(identityOf: channels))
+        case .identity(let channels):
+            layer = try folded(IntegerWeights(identityOf: channels))
+        }
         return PackedLayer(
-            weights: folded.weights, bias: folded.bias, activation: draft.activation,
+            weights: layer.weights, bias: layer.bias, activation: draft.activation,
             output: draft.output)
     }
 }

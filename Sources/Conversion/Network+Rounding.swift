@@ -20,12 +20,8 @@ extension Network {
             let before = source > 0 && readers[source].count == 1 ? nodes[source - 1] : nil
             if let layer = node.layer as? BatchNormalization {
                 let weights = before?.layer.weightAndBias
-                let integers =
-                    try weights.map { w throws(ConversionError) in
-                        try IntegerWeights(w.weight, layer: before!.name)
-                    } ?? IntegerWeights(identityOf: layer.channels)
                 let folded = try FoldedLayer(
-                    integers, bias: weights?.bias, normalization: layer, name: node.name)
+                    before: weights, of: before?.name, normalization: layer, name: node.name)
                 updateLayer(at: index) { $0 = layer.rounded(to: folded, ownBias: weights?.bias) }
             } else if let weight = node.layer.weightAndBias?.weight,
                 let quantizer = weight.parametrization(WeightQuantizer.self),
@@ -42,6 +38,39 @@ extension Network {
             }
         }
         updateEffective()
+    }
+}
+
+extension Network {
+    /// Throws for weights that are too large for the numbers in which a file will hold them.
+    public func requireFiniteWeights() throws(ConversionError) {
+        for node in nodes {
+            guard let weight = node.layer.weightAndBias?.weight else { continue }
+            guard weight.effective.withUnsafeElements({ $0.allSatisfy(\.isFinite) }) else {
+                throw .notFinite(layer: node.name, what: "weights")
+            }
+        }
+    }
+}
+
+extension FoldedLayer {
+    /// Batch normalization behind weights of whatever kind, or behind none.
+    fileprivate init(
+        before: (weight: Parameter, bias: Parameter?)?, of layer: String?,
+        normalization: BatchNormalization, name: String
+    ) throws(ConversionError) {
+        guard let (weight, bias) = before else {
+            let identity = IntegerWeights(identityOf: normalization.channels)
+            try self.init(identity, bias: nil, normalization: normalization, name: name)
+            return
+        }
+        if weight.parametrization(HalfRounding.self) != nil {
+            let halves = try HalfWeights(weight, layer: layer!)
+            try self.init(halves, bias: bias, normalization: normalization, name: name)
+        } else {
+            let integers = try IntegerWeights(weight, layer: layer!)
+            try self.init(integers, bias: bias, normalization: normalization, name: name)
+        }
     }
 }
 

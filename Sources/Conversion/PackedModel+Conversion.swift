@@ -22,7 +22,8 @@ extension PackedModel {
     /// Batch normalization, clamps and quantizers become part of the layer whose results they change.
     /// Where pooling or flattening stands between, the order does not matter: both move codes, and
     /// rounding is monotone. Other functions, and quantizers behind quantizers, become tables. Dropout
-    /// is left out.
+    /// is left out. A network of weights in half precision, or with dynamic quantizers, becomes a model
+    /// in floats.
     /// - Throws: `ConversionError` for what has no quantizer or can not be expressed.
     public init(
         converting network: Network, normalization: InputNormalization, classNames: [String]
@@ -32,7 +33,8 @@ extension PackedModel {
         var converter = GraphConverter(network)
         for index in network.nodes.indices { try converter.convert(index) }
         let nodes = try converter.finish()
-        guard let quantizer = converter.inputQuantizer else {
+        let quantizer = converter.inputQuantizer
+        guard quantizer != nil || network.isFloat else {
             throw .notQuantized(layer: "input", what: "values")
         }
         self.init(
@@ -42,6 +44,18 @@ extension PackedModel {
                 mean: normalization.mean, deviation: normalization.deviation,
                 quantizer: quantizer),
             nodes: nodes, classNames: classNames)
+    }
+}
+
+extension Network {
+    /// Whether it becomes a model in floats: its weights are in half precision, or its activations are
+    /// rounded at run time.
+    var isFloat: Bool {
+        var result = nodes.contains { $0.layer is DynamicQuantizer }
+        forEachParameter { _, parameter in
+            if parameter.parametrization(HalfRounding.self) != nil { result = true }
+        }
+        return result
     }
 }
 

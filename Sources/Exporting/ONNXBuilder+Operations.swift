@@ -51,6 +51,14 @@ extension ONNXBuilder {
         return value
     }
 
+    /// Rounds to the grid of 8 bits that spans the values of a batch.
+    mutating func dynamicallyQuantized(_ x: Value, named name: String) -> Value {
+        let outputs = node(
+            "DynamicQuantizeLinear", [x],
+            outputs: ["\(name).codes", "\(name).step", "\(name).zero"])
+        return node("DequantizeLinear", outputs, named: name)
+    }
+
     mutating func activated(
         _ x: Value, by function: ActivationFunction, named name: String
     ) -> Value {

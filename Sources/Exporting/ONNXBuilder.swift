@@ -71,6 +71,18 @@ struct ONNXBuilder {
         return output
     }
 
+    /// Appends a node with several outputs, and returns them.
+    mutating func node(
+        _ operation: String, _ inputs: [Value], outputs names: [String]
+    ) -> [Value] {
+        let outputs = names.map { unique($0) }
+        graph.node.append(
+            ONNXNodeProto.with {
+                ($0.name, $0.opType, $0.input, $0.output) = (outputs[0], operation, inputs, outputs)
+            })
+        return outputs
+    }
+
     // MARK: Constants
 
     mutating func constant(_ name: String, _ value: Float) -> Value {

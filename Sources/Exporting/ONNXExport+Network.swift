@@ -90,6 +90,7 @@ extension ONNXBuilder {
         case is Dropout: return x
         case let layer as any UniformActivationQuantizer:
             return quantized(x, to: Grid(layer.grid), named: name)
+        case is DynamicQuantizer: return dynamicallyQuantized(x, named: name)
         default:
             throw .unsupported(layer: name, kind: type(of: node.layer).kind)
         }

@@ -5,6 +5,9 @@ extension ONNXExport {
     /// A model of a `.shrink` file in real numbers: every weight and every activation is the one that
     /// its code stands for. The engine rounds sums by multiplying integers, this model by dividing
     /// floats, so that now and then a code differs by one.
+    ///
+    /// Weights in half precision become floats. What layers in dynamic range read goes through
+    /// `DynamicQuantizeLinear`, whose grid spans the whole batch: run such a model one sample at a time.
     public init(_ model: PackedModel) throws(ONNXExportError) {
         var metadata = Self.metadata(
             pixelScale: model.input.pixelScale, mean: model.input.mean,
@@ -27,19 +30,27 @@ private struct PackedExporter {
         var name: ONNXBuilder.Value
         /// `[channels, height, width]` or `[features]`
         var shape: [Int]
-        /// `nil` for the network's output.
+        /// `nil` for the network's output, and in a model in floats.
         var quantizer: PackedQuantizer?
     }
 
     var builder: ONNXBuilder
+    private let isFloat: Bool
     /// The input, then each node's output.
     private(set) var values: [Value]
 
     init(_ model: PackedModel) {
-        builder = ONNXBuilder(name: model.name, inputShape: model.input.shape)
-        let name = builder.quantized(
-            ONNXBuilder.input, to: .init(model.input.quantizer), named: "quantized-input")
-        values = [Value(name: name, shape: model.input.shape, quantizer: model.input.quantizer)]
+        var builder = ONNXBuilder(name: model.name, inputShape: model.input.shape)
+        let name = model.input.quantizer.map {
+            builder.quantized(ONNXBuilder.input, to: .init($0), named: "quantized-input")
+        }
+        self.builder = builder
+        isFloat = model.isFloat
+        values = [
+            Value(
+                name: name ?? ONNXBuilder.input, shape: model.input.shape,
+                quantizer: model.input.quantizer)
+        ]
     }
 
     mutating func append(_ node: PackedNode) throws(ONNXExportError) {
@@ -48,15 +59,17 @@ private struct PackedExporter {
         var result = x
         switch node.operation {
         case .linear(let layer):
+            let read = codes(of: x, layer, name)
             let flat =
-                x.shape.count == 1 ? x.name : builder.flattened(x.name, named: "\(name).flat")
+                x.shape.count == 1 ? read : builder.flattened(read, named: "\(name).flat")
             let sum = builder.linear(
                 flat, .init(layer.weights), bias: layer.bias.values, named: "\(name).sum")
             result.shape = [layer.weights.shape[0]]
             finish(&result, sum, layer.activation, layer.output, name)
         case .convolution(let layer, let window):
             let sum = builder.convolution(
-                x.name, .init(layer.weights), bias: layer.bias.values, .init(window),
+                codes(of: x, layer, name), .init(layer.weights), bias: layer.bias.values,
+                .init(window),
                 outside: try zero(of: x, node), named: "\(name).sum")
             result.shape = window.outputShape(of: x.shape, channels: layer.weights.shape[0])
             finish(&result, sum, layer.activation, layer.output, name)
@@ -118,8 +131,17 @@ private struct PackedExporter {
         result.quantizer = output
     }
 
+    /// What a layer reads: a value as it is, or on the grid that a layer in dynamic range gives it.
+    private mutating func codes(
+        of value: Value, _ layer: PackedLayer, _ name: String
+    ) -> ONNXBuilder.Value {
+        guard isFloat, !layer.weights.codes.isEmpty else { return value.name }
+        return builder.dynamicallyQuantized(value.name, named: "\(name).input")
+    }
+
     /// The value of the code of real zero.
     private func zero(of value: Value, _ node: PackedNode) throws(ONNXExportError) -> Float {
+        if isFloat { return 0 }
         guard let quantizer = value.quantizer else { throw .notQuantized(layer: node.name) }
         return quantizer.scale * Float(quantizer.code(0)) + quantizer.offset
     }
@@ -128,6 +150,10 @@ private struct PackedExporter {
 extension ONNXBuilder.Weight {
     /// Codes, or floats where a runtime would not take the codes.
     init(_ weights: PackedTensor) {
+        guard weights.halves.isEmpty else {
+            self = .floats(shape: weights.shape, weights.realsOfHalves)
+            return
+        }
         var codes = weights.levelsOfAll
         let outputs = weights.shape[0]
         let length = outputs == 0 ? 0 : codes.count / outputs
@@ -155,6 +181,20 @@ extension PackedBias {
 }
 
 extension PackedTensor {
+    /// Every weight of a tensor in half precision, zeros included, row-major.
+    fileprivate var realsOfHalves: [Float] {
+        var result = [Float](repeating: 0, count: count)
+        let length = count / shape[0]
+        var next = 0
+        for (gap, half) in zip(gaps, halves) {
+            next += Int(gap)
+            let scale = scales[scales.count == 1 ? 0 : next / length]
+            result[next] = HalfPrecision.value(half) * scale
+            next += 1
+        }
+        return result
+    }
+
     /// The level of every weight, zeros included, row-major.
     var levelsOfAll: [Int8] {
         var result = [Int8](repeating: 0, count: count)

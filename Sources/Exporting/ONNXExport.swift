@@ -41,7 +41,7 @@ public struct ONNXExport: Sendable {
     /// One line: nodes, tensors, bytes of weights.
     public var summary: String {
         let bytes = model.graph.initializer.reduce(0) { $0 + $1.rawData.count }
-        let codes = model.graph.node.count { $0.opType == "QuantizeLinear" }
+        let codes = model.graph.node.count { $0.opType.hasSuffix("QuantizeLinear") }
         return "\(model.graph.node.count) nodes, \(bytes) bytes of weights"
             + (codes == 0 ? "" : ", \(codes) quantized activations")
     }

@@ -34,7 +34,7 @@ package enum KernelPreference: Sendable, CaseIterable {
     }
 }
 
-/// Runs a `PackedModel` in integer arithmetic.
+/// Runs a `PackedModel` in integer arithmetic, or one in floats in theirs.
 ///
 ///     let engine = try Engine(model)
 ///     let classes = engine.predict(pixels: images)
@@ -42,15 +42,33 @@ package enum KernelPreference: Sendable, CaseIterable {
 /// Making an engine checks the model, packs its weights for the kernels of this CPU and lays out the
 /// memory of a run; running allocates nothing. One engine may run on several threads at a time. Results
 /// are equal on every CPU, for every batch size and for every number of threads, and equal to those of
-/// ``ReferenceInterpreter``; <doc:IntegerSemantics> defines them.
+/// ``ReferenceInterpreter``; <doc:IntegerSemantics> defines them. Those of models in floats do not depend
+/// on batch size and threads, either, but differ in the last bits between instruction sets;
+/// <doc:FloatSemantics> is about them.
 public final class Engine: Sendable {
     public let options: EngineOptions
-    let network: PreparedNetwork
+    private let prepared: Prepared
     let arenas: ArenaPool
     /// For threads that share a layer.
     let scratches: ArenaPool
     /// Shared by all runs: one at a time has its workers, others go on alone.
     let threads: ThreadPool
+
+    private enum Prepared: Sendable {
+        case integers(PreparedNetwork)
+        case floats(FloatNetwork)
+    }
+
+    /// The network of a model in integers.
+    var network: PreparedNetwork {
+        guard case .integers(let network) = prepared else {
+            preconditionFailure("the model is one in floats")
+        }
+        return network
+    }
+
+    /// The network of a model in floats.
+    var floats: FloatNetwork? { if case .floats(let network) = prepared { network } else { nil } }
 
     public init(
         _ model: PackedModel, options: EngineOptions = EngineOptions()
@@ -60,22 +78,36 @@ public final class Engine: Sendable {
         }
         self.options = options
         threads = ThreadPool(threads: options.threads)
-        network = try PreparedNetwork(
-            model, kernels: try KernelSet(options.isa), preference: options.kernels,
-            threads: threads)
-        arenas = ArenaPool(byteCount: network.plan.arenaBytes, count: 1)
-        scratches = ArenaPool(
-            byteCount: network.scratchBytes, count: options.threads > 1 ? options.threads : 0)
+        let kernels = try KernelSet(options.isa)
+        if model.isFloat {
+            let network = try FloatNetwork(
+                model, kernels: kernels, preference: options.kernels, threads: threads)
+            prepared = .floats(network)
+            plan = network.plan
+            (inputCount, outputCount) = (network.input.image.count, network.outputCount)
+            scratches = network.scratches
+        } else {
+            let network = try PreparedNetwork(
+                model, kernels: kernels, preference: options.kernels, threads: threads)
+            prepared = .integers(network)
+            plan = network.plan
+            (inputCount, outputCount) = (
+                network.input.channels * network.input.area, network.outputCount
+            )
+            scratches = ArenaPool(
+                byteCount: network.scratchBytes, count: options.threads > 1 ? options.threads : 0)
+        }
+        arenas = ArenaPool(byteCount: plan.arenaBytes, count: 1)
     }
 
     /// Which kernels run which layer, and what they need.
-    public var plan: Plan { network.plan }
+    public let plan: Plan
 
     /// Values of a raw sample, `[channels, height, width]`.
-    public var inputCount: Int { network.input.channels * network.input.area }
+    public let inputCount: Int
 
     /// Logits of a sample.
-    public var outputCount: Int { network.outputCount }
+    public let outputCount: Int
 
     // MARK: Running
 

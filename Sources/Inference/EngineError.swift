@@ -25,6 +25,8 @@ public enum EngineError: Error, Equatable {
     case activation(Place, found: PackedActivation)
     /// A real-valued result in the middle of the network, or a quantized one at its end.
     case output(Place, isQuantized: Bool)
+    /// A quantizer in a model in floats, or something that belongs to one in a model in integers.
+    case arithmetic(Place, isFloat: Bool)
     /// A softmax of codes, or one that is not the last node.
     case softmax(Place)
     /// An accumulator of 32 bits could overflow.
@@ -86,6 +88,10 @@ extension EngineError: CustomStringConvertible {
                 ? "\(place): the network's last value must be real, but it is quantized"
                 : "\(place): its result is real, so only flatten, reshape and softmax may follow, each "
                     + "reading the node before it"
+        case .arithmetic(let place, let isFloat):
+            isFloat
+                ? "\(place): its result has a quantizer, but the network's input has none"
+                : "\(place): its result or its weights are real, but the network's input is quantized"
         case .softmax(let place):
             "\(place): a softmax has to be the last node and to read a real value"
         case .accumulator(let place, let output, let bound, let limit):

@@ -2,6 +2,9 @@
 ///
 /// This is the hinge of the package: training ends in it (`Conversion`), files hold it
 /// (`Container`), the engine runs it (`Inference`). It has no behaviour beyond simple derived values.
+///
+/// A model computes either in integers, where every value but the network's output has a quantizer, or
+/// in floats, where none has one.
 public struct PackedModel: Sendable, Equatable {
     /// The network's name, such as `lenet-300-100`.
     public var name: String
@@ -17,12 +20,16 @@ public struct PackedModel: Sendable, Equatable {
         self.nodes = nodes
         self.classNames = classNames
     }
+
+    /// Whether its values are real numbers.
+    public var isFloat: Bool { input.quantizer == nil }
 }
 
 /// What the network reads: images of `shape`, turned into codes by `quantizer`.
 ///
 /// The real value of a raw sample `p` (a pixel as it stands in the data set) of channel `c` is
-/// `x = (p · pixelScale − mean[c]) / deviation[c]`; its code is `quantizer.code(x)`.
+/// `x = (p · pixelScale − mean[c]) / deviation[c]`; its code is `quantizer.code(x)`. A model in floats
+/// has no quantizer and reads `x`.
 public struct PackedInput: Sendable, Equatable {
     /// `[channels, height, width]`, or `[features]`.
     public var shape: [Int]
@@ -31,11 +38,11 @@ public struct PackedInput: Sendable, Equatable {
     public var mean: [Float]
     /// One value a channel, not zero.
     public var deviation: [Float]
-    public var quantizer: PackedQuantizer
+    public var quantizer: PackedQuantizer?
 
     public init(
         shape: [Int], pixelScale: Float, mean: [Float], deviation: [Float],
-        quantizer: PackedQuantizer
+        quantizer: PackedQuantizer?
     ) {
         self.shape = shape
         self.pixelScale = pixelScale
@@ -93,7 +100,8 @@ public struct PackedNode: Sendable, Equatable {
 /// What a node computes. Values are codes of the quantizer of the value that is read; a node either
 /// passes its input's quantizer on (moving codes only) or names its own `output`.
 ///
-/// `Inference.docc/IntegerSemantics.md` says what each returns, exactly.
+/// `Inference.docc/IntegerSemantics.md` says what each returns, exactly. In a model in floats values are
+/// real and no operation names a quantizer; `Inference.docc/FloatSemantics.md` is about those.
 public enum PackedOperation: Sendable, Equatable {
     /// Weights `[outputs, inputs]`; an input of any shape is read in `[channels, height, width]` order.
     case linear(PackedLayer)
@@ -103,18 +111,18 @@ public enum PackedOperation: Sendable, Equatable {
     /// The largest code of each window; what lies outside the image is never the largest.
     case maxPooling(PackedWindow)
     /// The mean of each window, padding included as the code of real zero, on a grid of its own.
-    case averagePooling(PackedWindow, output: PackedQuantizer)
+    case averagePooling(PackedWindow, output: PackedQuantizer?)
     /// `[channels, height, width]` to `[channels · height · width]`; moves no data.
     case flatten
     /// The same codes in the same order under another shape: `[channels, height, width]` or
     /// `[features]`.
     case reshape([Int])
     /// The sum of two or more inputs of one shape, through the activation function (a clamp).
-    case add(PackedActivation, output: PackedQuantizer)
+    case add(PackedActivation, output: PackedQuantizer?)
     /// The product of the first input and the second, which is of the same shape or `[channels, 1, 1]`.
-    case multiply(output: PackedQuantizer)
+    case multiply(output: PackedQuantizer?)
     /// The channels of all inputs behind each other, each brought to the grid of the output.
-    case concatenation(output: PackedQuantizer)
+    case concatenation(output: PackedQuantizer?)
     /// Some consecutive channels.
     case slice(Range<Int>)
     /// Output channel `i · groups + g` is input channel `g · (channels / groups) + i`.
@@ -123,7 +131,7 @@ public enum PackedOperation: Sendable, Equatable {
     case padding([Int])
     /// A function of each value by itself: a table of the input's codes. With `.identity` it brings
     /// values to another grid.
-    case function(PackedActivation, output: PackedQuantizer)
+    case function(PackedActivation, output: PackedQuantizer?)
     /// `exp(x) / Σ exp(x)` of the network's real-valued output, all its values; only as the last node.
     case softmax
 }
@@ -177,12 +185,15 @@ public struct PackedWindow: Sendable, Equatable {
 ///
 /// With input `x = s_x · q + β_x` the real result of output `o` is
 /// `y[o] = scale[o] · s_x · Σ level · q + β_x · scale[o] · Σ level + bias[o]`, through `activation`.
+///
+/// In a model in floats a layer with halves multiplies real numbers. One with levels gives each sample's
+/// values a `DynamicGrid` and multiplies integers.
 public struct PackedLayer: Sendable, Equatable {
     public var weights: PackedTensor
     public var bias: PackedBias
     public var activation: PackedActivation
-    /// The quantizer of the result, or `nil` for the network's real-valued output. Only flattening,
-    /// reshaping and softmax may stand behind such a layer.
+    /// The quantizer of the result, or `nil` for the network's real-valued output, behind which only
+    /// flattening, reshaping and softmax may stand, and in a model in floats.
     public var output: PackedQuantizer?
 
     public init(
@@ -232,7 +243,8 @@ public struct PackedBias: Sendable, Equatable {
     }
 }
 
-/// A sparse tensor of shared or uniformly quantized weights: a weight is `scale · levels[code]`.
+/// A sparse tensor of shared or uniformly quantized weights: a weight is `scale · levels[code]`. Or, in
+/// models in floats, of weights in half precision: a weight is `scale · half`.
 ///
 /// Nonzero weights are listed in row-major order of `shape`. `gaps[i]` zeros stand between nonzero
 /// `i - 1` (or the start) and nonzero `i`; zeros behind the last nonzero are not listed.
@@ -244,6 +256,9 @@ public struct PackedTensor: Sendable, Equatable {
     public var gaps: [UInt32]
     /// As many as gaps; each in `1..<levels.count`.
     public var codes: [UInt8]
+    /// The bits of the nonzero weights in half precision, as many as gaps, finite and not zero; there
+    /// are no codes then, and `[0]` is the list of levels. Empty where weights have codes.
+    public var halves: [UInt16]
     /// One value for the tensor or one for each output. Not zero; may be negative if one for each output.
     public var scales: [Float]
 
@@ -253,6 +268,13 @@ public struct PackedTensor: Sendable, Equatable {
         self.gaps = gaps
         self.codes = codes
         self.scales = scales
+        halves = []
+    }
+
+    /// Weights in half precision.
+    public init(shape: [Int], gaps: [UInt32], halves: [UInt16], scales: [Float]) {
+        self.init(shape: shape, levels: [0], gaps: gaps, codes: [], scales: scales)
+        self.halves = halves
     }
 
     /// How many weights the tensor has, zeros included.

@@ -9,25 +9,25 @@ extension PackedModel {
     ///
     /// The metadata say what quantizes the activations.
     /// - Parameter integers: whether `fc1.codes` holds the integers, too: `weight = scale · integer`,
-    ///   with the scales in `fc1.scale`. Readers that know the network's own names only refuse these.
+    ///   with the scales in `fc1.scale`; weights in half precision have none. Readers that know the
+    ///   network's own names only refuse these.
     public func decoded(integers includesIntegers: Bool = false) -> Safetensors {
         // Not `network`, which is the graph of a checkpoint.
         var file = Safetensors(metadata: [
             "name": name, "input.shape": "\(input.shape)",
-            "input.quantizer": text(input.quantizer), "classes": classNames.joined(separator: ","),
+            "input.quantizer": input.quantizer.map(text) ?? "none",
+            "classes": classNames.joined(separator: ","),
         ])
         for node in nodes {
             guard let layer = node.layer else { continue }
-            let integers = layer.weights.integers
             let scales = layer.weights.scales
-            let row = integers.count / layer.weights.shape[0]
-            let weights = integers.enumerated().map { index, integer in
-                Float(integer) * (scales.count == 1 ? scales[0] : scales[index / row])
-            }
             file.append(
-                Tensor(shape: layer.weights.shape, elements: weights), named: "\(node.name).weight")
-            if includesIntegers {
-                file.append(int8: integers, shape: layer.weights.shape, named: "\(node.name).codes")
+                Tensor(shape: layer.weights.shape, elements: layer.weights.reals),
+                named: "\(node.name).weight")
+            if includesIntegers, layer.weights.halves.isEmpty {
+                file.append(
+                    int8: layer.weights.integers, shape: layer.weights.shape,
+                    named: "\(node.name).codes")
                 file.append(
                     Tensor(shape: [scales.count], elements: scales), named: "\(node.name).scale")
             }
@@ -49,6 +49,21 @@ extension PackedModel {
 }
 
 extension PackedTensor {
+    /// All weights in order, zeros included.
+    var reals: [Float] {
+        var result = [Float](repeating: 0, count: count)
+        let row = count / shape[0]
+        var position = -1
+        for (index, gap) in gaps.enumerated() {
+            position += Int(gap) + 1
+            let value =
+                halves.isEmpty
+                ? Float(levels[Int(codes[index])]) : HalfPrecision.value(halves[index])
+            result[position] = value * scales[scales.count == 1 ? 0 : position / row]
+        }
+        return result
+    }
+
     /// All weights in order, zeros included, as integers: levels of codes.
     var integers: [Int8] {
         var result = [Int8](repeating: 0, count: count)

@@ -12,6 +12,8 @@ public struct Inspection: Codable, Sendable, Equatable {
         public var shape: [Int]
         public var weights: Int
         public var nonzeros: Int
+        /// How a weight is stored: `float16` or `integer`.
+        public var values: String
         /// The coding, its scan order and whether Zstandard came out smaller on top of it.
         public var mode: String
         public var scanOrder: String
@@ -48,6 +50,8 @@ public struct Inspection: Codable, Sendable, Equatable {
     public var metadataBytes: Int
     public var float32Bytes: Int
     public var compressionRatio: Double
+    /// `integers` or `floats`.
+    public var arithmetic: String
     public var isa: String
     public var nodes: [Node]
     public var tensors: [Tensor]
@@ -62,6 +66,7 @@ public struct Inspection: Codable, Sendable, Equatable {
         let plan = try Engine(model).plan
         file = path
         network = model.name
+        arithmetic = model.isFloat ? "floats" : "integers"
         inputShape = model.input.shape
         fileBytes = summary.fileBytes
         headerBytes = summary.headerBytes
@@ -85,7 +90,9 @@ public struct Inspection: Codable, Sendable, Equatable {
         ])
         for tensor in tensors {
             table.append([
-                tensor.name, tensor.mode + (tensor.usesZstd ? " + zstd" : ""), tensor.scanOrder,
+                tensor.name,
+                (tensor.values == "float16" ? "float16, " : "") + tensor.mode
+                    + (tensor.usesZstd ? " + zstd" : ""), tensor.scanOrder,
                 "\(tensor.weights)", "\(tensor.nonzeros)", "\(tensor.bytes)",
                 tensor.bitsPerNonzero.map { String(format: "%.2f", $0) } ?? "–",
                 tensor.boundRatio.map { String(format: "%.3f", $0) } ?? "–",
@@ -102,7 +109,7 @@ public struct Inspection: Codable, Sendable, Equatable {
             \(nodes.map { "\($0.name): \($0.operation)" + ($0.quantizer.map { " → \($0)" } ?? "") }
                 .joined(separator: "\n"))
 
-            header \(headerBytes) bytes; graph, names, scales and biases \(metadataBytes) bytes; \
+            \(arithmetic); header \(headerBytes) bytes; graph, names, scales and biases \(metadataBytes) bytes; \
             kernels for \(isa)
             """
     }
@@ -114,6 +121,7 @@ extension Inspection.Tensor {
         shape = tensor.shape
         weights = tensor.weights
         nonzeros = tensor.nonzeros
+        values = tensor.isHalf ? "float16" : "integer"
         mode = tensor.mode.description
         scanOrder = tensor.scanOrder.rawValue
         usesZstd = tensor.usesZstd

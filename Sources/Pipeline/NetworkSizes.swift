@@ -72,15 +72,16 @@ struct NetworkSizes {
         encoded: TensorSummary?
     ) throws -> StageReport.Layer {
         let quantized = weight.weightQuantizer
+        let isHalf = weight.parametrization(HalfRounding.self) != nil
         let codebook = weight.parametrization(Codebook.self)
         let count = weight.effective.count
         var layer = StageReport.Layer(
             name: name, shape: OutputMajor(weight.effective.shape).shape, weights: count,
             nonzero: nonzero,
             weightBits: codebook.map { _ in bits(of: weight.trained.value.count) }
-                ?? quantized?.bits ?? 32,
+                ?? quantized?.bits ?? (isHalf ? 16 : 32),
             bytes: 4 * count)
-        if quantized == nil && codebook == nil && nonzero == count { return layer }
+        if quantized == nil && !isHalf && codebook == nil && nonzero == count { return layer }
         let summary =
             try encoded
             ?? Container.measure(
@@ -88,9 +89,10 @@ struct NetworkSizes {
                     ? PackedTensor(measuring: weight) : PackedTensor(weight, layer: name),
                 named: name, options)
         // Floats that the codes stand for.
-        let floats = quantized != nil ? 0 : codebook != nil ? weight.trained.value.count : nonzero
+        let floats =
+            quantized != nil || isHalf ? 0 : codebook != nil ? weight.trained.value.count : nonzero
         layer.bytes = summary.bytes + 4 * floats
-        if quantized != nil || codebook != nil {
+        if quantized != nil || isHalf || codebook != nil {
             layer.entropyBoundBytes = summary.entropyBoundBytes
         }
         return layer
@@ -112,6 +114,7 @@ extension Network {
             if let quantizer = before.layer as? any UniformActivationQuantizer {
                 return quantizer.bits
             }
+            if before.layer is DynamicQuantizer { return DynamicQuantizer.bits }
             guard before.layer.movesOnly else { return nil }
             source = before.inputs[0]
         }

@@ -10,10 +10,13 @@ import WeightSharing
 extension Vocabulary {
     /// Everything that a checkpoint of a pipeline may name.
     public static let pipeline = Vocabulary.standard.adding(
-        layers: [ActivationQuantizer.self, PACTQuantizer.self, EWGSActivationQuantizer.self],
+        layers: [
+            ActivationQuantizer.self, PACTQuantizer.self, EWGSActivationQuantizer.self,
+            DynamicQuantizer.self,
+        ],
         parametrizations: [
             Mask.self, Codebook.self, WeightQuantizer.self, DoReFaWeightQuantizer.self,
-            EWGSWeightQuantizer.self, BiasQuantizer.self,
+            EWGSWeightQuantizer.self, BiasQuantizer.self, HalfRounding.self,
         ])
 }
 
@@ -201,6 +204,7 @@ public struct PipelineRunner {
         case .prune(let settings): PruneMethod(settings: settings)
         case .share(let settings): ShareMethod(settings: settings)
         case .quantize(let settings): QuantizeMethod(settings: settings)
+        case .quantizeWeights(let settings): FloatModeMethod(settings: settings)
         }
     }
 

@@ -68,7 +68,7 @@ struct QuantizeSettings: Sendable {
 
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: [
-            "weights", "activations", "input", "bias-bits", "rate", "calibration",
+            "mode", "weights", "activations", "input", "bias-bits", "rate", "calibration",
             "equalization", "bias-correction", "batch-norm-batches", "train",
         ])
         guard let weights = keys["weights"], let activations = keys["activations"] else {

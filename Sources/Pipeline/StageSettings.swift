@@ -9,6 +9,8 @@ enum StageSettings: Sendable {
     case prune(PruneSettings)
     case share(ShareSettings)
     case quantize(QuantizeSettings)
+    /// A quantize stage that leaves activations in floats.
+    case quantizeWeights(FloatModeSettings)
     case encode(EncodeSettings)
 
     /// The settings of how it trains, or `nil` if it does not.
@@ -19,6 +21,7 @@ enum StageSettings: Sendable {
         case .prune(let settings): settings.training
         case .share(let settings): settings.training
         case .quantize(let settings): settings.training
+        case .quantizeWeights: TrainingSettings(epochs: 0, learningRate: 0)
         case .encode: nil
         }
     }
@@ -53,6 +56,8 @@ extension StageSettings {
                 ("weights.bits", settings.weights.bits.values.keys.sorted()),
                 ("activations.bits", settings.activations.bits.values.keys.sorted()),
             ]
+        case .quantizeWeights(let settings):
+            [("weights.bits", settings.bits.values.keys.sorted())]
         case .encode(let settings): [("index-bits", settings.indexBits.values.keys.sorted())]
         }
     }
@@ -67,7 +72,7 @@ extension StageSettings {
         }
         switch self {
         // Quantization has defaults of its own, or a budget.
-        case .train, .factorize, .quantize: return []
+        case .train, .factorize, .quantize, .quantizeWeights: return []
         case .prune(let settings):
             switch settings.criterion {
             case .density(let densities): return [("density", covers(densities))]
@@ -90,7 +95,12 @@ public enum StageKind: String, CaseIterable, Sendable {
         case .factorize: .factorize(try FactorizeSettings(setting))
         case .prune: .prune(try PruneSettings(setting))
         case .share: .share(try ShareSettings(setting))
-        case .quantize: .quantize(try QuantizeSettings(setting))
+        case .quantize:
+            if let settings = try FloatModeSettings(ifNamedIn: setting) {
+                .quantizeWeights(settings)
+            } else {
+                .quantize(try QuantizeSettings(setting))
+            }
         case .encode: .encode(try EncodeSettings(setting))
         }
     }

@@ -268,7 +268,9 @@ extension Network {
 
     /// The same network without quantizers of activations.
     public func removingActivationQuantizers() throws(NetworkError) -> Network {
-        try replacing { $0.layer is any UniformActivationQuantizer ? [] : nil }
+        try replacing {
+            $0.layer is any UniformActivationQuantizer || $0.layer is DynamicQuantizer ? [] : nil
+        }
     }
 }
 

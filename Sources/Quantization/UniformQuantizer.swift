@@ -68,9 +68,9 @@ extension Parameter {
         setChain([quantizer] + chain.filter { !($0 is any UniformWeightQuantizer) })
     }
 
-    /// Takes the weight quantizer away.
+    /// Takes the weight quantizer away, also one to half precision.
     public mutating func removeWeightQuantizer() {
-        setChain(chain.filter { !($0 is any UniformWeightQuantizer) })
+        setChain(chain.filter { !($0 is any UniformWeightQuantizer || $0 is HalfRounding) })
     }
 }
 

@@ -21,6 +21,8 @@ private func sampleFiles() throws -> [[UInt8]] {
     files.append(bytes)
     files.append(try Container.write(graphModel()).bytes)
     files.append(try Container.write(graphModel(), options: EncodingOptions(usesZstd: false)).bytes)
+    files.append(try Container.write(floatModel()).bytes)
+    files.append(try Container.write(floatModel(), options: EncodingOptions(usesZstd: false)).bytes)
     return files
 }
 
@@ -71,8 +73,8 @@ struct DamageTests {
         #expect(throws: ContainerError.notAContainer(found: [1, 0x53, 0x48, 0x4B])) {
             try Container.read([1] + file.dropFirst())
         }
-        #expect(throws: ContainerError.unsupportedVersion(found: 3, supported: 2)) {
-            try Container.read(Array(file.prefix(4)) + [3] + file.dropFirst(5))
+        #expect(throws: ContainerError.unsupportedVersion(found: 4, supported: 3)) {
+            try Container.read(Array(file.prefix(4)) + [4] + file.dropFirst(5))
         }
         #expect(throws: ContainerError.wrongSection(section: .metadata, found: 9, expected: 1)) {
             try Container.read(Array(file.prefix(5)) + [9] + file.dropFirst(6))

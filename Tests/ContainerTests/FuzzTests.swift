@@ -65,6 +65,24 @@ struct FuzzTests {
         }
     }
 
+    @Test(arguments: 0..<3 as Range<UInt64>)
+    func `a damaged file of a model in floats is refused or valid`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: 200 + seed)
+        for mode in allModes {
+            let options = EncodingOptions(mode: mode, usesZstd: false)
+            let valid = try Container.write(floatModel(seed: seed), options: options).bytes
+            let payloads = try sections(valid).map { Array(valid[$0.payload]) }
+            for round in 0..<100 {
+                var damaged = payloads
+                let section = Int.random(in: 0..<damaged.count, using: &generator)
+                mutate(&damaged[section], using: &generator)
+                try check(
+                    file(damaged, version: 3), EncodingOptions(mode: .packed),
+                    "\(mode), \(seed), \(round)")
+            }
+        }
+    }
+
     /// Whatever is read must be writable, and reading must keep to a limit of 1 MiB.
     private func check(
         _ bytes: [UInt8], _ options: EncodingOptions, _ comment: Comment

@@ -166,6 +166,53 @@ func graphModel(seed: UInt64 = 1) -> PackedModel {
         nodes: nodes, classNames: ["a", "b", "c", "d", "e"])
 }
 
+/// The graph of every operation in floats: its first layer has halves, the grouped one has shared ones,
+/// the last one many; the depthwise layer keeps its integers.
+func floatModel(seed: UInt64 = 1) -> PackedModel {
+    var model = graphModel(seed: seed)
+    model.input.quantizer = nil
+    for index in model.nodes.indices {
+        switch model.nodes[index].operation {
+        case .averagePooling(let window, _):
+            model.nodes[index].operation = .averagePooling(window, output: nil)
+        case .add(let activation, _): model.nodes[index].operation = .add(activation, output: nil)
+        case .multiply: model.nodes[index].operation = .multiply(output: nil)
+        case .concatenation: model.nodes[index].operation = .concatenation(output: nil)
+        case .function(let function, _):
+            model.nodes[index].operation = .function(function, output: nil)
+        default: break
+        }
+        guard var layer = model.nodes[index].operation.layer else { continue }
+        layer.output = nil
+        switch model.nodes[index].name {
+        case "stem": layer.weights = halves(of: layer.weights, distinct: 40, seed: seed)
+        case "grouped": layer.weights = halves(of: layer.weights, distinct: 5, seed: seed)
+        case "fc": layer.weights = halves(of: layer.weights, distinct: 4000, seed: seed)
+        default: break
+        }
+        model.nodes[index].operation.layer = layer
+    }
+    return model
+}
+
+/// The nonzeros of a tensor in half precision: drawn from numbers of a normal distribution, of either
+/// sign, some subnormal.
+func halves(of tensor: PackedTensor, distinct: Int, seed: UInt64) -> PackedTensor {
+    var generator = SeededGenerator(seed: seed)
+    let table = (0..<distinct).map { index -> UInt16 in
+        if index % 50 == 3 { return UInt16(0x8001 + index % 900) }
+        let sum = (0..<6).reduce(0) { sum, _ in
+            sum + Float.random(in: -0.1...0.1, using: &generator)
+        }
+        let half = HalfPrecision.bits(rounding: sum)
+        return half & 0x7FFF == 0 ? 1 : half
+    }
+    return PackedTensor(
+        shape: tensor.shape, gaps: tensor.gaps,
+        halves: tensor.gaps.map { _ in table.randomElement(using: &generator)! },
+        scales: tensor.scales)
+}
+
 /// LeNet-300-100 with random weights of the densities of Han, Mao and Dally (2016, table 2).
 func leNet300(levels: Int = 15, seed: UInt64 = 7) -> PackedModel {
     var generator = SeededGenerator(seed: seed)

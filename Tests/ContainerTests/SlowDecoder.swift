@@ -122,8 +122,9 @@ struct SlowDecoder {
         listed ? (0..<count).map { _ in f32() } : [Float](repeating: f32(), count: count)
     }
 
-    private mutating func quantizer() -> PackedQuantizer {
+    private mutating func quantizer() -> PackedQuantizer? {
         let flags = u8()
+        if flags == 0 { return nil }
         return PackedQuantizer(
             bits: flags % 8 + 1, isSigned: flags & 8 != 0, scale: f32(),
             offset: flags & 16 != 0 ? f32() : 0)
@@ -235,11 +236,22 @@ struct SlowDecoder {
         var section = section(2)
         let form = section.u8()
         section.startBits()
-        let levels = section.levels()
+        let areHalves = form & 32 != 0
+        let table = areHalves ? section.halves() : []
+        let levels = areHalves ? [0] : section.levels()
         let shape = layer.weights.shape
         let count = shape.reduce(1, *)
+        let symbols = areHalves ? max(table.count, 1) : levels.count - 1
+        // Positions with the code of each, or with its half.
         var positions = section.positions(
-            form % 8, count, levels.count - 1, lines: form & 8 == 0 ? shape[0] : count / shape[0])
+            form % 8, count, symbols, lines: form & 8 == 0 ? shape[0] : count / shape[0])
+        if areHalves, table.isEmpty {
+            let upper = section.plane(positions.count)
+            let lower = section.plane(positions.count)
+            for i in positions.indices { positions[i].1 = 256 * upper[i] + lower[i] }
+        } else if areHalves {
+            for i in positions.indices { positions[i].1 = table[positions[i].1 - 1] }
+        }
         precondition(section.bits.count < 8 && !section.bits.contains("1"))
         if form & 8 != 0 {
             let inner = count / shape[0]
@@ -248,7 +260,11 @@ struct SlowDecoder {
         }
         var result = layer
         result.weights.levels = levels
-        result.weights.codes = positions.map { UInt8($0.1) }
+        if areHalves {
+            result.weights.halves = positions.map { UInt16($0.1) }
+        } else {
+            result.weights.codes = positions.map { UInt8($0.1) }
+        }
         result.weights.gaps = zip([-1] + positions.map(\.0), positions.map(\.0)).map {
             UInt32($1 - $0 - 1)
         }
@@ -256,6 +272,19 @@ struct SlowDecoder {
     }
 
     // MARK: Tensors
+
+    /// A table of halves.
+    private mutating func halves() -> [Int] {
+        (0..<number(8)).map { _ in number(16) }
+    }
+
+    /// The bytes of a plane of halves.
+    private mutating func plane(_ count: Int) -> [Int] {
+        guard count > 0 else { return [] }
+        guard number(1) == 1 else { return (0..<count).map { _ in number(8) } }
+        let codes = table(256, 0)
+        return (0..<count).map { _ in symbol(codes) }
+    }
 
     private mutating func levels() -> [Int8] {
         let count = number(8)

@@ -2,7 +2,8 @@ import Foundation
 import PackedModel
 
 /// Runs a packed model in real numbers: every code stands for `scale · q + offset`, every result is
-/// computed in `Double` and then rounded to its grid.
+/// computed in `Double` and then rounded to its grid. In a model in floats what layers with integer
+/// weights read is rounded to 8 bits between its smallest and its largest value.
 struct SlowModel {
     struct Value {
         /// `[channels, height, width]` or `[features]`
@@ -61,12 +62,13 @@ struct SlowModel {
         let x = inputs[0]
         switch operation {
         case .linear(let layer):
-            let column = Value(shape: [x.reals.count, 1, 1], x)
+            let column = Value(shape: [x.reals.count, 1, 1], rounded(x, for: layer))
             var result = convolution(
                 layer, PackedWindow(kernel: [1, 1], stride: [1, 1]), column)
             result.shape = [result.reals.count]
             return result
-        case .convolution(let layer, let window): return convolution(layer, window, x)
+        case .convolution(let layer, let window):
+            return convolution(layer, window, rounded(x, for: layer))
         case .maxPooling(let window):
             return Value(
                 window, x, quantizer: x.quantizer, outside: -.infinity
@@ -127,6 +129,23 @@ struct SlowModel {
             let sum = exponentials.reduce(0, +)
             return Value(shape: x.shape, reals: exponentials.map { $0 / sum }, quantizer: nil)
         }
+    }
+
+    /// What a layer in dynamic range makes of its input: codes of the smallest grid of 8 bits that has
+    /// zero and all values.
+    private func rounded(_ x: Value, for layer: PackedLayer) -> Value {
+        guard model.isFloat, !layer.weights.codes.isEmpty else { return x }
+        let values = x.reals.map { Float($0) }
+        let (low, high) = (min(values.min()!, 0), max(values.max()!, 0))
+        guard high > low else { return x }
+        let scale = (high - low) / 255
+        let zero = (-low / scale).rounded(.toNearestOrEven)
+        var result = x
+        result.reals = values.map {
+            let code = min(max(($0 / scale).rounded(.toNearestOrEven) + zero, 0), 255)
+            return Double(scale) * Double(code - zero)
+        }
+        return result
     }
 
     private func convolution(

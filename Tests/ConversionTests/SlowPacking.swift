@@ -16,10 +16,13 @@ extension PackedTensor {
     var slowWeights: [Float] {
         var weights = [Float](repeating: 0, count: count)
         var index = -1
-        for (gap, code) in zip(gaps, codes) {
+        for (nonzero, gap) in gaps.enumerated() {
             index += Int(gap) + 1
             let scale = scales[scales.count == 1 ? 0 : index / (count / shape[0])]
-            weights[index] = scale * Float(levels[Int(code)])
+            weights[index] =
+                scale
+                * (halves.isEmpty
+                    ? Float(levels[Int(codes[nonzero])]) : HalfPrecision.value(halves[nonzero]))
         }
         return weights
     }

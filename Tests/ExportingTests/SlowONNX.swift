@@ -75,8 +75,29 @@ struct SlowONNX {
     /// The output for an input.
     mutating func run(_ input: Value) -> Value {
         values[model.graph.input[0].name] = input
-        for node in model.graph.node { values[node.output[0]] = result(of: node) }
+        for node in model.graph.node {
+            if node.opType == "DynamicQuantizeLinear" {
+                quantizeDynamically(node)
+            } else {
+                values[node.output[0]] = result(of: node)
+            }
+        }
         return values[model.graph.output[0].name]!
+    }
+
+    /// One grid of 8 bits for the whole batch; codes, step and zero point are its outputs.
+    private mutating func quantizeDynamically(_ node: ONNXNodeProto) {
+        let x = values[node.input[0]]!
+        let (low, high) = (min(x.elements.min()!, 0), max(x.elements.max()!, 0))
+        let step = (high - low) / 255
+        let zero = min(max((0 - low / step).rounded(.toNearestOrEven), 0), 255)
+        values[node.output[0]] = Value(
+            x.shape,
+            x.elements.map {
+                min(max(($0 / step).rounded(.toNearestOrEven) + zero, 0), 255)
+            })
+        values[node.output[1]] = Value([], [step])
+        values[node.output[2]] = Value([], [zero])
     }
 
     private func result(of node: ONNXNodeProto) -> Value {

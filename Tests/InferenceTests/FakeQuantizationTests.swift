@@ -72,7 +72,7 @@ import Testing
         _ model: PackedModel, _ shapes: [[Int]], _ trace: ReferenceInterpreter.Trace
     ) {
         let simulation = Simulation(model: model)
-        var quantizer = model.input.quantizer
+        var quantizer = model.input.quantizer!
         for (index, node) in model.nodes.enumerated() {
             let (layer, window): (PackedLayer, PackedWindow?)
             switch node.operation {

@@ -123,13 +123,13 @@ import Testing
     @Test func `quantizers that do not fit are refused`() {
         for bits in [Int.min, 0, 1, 9, .max] {
             var model = valid
-            model.input.quantizer.bits = bits
+            model.input.quantizer?.bits = bits
             expectRefused(
                 model, .value(.input, of: "the width of a quantizer", found: Double(bits)))
         }
         for scale in [0, -1, Float.infinity, Float.leastNonzeroMagnitude] {
             var model = valid
-            model.input.quantizer.scale = scale
+            model.input.quantizer?.scale = scale
             expectRefused(
                 model, .value(.input, of: "the scale of a quantizer", found: Double(scale)))
         }

@@ -71,7 +71,7 @@ import Testing
                         bias: PackedBias(bits: 2, scale: 1, codes: [-1]), activation: .identity,
                         output: nil)),
             ])
-        model.input.quantizer.offset = -2
+        model.input.quantizer?.offset = -2
         // The pixel p has the real value p - 2, so its code is p.
         model.input.mean = [2]
         try expect(
@@ -106,7 +106,7 @@ import Testing
     ) throws {
         var model = graph(shape, nodes, showing: codes.count)
         // The pixel p has the real value p + offset and the code p.
-        model.input.quantizer.offset = offset
+        model.input.quantizer?.offset = offset
         model.input.mean = [Float](repeating: -offset, count: shape.count == 3 ? shape[0] : 1)
         model.input.deviation = model.input.mean.map { _ in 1 }
         let trace = try ReferenceInterpreter(model).trace(pixels: pixels)
@@ -273,7 +273,7 @@ import Testing
 
     @Test func `a softmax of the logits`() throws {
         var model = model([3], [showing(3).operation, .reshape([3, 1, 1]), .softmax])
-        model.input.quantizer.offset = 0
+        model.input.quantizer?.offset = 0
         let trace = try ReferenceInterpreter(model).trace(pixels: [1, 2, 4])
         // e^−3, e^−2 and 1, divided by their sum 1.18512.
         for (found, expected) in zip(trace.logits, [0.042010, 0.114195, 0.843795] as [Float]) {

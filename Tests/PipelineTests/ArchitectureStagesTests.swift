@@ -11,11 +11,13 @@ import Training
 /// see few images; what counts is that each stage takes them, and that the engine computes what the
 /// quantized network does.
 @Suite(.serialized) struct `Every architecture` {
-    @Test(arguments: [
+    static let architectures = [
         "digits-cnn", "lenet-5", "resnet-20", "resnet-56", "resnet-18", "resnet-34", "resnet-50",
         "alexnet",
         "vgg-16", "mobilenet-v2", "shufflenet-v2", "efficientnet-b0", "mixnet-s",
-    ])
+    ]
+
+    @Test(arguments: architectures)
     func `goes through all stages, and the engine computes the same`(architecture: String) throws {
         let folder = try TemporaryFolder()
         try writeLargeDigits(to: folder)
@@ -38,6 +40,42 @@ import Training
         // Up to 0.08 was seen (EfficientNet-B0), as from codes next to a tie that many hardly trained
         // layers amplify; a plane read at a wrong place gave 2.6.
         #expect(distance(found, expected) < 0.15)
+    }
+
+    @Test(arguments: architectures, ["float16", "dynamic-range"])
+    func `runs in floats with rounded weights, and the engine computes the same`(
+        architecture: String, mode: String
+    ) throws {
+        let folder = try TemporaryFolder()
+        try writeLargeDigits(to: folder)
+        let source = try DataSetSource(nameOrFolder: folder.path)
+        let yaml = """
+            method: a test
+            seed: 6
+            data: {set: \(folder.path), validation: 20}
+            network: {architecture: \(architecture), width: 0.1, stem: cifar}
+            stages:
+              train: {epochs: 1, batch-size: 32, learning-rate: 0.02}
+              prune: {density: {first: 1, default: 0.6}, batch-norm-batches: 4}
+              quantize: {mode: \(mode)}
+              encode: {coding: smallest}
+            """
+        let report = try runPipeline(yaml, in: folder, source: source, threads: 2)
+        let encode = report.stages[3]
+        let isHalf = mode == "float16"
+        #expect(encode.layers.allSatisfy { $0.weightBits <= (isHalf ? 16 : 8) })
+        #expect(encode.bytes.stored < report.stages[0].bytes.float32 / (isHalf ? 2 : 3))
+        let results = folder.path + "/build/quick"
+        var network = try Checkpoint(
+            contentsOf: results + "/quantize/checkpoint.safetensors", vocabulary: .pipeline
+        ).network
+        let images = try source.load(.test)
+        let expected = logits(of: &network, on: labelled(images))
+        let model = try Container.read([UInt8](try folder.bytes("build/quick/model.shrink")))
+        let found = try Engine(model, options: EngineOptions(threads: 2))
+            .logits(pixels: images.pixels)
+        // A code next to a tie falls to one side or the other in dynamic range.
+        #expect(distance(found, expected) < (isHalf ? 1e-5 : 0.05))
     }
 
     private func pipeline(_ architecture: String, _ data: String) -> String {

@@ -25,15 +25,45 @@ private let lenetFile: [UInt8] = {
     return try! Container.write(model).bytes
 }()
 
+/// The same network in floats: `float16`, with shared and with own halves, or `dynamic-range`.
+private func floatFile(_ mode: String) -> [UInt8] {
+    var model = try! Container.read(lenetFile)
+    model.input.quantizer = nil
+    for index in model.nodes.indices {
+        var layer = model.nodes[index].operation.layer!
+        layer.output = nil
+        if mode == "float16" {
+            let weights = layer.weights
+            let halves = weights.codes.enumerated().map { place, code in
+                HalfPrecision.bits(
+                    rounding: Float(weights.levels[Int(code)]) + (index > 0 ? Float(place) : 0))
+            }
+            layer.weights = PackedTensor(
+                shape: weights.shape, gaps: weights.gaps, halves: halves.map { max($0, 1) },
+                scales: weights.scales)
+        }
+        model.nodes[index].operation.layer = layer
+    }
+    return try! Container.write(model).bytes
+}
+
+private let files = [lenetFile, floatFile("float16"), floatFile("dynamic-range")]
+
 @Suite struct `The file of a LeNet` {
-    @Test func `that is cut at any length is refused by an error that names a section`() throws {
-        for length in 0..<lenetFile.count {
-            try expectRefusal(Array(lenetFile[..<length]), "cut to \(length)")
+    @Test(arguments: files)
+    func `that is cut at any length is refused by an error that names a section`(
+        file: [UInt8]
+    ) throws {
+        for length in 0..<file.count {
+            try expectRefusal(Array(file[..<length]), "cut to \(length)")
         }
     }
 
-    @Test func `with any one bit flipped is refused by an error that names a section`() throws {
-        var bytes = lenetFile
+    @Test(arguments: files)
+    func `with any one bit flipped is refused by an error that names a section`(
+        file: [UInt8]
+    ) throws {
+        var bytes = file
         for position in bytes.indices {
             for bit in 0..<8 {
                 bytes[position] ^= 1 << bit
@@ -48,14 +78,17 @@ private let lenetFile: [UInt8] = {
     @Test func `takes less than 64 MB to read, or to refuse, in whatever way it is damaged`() async
     {
         await #expect(processExitsWith: .success) {
-            var bytes = lenetFile
+            let files = files
             let before = peakBytes()
-            _ = try Container.read(bytes)
-            for length in 0..<bytes.count { _ = try? Container.read(Array(bytes[..<length])) }
-            for position in bytes.indices {
-                bytes[position] ^= 0x40
-                _ = try? Container.read(bytes)
-                bytes[position] ^= 0x40
+            for file in files {
+                var bytes = file
+                _ = try Container.read(bytes)
+                for length in 0..<bytes.count { _ = try? Container.read(Array(bytes[..<length])) }
+                for position in bytes.indices {
+                    bytes[position] ^= 0x40
+                    _ = try? Container.read(bytes)
+                    bytes[position] ^= 0x40
+                }
             }
             guard peakBytes() - before < 64 << 20 else { exit(EXIT_FAILURE) }
         }

@@ -160,7 +160,7 @@ import Testing
         large.input.shape = [count]
         large.input.mean = [0]
         large.input.deviation = [1]
-        large.input.quantizer.bits = 8
+        large.input.quantizer?.bits = 8
         large.nodes = [
             PackedNode(
                 name: "fc", inputs: [0], operation: .linear(denseLayer(1, count, level: 127)))

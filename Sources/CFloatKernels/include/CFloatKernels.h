@@ -1,4 +1,4 @@
-// Float kernels of training, each compiled for several instruction sets and chosen at run time.
+// Float kernels of training and of the engine, each compiled for several instruction sets and chosen at run time.
 //
 // Every function takes the instruction set as its first argument, so that tests and benchmarks can
 // walk them all; callers pass cfk_best_isa(). Unless said otherwise a float array needs no
@@ -12,6 +12,7 @@
 #include "channels.h"
 #include "convolution.h"
 #include "depthwise.h"
+#include "dynamic_range.h"
 #include "elementwise.h"
 #include "fake_quantization.h"
 #include "gating.h"
@@ -19,4 +20,5 @@
 #include "normalization.h"
 #include "pooling.h"
 #include "softmax.h"
+#include "sparse.h"
 #include "surrogate_gradient.h"

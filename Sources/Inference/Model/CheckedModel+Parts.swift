@@ -33,9 +33,11 @@ extension CheckedModel {
         guard isSmall else { throw .shape(place, found: shape, sizes: sizes) }
     }
 
+    /// Checks a quantizer, if there is one.
     static func check(
-        _ quantizer: PackedQuantizer, at place: EngineError.Place
+        _ quantizer: PackedQuantizer?, at place: EngineError.Place
     ) throws(EngineError) {
+        guard let quantizer else { return }
         guard (2...8).contains(quantizer.bits) else {
             throw .value(place, of: "the width of a quantizer", found: Double(quantizer.bits))
         }

@@ -16,7 +16,7 @@ struct CheckedModel: Sendable {
     struct Value: Sendable, Equatable {
         /// `[channels, height, width]` or `[features]`
         var shape: [Int]
-        /// `nil` for the network's output.
+        /// `nil` for the network's output, and in a model in floats.
         var quantizer: PackedQuantizer?
 
         var count: Int { shape.reduce(1, *) }
@@ -29,8 +29,10 @@ struct CheckedModel: Sendable {
     let model: PackedModel
     /// One more than the nodes.
     private(set) var values: [Value]
-    /// The weights of each node in plain coordinates; `nil` for a node without weights.
+    /// The weights of each node in plain coordinates; `nil` for a node without levels.
     private(set) var weights: [SparseRows?] = []
+    /// The same for weights in half precision.
+    private(set) var halves: [HalfRows?] = []
 
     /// - Parameter threads: spread weights out.
     init(
@@ -43,21 +45,35 @@ struct CheckedModel: Sendable {
             let place = EngineError.Place.node(node.name)
             try checkInputs(of: node, index, at: place)
             let inputs = node.inputs.map { values[$0] }
-            values.append(try output(of: node.operation, reading: inputs, at: place))
+            let value = try output(of: node.operation, reading: inputs, at: place)
+            try checkArithmetic(of: node.operation, value, at: place)
+            values.append(value)
         }
         guard values[model.nodes.count].quantizer == nil else {
             throw .output(.node(last.name), isQuantized: true)
         }
         let tensors = model.nodes.map { $0.operation.layer?.weights }
-        let cost = { tensors[$0]?.codes.count ?? 0 }
+        let cost = { tensors[$0]?.gaps.count ?? 0 }
         let spread = threads.map(tensors.count, cost: cost) { index in
             Result { () throws(EngineError) in
                 try tensors[index].map { tensor throws(EngineError) in
-                    try SparseRows(tensor, at: .node(model.nodes[index].name))
+                    try Self.rows(of: tensor, at: .node(model.nodes[index].name))
                 }
             }
         }
-        for rows in spread { weights.append(try rows.get()) }
+        for rows in spread {
+            let rows = try rows.get()
+            weights.append(rows?.levels)
+            halves.append(rows?.halves)
+        }
+    }
+
+    /// Weights of either kind in plain coordinates.
+    private static func rows(
+        of tensor: PackedTensor, at place: EngineError.Place
+    ) throws(EngineError) -> (levels: SparseRows?, halves: HalfRows?) {
+        if tensor.halves.isEmpty { return (try SparseRows(tensor, at: place), nil) }
+        return (nil, try HalfRows(tensor, at: place))
     }
 
     /// The first value that node `index` reads.
@@ -93,13 +109,32 @@ struct CheckedModel: Sendable {
         for input in node.inputs where !(0...index).contains(input) {
             throw .unknownInput(place, found: input, highest: index)
         }
-        let isReal = values[index].quantizer == nil
+        let isReal = !model.isFloat && values[index].quantizer == nil
         // Real values end the network: nothing but what reads the last one may follow.
         if isReal, !node.operation.readsRealValues || node.inputs != [index] {
             throw .output(.node(model.nodes[index - 1].name), isQuantized: false)
         }
-        if case .softmax = node.operation, !isReal || index != model.nodes.count - 1 {
+        if case .softmax = node.operation,
+            !(isReal || model.isFloat) || index != model.nodes.count - 1
+        {
             throw .softmax(place)
+        }
+    }
+
+    /// Checks that the operation belongs to the arithmetic of the model.
+    private func checkArithmetic(
+        of operation: PackedOperation, _ result: Value, at place: EngineError.Place
+    ) throws(EngineError) {
+        if model.isFloat {
+            guard result.quantizer == nil else { throw .arithmetic(place, isFloat: true) }
+            return
+        }
+        switch operation {
+        case .averagePooling, .add, .multiply, .concatenation, .function:
+            guard result.quantizer != nil else { throw .arithmetic(place, isFloat: false) }
+        default:
+            let halves = operation.layer?.weights.halves ?? []
+            guard halves.isEmpty else { throw .arithmetic(place, isFloat: false) }
         }
     }
 
@@ -122,7 +157,7 @@ struct CheckedModel: Sendable {
         case .averagePooling(let window, let output):
             try Self.check(output, at: place)
             let places = try Self.pooledPlaces(window, over: input, at: place)
-            try checkSum(window, of: input.quantizer!, at: place)
+            if let quantizer = input.quantizer { try checkSum(window, of: quantizer, at: place) }
             return Value(shape: [input.shape[0]] + places, quantizer: output)
         case .flatten:
             return Value(shape: [input.count], quantizer: input.quantizer)

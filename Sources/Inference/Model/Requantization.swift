@@ -117,17 +117,17 @@ extension CheckedModel {
         case .averagePooling(let window, let output):
             return try Requantization(
                 factors: [scales[0] / Double(window.kernel[0] * window.kernel[1])],
-                constants: [offsets[0]], activation: .identity, output: output, at: place)
+                constants: [offsets[0]], activation: .identity, output: output!, at: place)
         case .add(let activation, let output):
             return try Requantization(
                 factors: scales, constants: [offsets.reduce(0, +)], activation: activation,
-                output: output, at: place)
+                output: output!, at: place)
         case .multiply(let output):
             return try Requantization(
                 factors: [
                     scales[0] * scales[1], scales[0] * offsets[1], scales[1] * offsets[0],
                 ],
-                constants: [offsets[0] * offsets[1]], activation: .identity, output: output,
+                constants: [offsets[0] * offsets[1]], activation: .identity, output: output!,
                 at: place)
         default:
             return nil

@@ -19,9 +19,9 @@ enum PackedRule: Sendable {
         let grids = checked.inputs(of: index).compactMap(\.quantizer)
         switch node.operation {
         case .function(let function, let output):
-            self = .lookup([Self.table(function, from: grids[0], to: output)])
+            self = .lookup([Self.table(function, from: grids[0], to: output!)])
         case .concatenation(let output):
-            self = .lookup(grids.map { Self.table(.identity, from: $0, to: output) })
+            self = .lookup(grids.map { Self.table(.identity, from: $0, to: output!) })
         case .averagePooling, .add, .multiply:
             let rule = try checked.requantization(of: index)!
             let output = checked.values[index + 1].quantizer!

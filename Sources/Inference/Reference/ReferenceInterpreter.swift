@@ -17,7 +17,10 @@ public struct ReferenceInterpreter: Sendable {
     /// The rounding rule of each node that has one.
     private let rules: [Requantization?]
 
+    /// - Parameter model: in integers.
     public init(_ model: PackedModel) throws(EngineError) {
+        precondition(
+            !model.isFloat, "'\(model.name)' computes in floats, expected a model in integers")
         checked = try CheckedModel(model)
         var rules: [Requantization?] = []
         for (index, node) in model.nodes.enumerated() {
@@ -86,7 +89,7 @@ public struct ReferenceInterpreter: Sendable {
             return product(of: index, codes, inputs[1])
         case .concatenation(let output):
             return zip(inputs, checked.inputs(of: index)).flatMap {
-                lookedUp($0, .identity, from: $1.quantizer!, to: output)
+                lookedUp($0, .identity, from: $1.quantizer!, to: output!)
             }
         case .slice(let channels):
             let area = codes.count / checked.input(of: index).shape[0]
@@ -102,7 +105,7 @@ public struct ReferenceInterpreter: Sendable {
             return padded(codes, border, node: index)
         case .function(let function, let output):
             return lookedUp(
-                codes, function, from: checked.input(of: index).quantizer!, to: output)
+                codes, function, from: checked.input(of: index).quantizer!, to: output!)
         case .softmax:
             preconditionFailure("checking the model has refused a softmax of codes")
         }

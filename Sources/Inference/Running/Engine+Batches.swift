@@ -20,6 +20,7 @@ extension Engine {
 
     /// Cuts the batch into pieces of constant size and shares them among the threads.
     func run(_ batch: Batch) {
+        if let floats { return run(batch, on: floats) }
         let size = samplesInPiece(of: batch.count)
         let pieces = (batch.count + size - 1) / size
         // Where there are fewer pieces than threads, threads share the layers of each instead.

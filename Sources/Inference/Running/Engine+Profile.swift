@@ -30,16 +30,18 @@ extension Engine {
         let pixels = [UInt8](repeating: 0, count: count * inputCount)
         var logits = [Float](repeating: 0, count: count * outputCount)
         let runs = (0..<turns).map { _ in profiledRun(pixels, count, &logits) }
-        return network.nodes.indices.map { index in
+        return nodes.indices.map { index in
             let times = runs.map { $0[index] }.sorted()
             return NodeTime(
-                name: network.nodes[index].name, nanoseconds: times[times.count / 2],
-                activationBytes: network.nodes[index].activationBytes)
+                name: nodes[index].name, nanoseconds: times[times.count / 2],
+                activationBytes: nodes[index].activationBytes)
         }
     }
 
+    private var nodes: [(name: String, activationBytes: Int)] { floats?.nodes ?? network.nodes }
+
     private func profiledRun(_ pixels: [UInt8], _ count: Int, _ logits: inout [Float]) -> [Double] {
-        let stopwatch = Stopwatch(nodes: network.nodes.count)
+        let stopwatch = Stopwatch(nodes: nodes.count)
         pixels.withUnsafeBufferPointer { pixels in
             logits.withUnsafeMutableBufferPointer { logits in
                 let batch = Batch(
@@ -48,7 +50,11 @@ extension Engine {
                 arenas.withArena { arena in
                     for start in stride(from: 0, to: count, by: plan.blockSize) {
                         let samples = start..<min(start + plan.blockSize, count)
-                        run(batch, samples, in: arena, helpers: helpers, stopwatch: stopwatch)
+                        if let floats {
+                            run(batch, samples, on: floats, in: arena, stopwatch: stopwatch)
+                        } else {
+                            run(batch, samples, in: arena, helpers: helpers, stopwatch: stopwatch)
+                        }
                     }
                 }
             }

@@ -37,7 +37,7 @@ struct ProgramRun {
             for lane in 0..<lanes {
                 let sample = lane < count ? samples[lane * features + feature] : 0
                 let code = input.code(sample, channel: feature / input.area)
-                bytes[feature * lanes + lane] = UInt8(code - input.input.quantizer.lowest)
+                bytes[feature * lanes + lane] = UInt8(code - input.quantizer.lowest)
             }
         }
         runSteps()

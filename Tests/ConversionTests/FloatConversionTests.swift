@@ -1,0 +1,155 @@
+import Conversion
+import Inference
+import Networks
+import PackedModel
+import Pruning
+import Quantization
+import Tensors
+import Testing
+
+/// Networks whose weights are rounded after training, beside what they convert to.
+struct FloatConversionTests {
+    enum Mode: CaseIterable { case float16, dynamicRange, dynamicRangePerOutput }
+
+    private func rounded(
+        _ graph: SampleGraph, _ mode: Mode, using generator: inout SeededGenerator
+    ) throws -> Network {
+        var network = try graph.network(using: &generator).separatingFunctions()
+        let readers = network.readers
+        for index in network.nodes.indices {
+            let layer = network.nodes[index].layer
+            guard layer is Linear || layer is Convolution else { continue }
+            let isNormalized = readers[index + 1].contains {
+                network.nodes[$0.node].layer is BatchNormalization
+            }
+            network.updateLayer(at: index) { layer in
+                layer.visitParameters { name, parameter in
+                    if name == "bias" {
+                        if !isNormalized { parameter.setChain([BiasQuantizer(bits: 16)]) }
+                        return
+                    }
+                    let weights = parameter.effective
+                    switch mode {
+                    case .float16: parameter.roundToHalf()
+                    case .dynamicRange:
+                        parameter.quantize(
+                            with: WeightQuantizer(
+                                bits: 8, fitting: weights, initialization: .maximum))
+                    case .dynamicRangePerOutput:
+                        parameter.quantize(
+                            with: WeightQuantizer(
+                                bits: 8, fittingEachOutputOf: weights, initialization: .maximum))
+                    }
+                }
+            }
+        }
+        if mode != .float16 { network = try network.quantizingDynamically() }
+        try network.roundForConversion()
+        return network
+    }
+
+    /// `pixelScale` 1/64 and mean 2, as the network's inputs are made here.
+    private func packed(_ network: Network) throws -> PackedModel {
+        let channels = network.inputShape.count == 3 ? network.inputShape[2] : 1
+        return try PackedModel(
+            converting: network,
+            normalization: InputNormalization(
+                pixelScale: 1 / 64, mean: Array(repeating: 2, count: channels),
+                deviation: Array(repeating: 1, count: channels)), classNames: [])
+    }
+
+    @Test(arguments: SampleGraph.allCases, Mode.allCases)
+    func `the engine computes what the network and a slow loop do`(
+        graph: SampleGraph, mode: Mode
+    ) throws {
+        var generator = SeededGenerator(seed: 31)
+        var network = try rounded(graph, mode, using: &generator)
+        let model = try packed(network)
+        #expect(model.isFloat)
+        let (count, shape) = (12, network.inputShape)
+        let (size, channels) = (shape.reduce(1, *), shape.count == 3 ? shape[2] : 1)
+        var (raw, batch) = ([Float](), Tensor(shape: [count] + shape))
+        for image in 0..<count {
+            let pixels = (0..<size).map { _ in Float(Int.random(in: 0...255, using: &generator)) }
+            for index in 0..<size {
+                let pixel = pixels[index % channels * (size / channels) + index / channels]
+                batch[image * size + index] = pixel / 64 - 2
+            }
+            raw += pixels
+        }
+        var pass = Pass(isTraining: false)
+        let expected = network.forward(batch, pass: &pass).elements
+        let found = try Engine(model).logits(samples: raw)
+        let slow = (0..<count).flatMap { image in
+            SlowModel(model: model).values(of: Array(raw[image * size..<(image + 1) * size]))
+                .last!.reals.map { Float($0) }
+        }
+        // In dynamic range a code next to a tie may fall to the other side, by 1/255 of a value's
+        // range; some layers make up to 1 % of the largest result of it.
+        let tolerance: Float = mode == .float16 ? 1e-5 : 1e-2
+        let largest = expected.map(\.magnitude).max()!
+        for other in [expected, slow] {
+            let errors = zip(found, other).map { abs($0 - $1) }
+            #expect(errors.max()! <= tolerance * largest)
+            // Most results do not see any such code.
+            let median = errors.sorted()[errors.count / 2]
+            #expect(median <= (mode == .float16 ? 3e-6 : 1e-3) * largest)
+        }
+    }
+
+    @Test func `pruned weights have no place in the file, and shared ones keep few values`() throws
+    {
+        var generator = SeededGenerator(seed: 32)
+        var linear = Linear(inputs: 40, outputs: 30)
+        linear.weight.trained.value = Tensor(
+            shape: [40, 30], elements: (0..<1200).map { _ in generator.normal() })
+        let magnitudes = linear.weight.trained.value.elements.map(\.magnitude)
+        let least = magnitudes.sorted()[900]
+        linear.weight.setChain([Mask(bytes: magnitudes.map { $0 < least ? 0 : 1 })])
+        linear.weight.roundToHalf()
+        linear.bias.setChain([BiasQuantizer(bits: 16)])
+        let network = try Network(name: "n", inputShape: [40], chain: [("fc", linear)])
+        let weights = try packed(network).nodes[0].operation.layer!.weights
+        #expect(weights.halves.count == 300 && weights.gaps.count == 300)
+        let effective = linear.weight.effective
+        var position = -1
+        for (gap, half) in zip(weights.gaps, weights.halves) {
+            position += Int(gap) + 1
+            let (output, input) = (position / 40, position % 40)
+            #expect(HalfPrecision.value(half) == effective[input * 30 + output])
+        }
+    }
+
+    @Test func `a weight too large for a half is an error`() throws {
+        var linear = Linear(inputs: 1, outputs: 2)
+        linear.weight.trained.value = Tensor(shape: [1, 2], elements: [65_519, 65_520])
+        linear.weight.roundToHalf()
+        linear.bias.setChain([BiasQuantizer(bits: 16)])
+        let network = try Network(name: "n", inputShape: [1], chain: [("fc", linear)])
+        #expect(throws: ConversionError.notFinite(layer: "fc", what: "weights")) {
+            var network = network
+            network.updateEffective()
+            try network.requireFiniteWeights()
+        }
+        #expect(
+            throws: ConversionError.notFinite(layer: "fc", what: "weights in half precision")
+        ) { try packed(network) }
+    }
+
+    @Test func `integer weights in floats need a quantizer of what they read`() throws {
+        var generator = SeededGenerator(seed: 33)
+        var network = try rounded(.features, .float16, using: &generator)
+        let first = network.nodes.firstIndex { $0.layer is Linear }!
+        network.updateLayer(at: first) { layer in
+            layer.visitParameters { name, parameter in
+                guard name == "weight" else { return }
+                parameter.removeWeightQuantizer()
+                parameter.quantize(with: WeightQuantizer(bits: 8, fitting: parameter.effective))
+            }
+        }
+        #expect(
+            throws: ConversionError.notQuantized(
+                layer: network.nodes[first].name, what: "values that it reads")
+        ) { try packed(network) }
+    }
+}
