@@ -40,7 +40,7 @@ public struct StageReport: Codable, Sendable, Equatable {
         public var shape: [Int]
         public var weights: Int
         public var nonzero: Int
-        /// Bits of a weight's code, 32 where it is a float.
+        /// Bits of a weight's code; 16 in half precision, 32 where it is a float.
         public var weightBits: Int
         /// Bits of the activations that the layer reads; none where they are floats.
         public var activationBits: Int?

@@ -7,8 +7,7 @@ struct Eval: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure a model's accuracy on a data set.",
         discussion: """
-            Takes a checkpoint, which runs in floats, or a .shrink file, which runs in the integer \
-            engine.
+            Takes a checkpoint, which runs in floats, or a .shrink file, which runs in the engine.
 
             EXAMPLE
               shrink eval build/digits/model.shrink --data digits

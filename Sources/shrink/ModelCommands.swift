@@ -64,7 +64,7 @@ struct Decode: ParsableCommand {
 
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Classify images with a .shrink file in the integer engine.",
+        abstract: "Classify images with a .shrink file in the engine.",
         discussion: """
             Reads images and prints for each its class and the logit of it. A .npy file holds uint8 \
             pixels, or float32 numbers that are pixels times the network's pixel scale, so 0 to 1 \

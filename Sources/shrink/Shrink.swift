@@ -10,7 +10,7 @@ struct Shrink: ParsableCommand {
         discussion: """
             A pipeline file lists the stages that a network goes through: train, factorize, \
             prune, share, quantize, encode. Each stage leaves a checkpoint and a report in build/PIPELINE/STAGE; \
-            the last one leaves build/PIPELINE/model.shrink, which the integer engine runs.
+            the last one leaves build/PIPELINE/model.shrink, which the engine runs.
 
             EXAMPLE
               shrink train Pipelines/digits.yaml

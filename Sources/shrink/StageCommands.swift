@@ -131,8 +131,8 @@ struct Encode: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write the quantized network as one entropy-coded file, and check it.",
         discussion: """
-            Converts the network to integers, writes build/PIPELINE/model.shrink, reads it back, \
-            and runs it in the integer engine on the test set.
+            Converts the network to what a file holds, writes build/PIPELINE/model.shrink, reads \
+            it back, and runs it in the engine on the test set.
 
             EXAMPLE
               shrink encode Pipelines/digits.yaml

@@ -53,6 +53,53 @@ struct GoldenFileTests {
         0x4F, 0x7F, 0x97, 0x60,
     ]
 
+    /// Checked by hand against Format.md: the weights of the first test in half precision, 0.5 and −0.5,
+    /// in a network in floats.
+    @Test func `a small file in floats keeps its bytes`() throws {
+        let model = PackedModel(
+            name: "m",
+            input: PackedInput(
+                shape: [4], pixelScale: 1, mean: [0], deviation: [1], quantizer: nil),
+            nodes: [
+                PackedNode(
+                    name: "fc", inputs: [0],
+                    operation: .linear(
+                        PackedLayer(
+                            weights: PackedTensor(
+                                shape: [2, 4], gaps: [1, 5], halves: [0x3800, 0xB800], scales: [1]),
+                            bias: PackedBias(bits: 8, scale: 1, codes: [0, -1]),
+                            activation: .identity, output: nil)))
+            ])
+        let options = EncodingOptions(mode: .packed, scanOrder: .rowMajor)
+        #expect(try Container.write(model, options: options).bytes == floats)
+        #expect(try Container.read(floats) == model)
+    }
+
+    private let floats: [UInt8] = [
+        // Header: magic, version 3.
+        0x89, 0x53, 0x48, 0x4B, 3,
+        // Metadata section of 37 bytes, as they are, of the network "m".
+        1, 37, 0, 1, 0x6D,
+        // Input: features with one mean and deviation; [4]; pixel scale 1, mean 0, deviation 1.
+        0x08, 4, 0, 0, 0x80, 0x3F, 0, 0, 0, 0, 0, 0, 0x80, 0x3F,
+        // No quantizer. No class names, one node.
+        0, 0, 1,
+        // Linear "fc": identity, no output quantizer; 2 outputs, scale 1.
+        1, 2, 0x66, 0x63, 0, 2, 0, 0, 0x80, 0x3F,
+        // Biases: 8 bits, scale 1, form: width 1; 0 and −1 as the bits 0 1.
+        8, 0, 0, 0x80, 0x3F, 1, 0b0100_0000,
+        // CRC-32 of the 44 bytes above (Python's zlib.crc32: 0xE0D1DBE8).
+        0xE8, 0xDB, 0xD1, 0xE0,
+        // Tensor section of 8 bytes: packed, row-major, halves; none in a table,
+        2, 8, 33, 0,
+        // nonzeros 0010, gap width 00011, gaps 001 and 101, upper bytes as they are: 0x38, 0xB8,
+        0b0010_0001, 0b1_001_101_0, 0x38, 0xB8,
+        // lower bytes coded, with a single symbol: 0; zeros.
+        0b1_00_00000, 0b000_00000,
+        // CRC-32 of the 58 bytes above (Python's zlib.crc32: 0xC95D67A5).
+        0xA5, 0x67, 0x5D, 0xC9,
+    ]
+
     /// Checked by hand against Format.md: a convolution of two groups with a clip and scales as
     /// multiples, a sum of input and result, and the second channel of that.
     @Test func `a small graph keeps its bytes`() throws {

@@ -197,6 +197,26 @@ struct FloatEngineTests {
         #expect(dynamic.accumulatorBound > 0 && dynamic.weights == 70 * 27)
     }
 
+    @Test func `a layer without nonzero weights takes no memory for them, and yields its bias`()
+        throws
+    {
+        let layer = PackedLayer(
+            weights: PackedTensor(
+                shape: [10_000, 20_000], levels: [0], gaps: [], codes: [], scales: [1]),
+            bias: PackedBias(
+                bits: 8, scale: 0.5, codes: (0..<10_000).map { Int16($0 % 100) }),
+            activation: .identity, output: nil)
+        let model = PackedModel(
+            name: "empty",
+            input: PackedInput(
+                shape: [20_000], pixelScale: 1, mean: [0], deviation: [1], quantizer: nil),
+            nodes: [PackedNode(name: "fc", inputs: [0], operation: .linear(layer))])
+        let engine = try Engine(model)
+        #expect(engine.plan.layers[0].packedBytes < 1 << 20)
+        let logits = engine.logits(pixels: [UInt8](repeating: 9, count: 40_000))
+        #expect(logits == (0..<20_000).map { 0.5 * Float($0 % 100) })
+    }
+
     @Test func `a model that mixes both arithmetics is refused`() throws {
         var random = SeededGenerator(seed: 26)
         let model = Self.model(Shape.all[1], isHalf: true, density: 1, using: &random)

@@ -52,6 +52,34 @@ import Testing
         #expect(again == logits)
     }
 
+    @Test func `runs models in floats, too`() throws {
+        var model = smallModel()
+        model.input.quantizer = nil
+        for index in model.nodes.indices {
+            guard var layer = model.nodes[index].operation.layer else { continue }
+            layer.output = nil
+            if index == 0 {
+                let weights = layer.weights
+                layer.weights = PackedTensor(
+                    shape: weights.shape, gaps: weights.gaps,
+                    halves: weights.codes.map { 0x3000 + 97 * UInt16($0) }, scales: weights.scales)
+            }
+            model.nodes[index].operation.layer = layer
+        }
+        let file = try Container.write(model).bytes
+        var opened: OpaquePointer?
+        let status = file.withUnsafeBytes {
+            shrink_open_memory($0.baseAddress, $0.count, nil, &opened)
+        }
+        #expect(status == SHRINK_OK)
+        defer { shrink_close(opened) }
+        let pixels = pixels(70)
+        var logits = [Float](repeating: -7, count: 70 * engine.outputCount)
+        #expect(shrink_run_bytes(opened, pixels, 70, &logits) == SHRINK_OK)
+        #expect(try logits == Engine(model).logits(pixels: pixels))
+        #expect(Set(logits).count > 70)
+    }
+
     @Test func `opens a path`() throws {
         let path = NSTemporaryDirectory() + "c-interface-\(UUID().uuidString).shrink"
         defer { try? FileManager.default.removeItem(atPath: path) }

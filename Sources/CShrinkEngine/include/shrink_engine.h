@@ -13,7 +13,8 @@
 ///
 /// Threads: a model does not change once it is open, so any number of threads may describe and run
 /// one model at the same time. Nobody may use a model while it is closed or later. Results are the
-/// same bits for every number of threads, every batch size and every instruction set.
+/// same bits for every number of threads and every batch size, and those of networks in integers also
+/// for every instruction set.
 ///
 /// Errors: a function that can fail returns a `shrink_status`; what went wrong is then told in words
 /// by `shrink_last_error` on the same thread. Functions do not print and do not end the program, as

@@ -39,6 +39,12 @@ struct HalfRows: Sendable, Equatable {
         while starts.count <= tensor.shape[0] { starts.append(columns.count) }
     }
 
+    /// Rows without nonzeros.
+    init(emptyOutputs outputs: Int, columnCount: Int) {
+        self.columnCount = columnCount
+        starts = [Int](repeating: 0, count: outputs + 1)
+    }
+
     private static func check(
         _ tensor: PackedTensor, at place: EngineError.Place
     ) throws(EngineError) {
