@@ -10,7 +10,9 @@ public struct EngineOptions: Sendable, Equatable {
     /// Which kind of kernel a layer gets; tests and benchmarks force one.
     package var kernels = KernelPreference.cheaper
     /// Work of a layer that pays for waking another thread, in nanoseconds; tests lower it.
-    package var leastSharedWork = 15_000.0
+    package var leastSharedWork = 4_000.0
+    /// From so many samples on they run as a block; tests set what else costs decide.
+    package var leastInBlock: Int?
 
     public init(threads: Int = 1, isa: InstructionSet = .automatic) {
         self.threads = threads
@@ -62,7 +64,7 @@ public final class Engine: Sendable {
         threads = ThreadPool(threads: options.threads)
         network = try PreparedNetwork(
             model, kernels: try KernelSet(options.isa), preference: options.kernels,
-            threads: threads)
+            leastInBlock: options.leastInBlock, threads: threads)
         arenas = ArenaPool(byteCount: network.plan.arenaBytes, count: 1)
         scratches = ArenaPool(
             byteCount: network.scratchBytes, count: options.threads > 1 ? options.threads : 0)
