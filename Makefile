@@ -4,8 +4,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
-.PHONY: all help deps build lib examples test test-kernels test-neon check check-export check-large format \
-  pipeline report results experiment everything bench bench-training bench-kernels clean
+.PHONY: all help deps build lib examples test test-kernels test-neon sanitize check check-export \
+  check-large format pipeline report results experiment everything bench bench-training bench-kernels clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -81,6 +81,16 @@ test-kernels: ## Compare all integer kernels that this CPU can run with the scal
 
 test-neon: ## The same for Arm in an emulator (Debian: qemu-user, gcc-aarch64-linux-gnu)
 	@mkdir -p .build && $(CHECK_KERNELS) $(ARM) -o .build/kernels-neon && qemu-aarch64 .build/kernels-neon
+
+# C with both sanitizers (half a minute); then C and Swift with that for addresses, in a build of its
+# own: Swift itself stops at overflows and at indices outside of arrays. The linker is named since
+# the toolchain's clang may know of no other.
+SANITIZE := -g -fsanitize=address,undefined -fno-sanitize-recover=all -fuse-ld=lld
+
+sanitize: deps ## Kernel, container and engine tests with every access checked (half an hour on one core)
+	@$(MAKE) --no-print-directory test-kernels CHECK_FLAGS="$(SANITIZE)"
+	swift test -c release --sanitize address --scratch-path .build/sanitize \
+	  --filter 'ContainerTests|InferenceTests|ShrinkEngineTests|ThreadPoolTests'
 
 check: deps ## Format lint, target dependencies, warnings as errors
 	swift format lint --strict --recursive Package.swift Sources Tests

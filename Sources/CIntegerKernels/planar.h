@@ -23,6 +23,11 @@ static inline size_t cik_bytes_before(const cik_planar *planar, size_t tile) {
     return bytes;
 }
 
+/// Offset `i` of a list of offsets of `size` bytes, 2 or 4.
+static inline size_t cik_offset(const void *offsets, size_t size, size_t i) {
+    return size == 2 ? ((const uint16_t *)offsets)[i] : ((const uint32_t *)offsets)[i];
+}
+
 static inline size_t cik_tiles(const cik_planar *planar) {
     return (planar->length + CIK_TILE - 1) / CIK_TILE;
 }

@@ -9,8 +9,12 @@
 /// Sums of two runs of 32 positions: `low` has positions 0...7 and 16...23, `high` the others.
 typedef struct { __m256i low[2], high[2]; } sums_16;
 
-INLINE __m256i load(const uint8_t *x, size_t offset, int half) {
-    return _mm256_loadu_si256((const __m256i *)(x + offset) + half);
+/// 32 positions of term `i`.
+INLINE __m256i load(
+    const cik_fours_weights *weights, const void *offsets, size_t i, const uint8_t *x,
+    size_t lanes, int half) {
+    size_t offset = cik_offset(offsets, weights->offset_size, i) << weights->shift;
+    return _mm256_loadu_si256((const __m256i *)(x + offset * lanes) + half);
 }
 
 INLINE __m256i two_levels(const int8_t *levels) {
@@ -26,9 +30,11 @@ INLINE void add_pairs(sums_16 *s, int half, __m256i a, __m256i b, __m256i levels
         s->high[half], _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), levels));
 }
 
-INLINE __m256i four(const uint8_t *x, const uint32_t *offsets, size_t lanes, int half) {
-    __m256i sum = load(x, offsets[0] * lanes, half);
-    for (int i = 1; i < 4; i++) sum = _mm256_add_epi8(sum, load(x, offsets[i] * lanes, half));
+INLINE __m256i four(
+    const cik_fours_weights *weights, size_t first, const uint8_t *x, size_t lanes, int half) {
+    __m256i sum = load(weights, weights->eight_offsets, first, x, lanes, half);
+    for (size_t i = first + 1; i < first + 4; i++)
+        sum = _mm256_add_epi8(sum, load(weights, weights->eight_offsets, i, x, lanes, half));
     return sum;
 }
 
@@ -52,11 +58,11 @@ INLINE void add_eights(
     sums_16 *s, const cik_fours_weights *weights, size_t start, size_t end, const uint8_t *x,
     size_t lanes) {
     for (size_t i = start; i < end; i++) {
-        const uint32_t *offsets = weights->eight_offsets + 8 * i;
         __m256i levels = two_levels(weights->eight_levels + 2 * i);
         for (int half = 0; half < 2; half++)
             add_pairs(
-                s, half, four(x, offsets, lanes, half), four(x, offsets + 4, lanes, half), levels);
+                s, half, four(weights, 8 * i, x, lanes, half),
+                four(weights, 8 * i + 4, x, lanes, half), levels);
     }
 }
 
@@ -64,12 +70,11 @@ INLINE void add_twos(
     sums_16 *s, const cik_fours_weights *weights, size_t start, size_t end, const uint8_t *x,
     size_t lanes) {
     for (size_t i = start; i < end; i++) {
-        const uint32_t *offsets = weights->two_offsets + 2 * i;
         __m256i levels = two_levels(weights->two_levels + 2 * i);
         for (int half = 0; half < 2; half++)
             add_pairs(
-                s, half, load(x, offsets[0] * lanes, half), load(x, offsets[1] * lanes, half),
-                levels);
+                s, half, load(weights, weights->two_offsets, 2 * i, x, lanes, half),
+                load(weights, weights->two_offsets, 2 * i + 1, x, lanes, half), levels);
     }
 }
 
@@ -101,7 +106,9 @@ CIK_AVX2 static void sums(
     const cik_fours_weights *weights, size_t output, const uint8_t *x, size_t lanes,
     int32_t *acc) {
     for (size_t block = 0; block < weights->blocks; block++)
-        add_row(weights, block * weights->outputs + output, x, lanes, acc);
+        add_row(
+            weights, block * weights->outputs + output,
+            x + weights->block_starts[block] * lanes, lanes, acc);
     if (weights->bound <= INT16_MAX)
         for (int p = 0; p < CIK_TILE; p++) acc[p] = (int16_t)acc[p];
 }

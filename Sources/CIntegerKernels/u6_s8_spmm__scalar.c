@@ -3,35 +3,45 @@
 
 #include <string.h>
 
+/// Where term `i` of the eights or of the twos begins, for planes of a block from x on.
+static const uint8_t *term(
+    const cik_fours_weights *weights, const void *offsets, size_t i, const uint8_t *x,
+    size_t lanes) {
+    return x + (cik_offset(offsets, weights->offset_size, i) << weights->shift) * lanes;
+}
+
 // acc[p] += level * sum of four terms at p. The product fits 16 bits: at most 32767.
 static void add_four(
-    const uint32_t *offsets, int16_t level, const uint8_t *x, size_t lanes,
+    const cik_fours_weights *weights, size_t four, const uint8_t *x, size_t lanes,
     int32_t *restrict acc) {
-    const uint8_t *a = x + offsets[0] * lanes, *b = x + offsets[1] * lanes;
-    const uint8_t *c = x + offsets[2] * lanes, *d = x + offsets[3] * lanes;
+    const uint8_t *terms[4];
+    for (size_t i = 0; i < 4; i++)
+        terms[i] = term(weights, weights->eight_offsets, 4 * four + i, x, lanes);
+    const uint8_t *a = terms[0], *b = terms[1], *c = terms[2], *d = terms[3];
+    int16_t level = weights->eight_levels[four];
     for (int p = 0; p < CIK_TILE; p++)
         acc[p] += (int16_t)((uint8_t)(a[p] + b[p] + c[p] + d[p]) * level);
 }
 
 static void add_two(
-    const uint32_t *offsets, const int8_t *levels, const uint8_t *x, size_t lanes,
+    const cik_fours_weights *weights, size_t two, const uint8_t *x, size_t lanes,
     int32_t *restrict acc) {
-    const uint8_t *a = x + offsets[0] * lanes, *b = x + offsets[1] * lanes;
-    int16_t u = levels[0], v = levels[1];
+    const uint8_t *a = term(weights, weights->two_offsets, 2 * two, x, lanes);
+    const uint8_t *b = term(weights, weights->two_offsets, 2 * two + 1, x, lanes);
+    int16_t u = weights->two_levels[2 * two], v = weights->two_levels[2 * two + 1];
     for (int p = 0; p < CIK_TILE; p++) acc[p] += (int16_t)a[p] * u + (int16_t)b[p] * v;
 }
 
 static void sums(
     const cik_fours_weights *weights, size_t output, const uint8_t *x, size_t lanes,
     int32_t *restrict acc) {
-    for (size_t row = output; row < weights->blocks * weights->outputs; row += weights->outputs) {
-        for (size_t i = weights->first_eight[row]; i < weights->first_eight[row + 1]; i++) {
-            const uint32_t *offsets = weights->eight_offsets + 8 * i;
-            add_four(offsets, weights->eight_levels[2 * i], x, lanes, acc);
-            add_four(offsets + 4, weights->eight_levels[2 * i + 1], x, lanes, acc);
-        }
+    for (size_t block = 0; block < weights->blocks; block++) {
+        const uint8_t *planes = x + weights->block_starts[block] * lanes;
+        size_t row = block * weights->outputs + output;
+        for (size_t i = 2 * weights->first_eight[row]; i < 2 * weights->first_eight[row + 1]; i++)
+            add_four(weights, i, planes, lanes, acc);
         for (size_t i = weights->first_two[row]; i < weights->first_two[row + 1]; i++)
-            add_two(weights->two_offsets + 2 * i, weights->two_levels + 2 * i, x, lanes, acc);
+            add_two(weights, i, planes, lanes, acc);
     }
 }
 

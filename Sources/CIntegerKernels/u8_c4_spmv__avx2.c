@@ -24,7 +24,7 @@ CIK_INLINE CIK_AVX2 void add_pair(
             sums[half] = _mm256_add_epi32(sums[half], cik_dot(inputs, weights, fits));
         }
     }
-    cik_prefetch(place->pair, CIK_CODE_PAIR);
+    cik_prefetch(place, CIK_CODE_PAIR);
     place->pair += CIK_CODE_PAIR;
     place->advance += 2;
 }

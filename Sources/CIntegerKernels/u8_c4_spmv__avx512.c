@@ -18,7 +18,7 @@ CIK_INLINE CIK_AVX512 void add_pair(
             sums[step], inputs, _mm512_permutexvar_epi8(codes, levels));
         codes = _mm512_srli_epi16(codes, 4);
     }
-    cik_prefetch(place->pair, CIK_CODE_PAIR);
+    cik_prefetch(place, CIK_CODE_PAIR);
     place->pair += CIK_CODE_PAIR;
     place->advance += 2;
 }

@@ -18,7 +18,7 @@ CIK_INLINE CIK_AVX512VNNI void add_pair(
             sums[step], inputs, _mm512_shuffle_epi8(levels, _mm512_and_si512(codes, low)));
         codes = _mm512_srli_epi16(codes, 4);
     }
-    cik_prefetch(place->pair, CIK_CODE_PAIR);
+    cik_prefetch(place, CIK_CODE_PAIR);
     place->pair += CIK_CODE_PAIR;
     place->advance += 2;
 }

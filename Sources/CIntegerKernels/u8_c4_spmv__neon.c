@@ -23,7 +23,7 @@ CIK_INLINE CIK_NEON void add_pair(
             cik_add_dot(&sums[quarter], inputs, vqtbl1q_s8(levels, code), fits);
         }
     }
-    cik_prefetch(place->pair, CIK_CODE_PAIR);
+    cik_prefetch(place, CIK_CODE_PAIR);
     place->pair += CIK_CODE_PAIR;
     place->advance += 2;
 }

@@ -62,6 +62,30 @@ CIK_AVX512VNNI static void pool(const cik_pooling *pooling, const uint8_t *x, ui
         }
 }
 
+/// Windows of 2x2 side by side, without the way through memory.
+CIK_AVX512VNNI static void pool_by_two(const cik_pooling *pooling, const uint8_t *x, uint8_t *y) {
+    size_t width = pooling->output_width;
+    for (size_t channel = 0; channel < pooling->channels; channel++) {
+        const uint8_t *row = x + channel * pooling->height * pooling->width;
+        for (size_t i = 0; i < pooling->output_height; i++, row += 2 * pooling->width, y += width)
+            for (size_t j = 0; j < width; j += 32) {
+                __mmask64 mask = first_bytes(2 * (width - j));
+                __m512i largest = _mm512_max_epu8(
+                    _mm512_maskz_loadu_epi8(mask, row + 2 * j),
+                    _mm512_maskz_loadu_epi8(mask, row + pooling->width + 2 * j));
+                largest = _mm512_max_epu8(largest, _mm512_srli_epi16(largest, 8));
+                _mm256_mask_storeu_epi8(
+                    y + j, (__mmask32)first_bytes(width - j), _mm512_cvtepi16_epi8(largest));
+            }
+    }
+}
+
+static bool is_by_two(const cik_pooling *pooling) {
+    return pooling->kernel_height == 2 && pooling->kernel_width == 2
+        && pooling->stride_height == 2 && pooling->stride_width == 2
+        && pooling->padding_height == 0 && pooling->padding_width == 0;
+}
+
 CIK_AVX512VNNI static void pool_lanes(const cik_pooling *pooling, const uint8_t *x, uint8_t *y) {
     size_t width = pooling->width;
     for (size_t channel = 0; channel < pooling->channels; channel++) {
@@ -86,6 +110,8 @@ void u8_max_pooling__avx512vnni(
         && pooling->width + pooling->padding_width <= MOST_COLUMNS;
     if (lanes == CIK_TILE)
         pool_lanes(pooling, x, y);
+    else if (lanes == 1 && is_by_two(pooling))
+        pool_by_two(pooling, x, y);
     else if (lanes == 1 && pooling->stride_width <= 2 && fits)
         pool(pooling, x, y);
     else

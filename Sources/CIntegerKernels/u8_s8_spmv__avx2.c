@@ -21,7 +21,7 @@ CIK_INLINE CIK_AVX2 void add_pair(
             sums[half] = _mm256_add_epi32(sums[half], cik_dot(inputs, levels, fits));
         }
     }
-    cik_prefetch(place->pair, CIK_LEVEL_PAIR);
+    cik_prefetch(place, CIK_LEVEL_PAIR);
     place->pair += CIK_LEVEL_PAIR;
     place->advance += 2;
 }

@@ -15,7 +15,7 @@ CIK_INLINE CIK_AVX512VNNI void add_pair(
         __m512i levels = _mm512_loadu_si512(columns + 2 * CIK_SLOTS);
         sums[step] = _mm512_dpbusd_epi32(sums[step], inputs, levels);
     }
-    cik_prefetch(place->pair, CIK_LEVEL_PAIR);
+    cik_prefetch(place, CIK_LEVEL_PAIR);
     place->pair += CIK_LEVEL_PAIR;
     place->advance += 2;
 }

@@ -21,7 +21,7 @@ CIK_INLINE CIK_NEON void add_pair(
             cik_add_dot(&sums[quarter], inputs, levels, fits);
         }
     }
-    cik_prefetch(place->pair, CIK_LEVEL_PAIR);
+    cik_prefetch(place, CIK_LEVEL_PAIR);
     place->pair += CIK_LEVEL_PAIR;
     place->advance += 2;
 }

@@ -11,10 +11,12 @@ import PackedModel
 
 /// Times the engine on networks with random sparse weights, by CPU time of one thread.
 ///
-///     EngineBenchmark resnet-18 [--bits 4] [--density 0.1] [--batch 1] [--layers] [--write FILE]
+///     EngineBenchmark resnet-18 [--bits 4] [--density 0.1 | --paper] [--batch 1] [--layers]
+///         [--write FILE]
 ///
-/// prints milliseconds a batch, the shortest of many runs, with `--layers` of each step of one sample,
-/// and with `--write` makes a `.shrink` file of the network instead. `all` stands for every network.
+/// prints milliseconds a batch, the shortest of many runs, and bytes of packed weights a nonzero, with
+/// `--layers` of each step of one sample, and with `--write` makes a `.shrink` file of the network
+/// instead. `all` stands for every network, `--paper` for the densities of Deep Compression.
 ///
 ///     EngineBenchmark files FOLDER
 ///
@@ -40,11 +42,14 @@ struct EngineBenchmark {
             print("expected one of \(known.joined(separator: ", "))")
             exit(64)
         }
-        let recipe = Recipe(
+        var recipe = Recipe(
             bits: value("--bits").flatMap { Int($0) } ?? 4,
             density: value("--density").flatMap { Double($0) } ?? 0.1)
         let batch = value("--batch").flatMap { Int($0) } ?? 1
         for network in networks {
+            if arguments.contains("--paper") {
+                recipe.densities = ModelFiles.paperDensities[network]
+            }
             let model = network.model(recipe)
             if let path = value("--write") {
                 try ModelFiles.write(model, to: path)
@@ -53,11 +58,16 @@ struct EngineBenchmark {
             let engine = try Engine(model)
             if arguments.contains("--layers") { printLayers(of: engine) }
             let time = milliseconds(engine, batch: batch)
-            let isa = engine.plan.instructionSet
+            let weights = recipe.densities == nil ? "\(recipe.density)" : "paper"
             print(
-                "\(network.rawValue) W\(recipe.bits)A\(recipe.bits) \(recipe.density): \(time) ms (\(isa))"
-            )
+                "\(network.rawValue) W\(recipe.bits)A\(recipe.bits) \(weights): \(time) ms,",
+                "\(bytesOfNonzero(engine.plan)) B a nonzero (\(engine.plan.instructionSet))")
         }
+    }
+
+    private static func bytesOfNonzero(_ plan: Plan) -> Double {
+        Double(plan.layers.reduce(0) { $0 + $1.packedBytes })
+            / Double(plan.layers.reduce(0) { $0 + $1.nonzeros })
     }
 
     private static func pixels(_ count: Int) -> [UInt8] {

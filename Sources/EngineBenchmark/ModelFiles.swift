@@ -57,7 +57,7 @@ enum ModelFiles {
         }
     }
 
-    private static let paperDensities: [BenchmarkNetwork: [Double]] = [
+    static let paperDensities: [BenchmarkNetwork: [Double]] = [
         .lenet300x100: [0.08, 0.09, 0.26],
         .lenet5: [0.66, 0.12, 0.08, 0.19],
         .alexnet: [0.84, 0.38, 0.35, 0.37, 0.37, 0.09, 0.09, 0.25],

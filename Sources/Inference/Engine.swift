@@ -10,7 +10,9 @@ public struct EngineOptions: Sendable, Equatable {
     /// Which kind of kernel a layer gets; tests and benchmarks force one.
     package var kernels = KernelPreference.cheaper
     /// Work of a layer that pays for waking another thread, in nanoseconds; tests lower it.
-    package var leastSharedWork = 15_000.0
+    package var leastSharedWork = 4_000.0
+    /// From so many samples on they run as a block; tests set what else costs decide.
+    package var leastInBlock: Int?
 
     public init(threads: Int = 1, isa: InstructionSet = .automatic) {
         self.threads = threads
@@ -88,7 +90,8 @@ public final class Engine: Sendable {
             scratches = network.scratches
         } else {
             let network = try PreparedNetwork(
-                model, kernels: kernels, preference: options.kernels, threads: threads)
+                model, kernels: kernels, preference: options.kernels,
+                leastInBlock: options.leastInBlock, threads: threads)
             prepared = .integers(network)
             plan = network.plan
             (inputCount, outputCount) = (

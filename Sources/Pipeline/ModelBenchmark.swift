@@ -142,7 +142,7 @@ extension ModelBenchmark {
                 microseconds: node.nanoseconds / 1000, share: node.nanoseconds / total,
                 denseGMACsPerSecond: rate.map { $0 * Double(layer!.weights) },
                 nonzeroGMACsPerSecond: rate.map { $0 * Double(layer!.nonzeros) },
-                weightBytes: (inBlocks ? layer?.blockKernelBytes : layer?.kernelBytes) ?? 0,
+                weightBytes: (inBlocks ? layer?.blockKernelBytes : layer?.packedBytes) ?? 0,
                 activationBytes: node.activationBytes * batch)
         }
     }

@@ -258,7 +258,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
         _ variant: Variant, _ pooling: cik_pooling, _ lanes: Int, _ random: inout SplitMix
     ) {
         var pooling = pooling
-        let x = random.pixels(2 * pooling.height * pooling.width * lanes)
+        let x = random.pixels(2 * pooling.height * pooling.width * lanes + Int(CIK_OVERREAD))
         let count = 2 * pooling.output_height * pooling.output_width
         var largest = [UInt8](repeating: 1, count: count * lanes)
         var means = largest
@@ -396,7 +396,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
     private func expectPlanes(
         _ variant: Variant, _ p: inout cik_planes, lanes: Int, _ random: inout SplitMix
     ) {
-        let x = random.pixels(p.channels * p.height * p.width * lanes)
+        let x = random.pixels(p.channels * p.height * p.width * lanes + Int(CIK_OVERREAD))
         let count = p.channels * p.phases_height * p.phases_width * p.plane_stride
         var expected: [UInt8] = []
         for place in 0..<count {

@@ -48,16 +48,16 @@ import Testing
             weights: weights, bias: PackedBias(bits: 2, scale: 1, codes: [0, 0]),
             activation: .identity, output: nil)
         let model = chain([2], quantizer(bits: 4, isSigned: false), [.linear(layer)])
-        for (preference, multiplyAdds, packedBytes) in [
+        for (preference, multiplyAdds, packedBytes, blockBytes) in [
             // 1 pair of steps: 128 columns, 64 bytes of codes, 2 moves; 1 slice: 2 bounds, 16 numbers
-            // of outputs; 16 levels. Planes: a two for each output, no eights; one place of the twos
-            // is empty.
+            // of outputs; 16 levels. Planes: a two for each output, with 2 offsets of 2 bytes and 2
+            // levels; 3 bounds each of twos and eights; 1 start of a block.
             (
-                KernelPreference.sparse, 3,
-                (128 + 64 + 2) + (2 * 4 + 16 * 4) + 16 + (2 * (3 * 4) + 4 * 4 + 4)
+                KernelPreference.sparse, 3, (128 + 64 + 2) + (2 * 4 + 16 * 4) + 16,
+                2 * (2 * 2 + 2) + 2 * 3 * 4 + 4
             ),
             // Rows of 64, and rows of 4 with 4 offsets.
-            (.dense, 4, 2 * 64 + 2 * 4 + 4 * 4),
+            (.dense, 4, 2 * 64, 2 * 4 + 4 * 4),
         ] {
             var options = EngineOptions(isa: .scalar)
             options.kernels = preference
@@ -67,6 +67,7 @@ import Testing
             #expect(layer.accumulatorBound == 60)
             #expect(layer.multiplyAdds == multiplyAdds)
             #expect(layer.packedBytes == packedBytes)
+            #expect(layer.blockKernelBytes == blockBytes)
         }
     }
 
@@ -110,6 +111,16 @@ import Testing
         #expect(
             Array(logits[256..<512])
                 == (try Engine(model).logits(pixels: Array(pixels[1 << 20..<2 << 20]))))
+    }
+
+    @Test func `blocks begin where they cost less than samples one by one`() throws {
+        // The linear layer has 820 of 16,384 weights: 64 samples one by one take as many slots 64
+        // times, a block the twos of one tile; so a block pays before it is full.
+        let plan = try plan(density: 0.05)
+        #expect(plan.blockSize == 64)
+        #expect((2..<64).contains(plan.leastInBlock))
+        #expect(!plan.runsInBlocks(plan.leastInBlock - 1))
+        #expect(plan.runsInBlocks(plan.leastInBlock))
     }
 
     @Test func `the description names every layer and its kernel`() throws {

@@ -202,14 +202,18 @@ private struct Rules {
         let bits = [Int32(16), 32, 64].filter { $0 != 16 || layer.bound <= Int16.max }
         var rules = [Rules?.none]
         for bits in bits { rules.append(Rules(outputs, bound: layer.bound, bits: bits, &random)) }
-        for rule in rules {
-            withSparse(variant, layer) { expect($0, layer, sums, rule, "u8_s8_spmm") }
-            withDense(variant, layer) { expect($0, layer, sums, rule, "u8_s8_gemm") }
-            let largest = layer.weights.map { Int($0.magnitude) }.max()!
-            guard layer.highest <= 63, 8 * layer.highest * largest <= 32767 else { continue }
-            for blocks in layer.bound <= Int16.max ? [1, 2, 3] : [1] {
-                withFours(variant, layer, blocks: blocks) {
-                    expect($0, layer, sums, rule, "u6_s8_spmm of \(blocks) blocks")
+        withSparse(variant, layer) { kernel in
+            for rule in rules { expect(kernel, layer, sums, rule, "u8_s8_spmm") }
+        }
+        withDense(variant, layer) { kernel in
+            for rule in rules { expect(kernel, layer, sums, rule, "u8_s8_gemm") }
+        }
+        let largest = layer.weights.map { Int($0.magnitude) }.max()!
+        guard layer.highest <= 63, 8 * layer.highest * largest <= 32767 else { return }
+        for blocks in [1, 2, 3] {
+            withFours(variant, layer, blocks: blocks) { kernel in
+                for rule in rules {
+                    expect(kernel, layer, sums, rule, "u6_s8_spmm of \(blocks) blocks")
                 }
             }
         }
@@ -335,17 +339,24 @@ private struct Rules {
     private func withFours(
         _ variant: Variant, _ layer: PlanarLayer, blocks: Int, _ body: (PlanarKernel) -> Void
     ) {
-        var (firstEight, eightOffsets, eightLevels): ([UInt32], [UInt32], [Int8]) = ([0], [], [])
-        var (firstTwo, twoOffsets, twoLevels): ([UInt32], [UInt32], [Int8]) = ([0], [], [])
+        var (firstEight, eightOffsets, eightLevels): ([UInt32], [UInt16], [Int8]) = ([0], [], [])
+        var (firstTwo, twoOffsets, twoLevels): ([UInt32], [UInt16], [Int8]) = ([0], [], [])
+        var starts: [UInt32] = []
         for block in 0..<blocks {
+            // Every `blocks`-th column.
+            let columns = (0..<layer.columns).filter { $0 % blocks == block }
+            let start = columns.map { layer.offsets[$0] }.min() ?? 0
+            starts.append(start)
             for output in 0..<layer.outputs {
-                // Block `block` has every `blocks`-th column.
-                let terms = (0..<layer.columns).filter { $0 % blocks == block }.map {
-                    (layer.offsets[$0], layer.weights[output * layer.columns + $0])
+                let terms = columns.map {
+                    (
+                        UInt16(layer.offsets[$0] - start),
+                        layer.weights[output * layer.columns + $0]
+                    )
                 }
-                var left: [(UInt32, Int8)] = []
-                var fours: [[(UInt32, Int8)]] = []
-                for level in Set(terms.map(\.1)).subtracting([0]).sorted() {
+                var left: [(UInt16, Int8)] = []
+                var fours: [[(UInt16, Int8)]] = []
+                for level in Int8.min...Int8.max where level != 0 {
                     var same = terms.filter { $0.1 == level }[...]
                     while same.count >= 4 {
                         fours.append(Array(same.prefix(4)))
@@ -354,7 +365,7 @@ private struct Rules {
                     left += same
                 }
                 if fours.count % 2 == 1 { left += fours.removeLast() }
-                if left.count % 2 == 1 { left.append((layer.offsets[0], 0)) }
+                if left.count % 2 == 1 { left.append((0, 0)) }
                 eightOffsets += fours.flatMap { $0.map(\.0) }
                 eightLevels += fours.map { $0[0].1 }
                 firstEight.append(UInt32(eightLevels.count / 2))
@@ -366,20 +377,23 @@ private struct Rules {
         let largest = layer.weights.map { Int($0.magnitude) }.max()!
         withPointers(firstEight, eightOffsets, eightLevels) { firstEight, eights, eightLevels in
             withPointers(firstTwo, twoOffsets, twoLevels) { firstTwo, twos, twoLevels in
-                var view = cik_fours_weights(
-                    outputs: layer.outputs, blocks: blocks, first_eight: firstEight,
-                    first_two: firstTwo, eight_offsets: eights, two_offsets: twos,
-                    eight_levels: eightLevels, two_levels: twoLevels,
-                    steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
-                    bound: Int32(layer.bound))
-                body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }
+                starts.withUnsafeBufferPointer { starts in
+                    var view = cik_fours_weights(
+                        outputs: layer.outputs, blocks: blocks, block_starts: starts.baseAddress,
+                        first_eight: firstEight, first_two: firstTwo, eight_offsets: eights,
+                        two_offsets: twos, offset_size: 2, shift: 0, eight_levels: eightLevels,
+                        two_levels: twoLevels,
+                        steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
+                        bound: Int32(layer.bound))
+                    body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }
+                }
             }
         }
     }
 
-    private func withPointers(
-        _ a: [UInt32], _ b: [UInt32], _ c: [Int8],
-        _ body: (UnsafePointer<UInt32>?, UnsafePointer<UInt32>?, UnsafePointer<Int8>?) -> Void
+    private func withPointers<Offset>(
+        _ a: [UInt32], _ b: [Offset], _ c: [Int8],
+        _ body: (UnsafePointer<UInt32>?, UnsafePointer<Offset>?, UnsafePointer<Int8>?) -> Void
     ) {
         a.withUnsafeBufferPointer { a in
             b.withUnsafeBufferPointer { b in

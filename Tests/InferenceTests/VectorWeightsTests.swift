@@ -72,6 +72,23 @@ import Testing
         }
     }
 
+    @Test(arguments: [KernelPreference.sparse, .dense], [4, 8])
+    func `packed weights give their nonzeros back`(preference: KernelPreference, bits: Int) throws {
+        var random = SplitMix(2)
+        let levels = levels(bits: bits).filter { $0 != 0 }
+        for (outputs, inputs, density) in [(1, 1, 0), (17, 300, 0.3), (40, 9000, 0.0005)] {
+            let weights = (0..<outputs * inputs).map { _ in
+                random.uniform() < density ? levels.randomElement(using: &random)! : 0
+            }
+            let rows = try SparseRows(
+                packedTensor(shape: [outputs, inputs], weights: weights, scales: [1]),
+                at: .node("n"))
+            let packed = VectorWeights(
+                rows, highest: 255, costs: Variant(index: 0).kernels.costs, preference: preference)
+            #expect(packed.rows(outputs: outputs, columns: inputs) == rows)
+        }
+    }
+
     @Test func `every row of the slices belongs to one output`() throws {
         let packed = try packed(
             [Int8](repeating: 1, count: 37 * 5), outputs: 37,

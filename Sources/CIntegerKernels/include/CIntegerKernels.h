@@ -91,19 +91,23 @@ typedef struct {
 ///                                         + levels[1] * (x[o4 + p] + ... + x[o7 + p])
 ///                    + sum over twos of     levels[0] * x[o0 + p] + levels[1] * x[o1 + p]
 ///
-/// with offsets `o` times lanes. A four is added in bytes and multiplied once, so bytes are at most
-/// 63; and no product of an eight, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767.
+/// with `o` times lanes. A four is added in bytes and multiplied once, so bytes are at most 63; and
+/// no product of an eight, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767.
 ///
 /// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read
-/// them; the sums of a block are added to those of the one before.
+/// them, if `bound` fits 16 bits; and whose offsets fit 16 bits.
 typedef struct {
     size_t outputs;
-    /// Of channels; more than 1 only if `bound` fits 16 bits.
     size_t blocks;
+    /// `[blocks]`: positions from the first plane of all to that of the block.
+    const uint32_t *block_starts;
     /// `[blocks * outputs + 1]`: where the eights and the twos of each block and output start.
     const uint32_t *first_eight, *first_two;
-    /// `[eights, 8]`, `[twos, 2]`: positions from the start of the first plane.
-    const uint32_t *eight_offsets, *two_offsets;
+    /// `[eights, 8]`, `[twos, 2]`, of `offset_size` bytes, 2 or 4: positions from the start of the
+    /// block, in units of `1 << shift`.
+    const void *eight_offsets, *two_offsets;
+    size_t offset_size;
+    int32_t shift;
     /// `[eights, 2]`, `[twos, 2]`; 0 where nothing fills the place.
     const int8_t *eight_levels, *two_levels;
     /// So many eights, and as many twos, never leave 16 bits, at least 1.

@@ -102,7 +102,7 @@ final class FloatNetwork: Sendable {
         result = planner.values[model.nodes.count]
         scratches = ArenaPool(byteCount: scratch, count: scratch > 0 ? 1 : 0)
         plan = Plan(
-            instructionSet: kernels.isa, layers: layers, blockSize: samples,
+            instructionSet: kernels.isa, layers: layers, blockSize: samples, leastInBlock: 2,
             arenaBytes: layout.byteCount)
     }
 }
@@ -227,7 +227,6 @@ extension Plan.Layer {
         positions = layer.window.output.area
         accumulatorBound = layer.accumulatorBound
         packedBytes = layer.byteCount
-        kernelBytes = layer.byteCount
         blockKernel = nil
         blockKernelBytes = nil
         let isSparse: Bool

@@ -49,6 +49,20 @@ package struct SparseRows: Sendable, Equatable {
         self.levels = levels
     }
 
+    /// No outputs yet, of so many weights each.
+    init(columnCount: Int) {
+        self.columnCount = columnCount
+        starts = [0]
+    }
+
+    /// Appends a nonzero to the output that comes next, behind all others of it.
+    mutating func append(column: UInt32, level: Int8) {
+        columns.append(column)
+        levels.append(level)
+    }
+
+    mutating func endOutput() { starts.append(columns.count) }
+
     private static func check(
         _ tensor: PackedTensor, at place: EngineError.Place
     ) throws(EngineError) {

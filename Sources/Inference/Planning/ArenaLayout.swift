@@ -26,6 +26,13 @@ package struct ArenaLayout: Sendable {
         buffers[buffer].steps = steps.lowerBound...max(steps.upperBound, step)
     }
 
+    /// The same with a place for every buffer.
+    func placed() -> ArenaLayout {
+        var placed = self
+        placed.place()
+        return placed
+    }
+
     /// Gives every buffer, large ones first, the lowest offset at which no living neighbour lies.
     package mutating func place() {
         var placed: [Buffer] = []

@@ -1,18 +1,19 @@
 import CIntegerKernels
 
-/// Nonzeros of an output in fours of one level, two fours an eight; what is left over in twos. Offsets
-/// count from the first plane of all, as in ``SparsePlanarWeights``.
-///
-/// Many channels are cut into blocks. With blocks, layers of VGG-16 and ResNet-18 whose planes exceed
-/// the first cache ran 1.4 to 1.8 times as fast.
+/// Nonzeros of an output in fours of one level, two fours an eight; what is left over in twos; for each
+/// block of channels.
 final class FourPlanarWeights: @unchecked Sendable {
     /// How many steps of each kind all outputs have.
     struct Counts: Sendable {
         var eights = 0
         var twos = 0
+        private let outputs: Int
+        private let blocks: ChannelBlocks
 
-        init(_ weights: SparseRows, blocks: [Range<UInt32>]) {
-            for block in blocks {
+        init(_ weights: SparseRows, blocks: ChannelBlocks) {
+            outputs = weights.outputs
+            self.blocks = blocks
+            for block in blocks.columns {
                 for output in 0..<weights.outputs {
                     let terms = weights.range(of: block, in: output)
                     let fours = weights.histogram(of: terms).reduce(0) { $0 + $1 / 4 }
@@ -26,13 +27,16 @@ final class FourPlanarWeights: @unchecked Sendable {
         func cost(_ costs: cik_costs) -> Double {
             Double(eights) * costs.spmm_eight + Double(twos) * costs.spmm_two
         }
+
+        /// Offsets and levels of the steps, where those of each block and output start, and blocks.
+        var byteCount: Int {
+            eights * (8 * blocks.offsetBytes + 2) + twos * (2 * blocks.offsetBytes + 2)
+                + 2 * (blocks.count * outputs + 1) * 4 + blocks.count * 4
+        }
     }
 
     let view: cik_fours_weights
-    let counts: Counts
     private let buffers: [AlignedBuffer]
-
-    var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
 
     /// Whether four bytes fit a byte, and the products of an eight 16 bits.
     static func canHold(_ weights: SparseRows, highest: Int32) -> Bool {
@@ -43,50 +47,35 @@ final class FourPlanarWeights: @unchecked Sendable {
         8 * Int(highest) * Int(weights.levels.lazy.map(\.magnitude).max() ?? 0)
     }
 
-    /// The columns of each block of channels: one block unless the planes exceed the first cache, and
-    /// there are nonzeros enough to form fours in more.
-    static func blocks(
-        of weights: SparseRows, geometry: PlaneGeometry, bound: Int
-    ) -> [Range<UInt32>] {
-        let most = weights.nonzeros / (leastInBlock * weights.outputs)
-        let count = bound <= Int16.max ? max(1, min(geometry.blocks, most)) : 1
-        let channels = geometry.channelsInGroup
-        let taps = weights.columnCount / channels
-        let size = roundedUp(channels, to: count) / count * taps
-        return stride(from: 0, to: weights.columnCount, by: size).map {
-            UInt32($0)..<UInt32(min($0 + size, weights.columnCount))
-        }
-    }
-
-    /// Nonzeros of an output that a block should have on average.
-    private static let leastInBlock = 40
-
     init(
-        _ weights: SparseRows, geometry: PlaneGeometry, blocks: [Range<UInt32>], highest: Int32,
+        _ weights: SparseRows, geometry: PlaneGeometry, blocks: ChannelBlocks, highest: Int32,
         bound: Int
     ) {
         var eights = Steps(size: 8)
         var twos = Steps(size: 2)
-        for block in blocks {
+        for (columns, start) in zip(blocks.columns, blocks.starts) {
             for output in 0..<weights.outputs {
-                let start = geometry.start(of: output, outputs: weights.outputs)
-                var terms = weights.sortedByLevel(weights.range(of: block, in: output)).map {
-                    Term(offset: geometry.offsets[Int($0.column)] + start, level: $0.level)
+                var terms = weights.sortedByLevel(weights.range(of: columns, in: output)).map {
+                    let offset = geometry.offsets[Int($0.column)] - start
+                    return Term(offset: offset >> UInt32(blocks.shift), level: $0.level)
                 }
                 eights.append(Self.takeEights(from: &terms))
                 terms.sort { $0.offset < $1.offset }
-                if !terms.count.isMultiple(of: 2) { terms.append(Term(offset: start, level: 0)) }
+                if !terms.count.isMultiple(of: 2) { terms.append(Term(offset: 0, level: 0)) }
                 twos.append((terms, terms.map(\.level)))
             }
         }
-        counts = Counts(weights, blocks: blocks)
-        buffers = eights.buffers + twos.buffers
+        let starts = AlignedBuffer(blocks.starts)
+        buffers =
+            eights.buffers(offsetBytes: blocks.offsetBytes)
+            + twos.buffers(offsetBytes: blocks.offsetBytes) + [starts]
         view = cik_fours_weights(
             outputs: weights.outputs, blocks: blocks.count,
+            block_starts: starts.pointer(to: UInt32.self),
             first_eight: buffers[0].pointer(to: UInt32.self),
             first_two: buffers[3].pointer(to: UInt32.self),
-            eight_offsets: buffers[1].pointer(to: UInt32.self),
-            two_offsets: buffers[4].pointer(to: UInt32.self),
+            eight_offsets: buffers[1].base, two_offsets: buffers[4].base,
+            offset_size: blocks.offsetBytes, shift: blocks.shift,
             eight_levels: buffers[2].pointer(to: Int8.self),
             two_levels: buffers[5].pointer(to: Int8.self),
             steps_in_16_bits: Int(Int16.max) / max(Self.largestEight(weights, highest: highest), 1),
@@ -113,8 +102,12 @@ final class FourPlanarWeights: @unchecked Sendable {
             first.append(UInt32(offsets.count / size))
         }
 
-        var buffers: [AlignedBuffer] {
-            [AlignedBuffer(first), AlignedBuffer(offsets), AlignedBuffer(levels)]
+        /// Where those of each row start, offsets, levels.
+        func buffers(offsetBytes: Int) -> [AlignedBuffer] {
+            let offsets =
+                offsetBytes == 2
+                ? AlignedBuffer(offsets.map { UInt16($0) }) : AlignedBuffer(offsets)
+            return [AlignedBuffer(first), offsets, AlignedBuffer(levels)]
         }
     }
 

@@ -2,13 +2,21 @@ import CIntegerKernels
 import PackedModel
 
 /// A layer ready to run: its weights in the layouts of the kernels, and what follows the sums.
-struct PackedWeights: Sendable {
-    /// For one sample; layers that read their whole input only.
-    var vector: VectorWeights?
-    /// For planes: other convolutions, and all layers of a batch.
-    var planar: PlanarWeights?
-    var epilogue: Epilogue
-    var bound: Int
+///
+/// A class, so that a run passes it on without counting references to its parts.
+final class PackedWeights: Sendable {
+    /// What sums are made with.
+    enum Kernels: Sendable {
+        /// Layers that read their whole input: for one sample, and for blocks of a batch, if there are
+        /// any.
+        case vector(VectorWeights, blocks: BlockWeights?)
+        /// Other convolutions.
+        case planar(PlanarWeights, PlanarChoice)
+    }
+
+    let kernels: Kernels
+    let epilogue: Epilogue
+    let bound: Int
 
     /// Packs the layer of node `index`, if it has one.
     init?(
@@ -26,19 +34,68 @@ struct PackedWeights: Sendable {
         epilogue = Epilogue(
             layer, weights: weights, input: input, bound: largest,
             rule: try checked.requantization(of: index))
-        if checked.readsWholeInput(index) {
-            vector = VectorWeights(
-                weights, highest: input.highest - input.lowest, costs: costs,
+        let highest = input.highest - input.lowest
+        let choice = geometry.map {
+            PlanarChoice(
+                weights, geometry: $0, highest: highest, bound: largest, costs: costs,
                 preference: preference)
         }
-        if let geometry {
-            planar = PlanarWeights(
-                weights, geometry: geometry, highest: input.highest - input.lowest,
-                bound: largest, costs: costs, preference: preference)
+        if checked.readsWholeInput(index) {
+            let vector = VectorWeights(
+                weights, highest: highest, costs: costs, preference: preference)
+            kernels = .vector(
+                vector,
+                blocks: choice.map {
+                    BlockWeights(
+                        $0, of: vector, outputs: weights.outputs, columns: weights.columnCount,
+                        highest: highest, bound: largest)
+                })
+        } else {
+            kernels = .planar(
+                PlanarWeights(
+                    weights, choice!, geometry: geometry!, highest: highest, bound: largest),
+                choice!)
         }
     }
 
-    var byteCount: Int { (vector?.byteCount ?? 0) + (planar?.byteCount ?? 0) }
+    /// The weights for planes.
+    var planar: PlanarWeights {
+        switch kernels {
+        case .vector(_, let blocks): blocks!.weights
+        case .planar(let weights, _): weights
+        }
+    }
+
+    /// Which kernel runs over planes, for blocks of a batch at least.
+    var blockChoice: PlanarChoice? {
+        switch kernels {
+        case .vector(_, let blocks): blocks?.choice
+        case .planar(_, let choice): choice
+        }
+    }
+
+    /// Weights that are in memory from the beginning.
+    var byteCount: Int {
+        switch kernels {
+        case .vector(let weights, _): weights.byteCount
+        case .planar(_, let choice): choice.byteCount
+        }
+    }
+
+    /// Of the kernel for one sample.
+    var isSparse: Bool {
+        switch kernels {
+        case .vector(let weights, _): weights.isSparse
+        case .planar(_, let choice): choice.isSparse
+        }
+    }
+
+    var kernel: (name: String, layout: String) {
+        switch kernels {
+        case .vector(let weights, _): weights.kernel
+        case .planar(_, let choice): choice.kernel
+        }
+    }
 }
 
 extension VectorWeights {
@@ -54,22 +111,4 @@ extension VectorWeights {
     }
 
     var isSparse: Bool { if case .sparse = self { true } else { false } }
-}
-
-extension PlanarWeights {
-    var kernel: (name: String, layout: String) {
-        switch self {
-        case .fours: ("u6_s8_spmm", "fours of one level")
-        case .sparse: ("u8_s8_spmm", "four by four")
-        case .dense: ("u8_s8_gemm", "rows, 8-bit levels")
-        case .depthwise: ("u8_s8_depthwise", "runs of four, 8-bit levels")
-        }
-    }
-
-    var isSparse: Bool {
-        switch self {
-        case .fours, .sparse: true
-        case .dense, .depthwise: false
-        }
-    }
 }

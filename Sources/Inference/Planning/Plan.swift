@@ -9,10 +9,10 @@ public struct Plan: Sendable, Equatable {
         public var layout: String
         /// The kernel for blocks of a batch; `nil` if blocks are not used.
         public var blockKernel: String?
-        /// Packed weights of all kernels, in bytes.
+        /// Packed weights of the kernel for one sample, in bytes.
         public var packedBytes: Int
-        /// Of these the weights of the kernel for one sample, and of that for blocks.
-        public var kernelBytes: Int
+        /// Of that for blocks. Where it differs from the one for a sample, its weights are packed when
+        /// the first block runs.
         public var blockKernelBytes: Int?
         public var weights: Int
         public var nonzeros: Int
@@ -29,14 +29,16 @@ public struct Plan: Sendable, Equatable {
     /// The variant of the kernels.
     public var instructionSet: String
     public var layers: [Layer]
-    /// Samples that a batch runs side by side: 64, or 1 if that took too much memory.
+    /// Samples that a batch runs side by side: 64, or 1 if that took too much memory or never paid.
     public var blockSize: Int
+    /// From so many samples on, a block costs less than they do one by one.
+    public var leastInBlock: Int
     /// Memory of one running thread, in bytes.
     public var arenaBytes: Int
 
     /// Whether a batch of `count` samples runs side by side, at least in part.
     public func runsInBlocks(_ count: Int) -> Bool {
-        blockSize > 1 && count >= Engine.leastInBlock
+        blockSize > 1 && count >= leastInBlock
     }
 }
 
@@ -56,7 +58,8 @@ extension Plan: CustomStringConvertible {
         let lines = table.map { row in
             row.indices.map { pad(row[$0], to: widths[$0], left: $0 > 2) }.joined(separator: "  ")
         }
-        let summary = "\(instructionSet); blocks of \(blockSize); arena \(arenaBytes) B a thread"
+        let blocks = blockSize > 1 ? "blocks of \(leastInBlock) to \(blockSize)" : "no blocks"
+        let summary = "\(instructionSet); \(blocks); arena \(arenaBytes) B a thread"
         return (lines + [summary]).joined(separator: "\n")
     }
 

@@ -124,9 +124,4 @@ struct PlaneGeometry: Sendable {
         // Planes a multiple of 4 KB apart would all fall into the same places of the cache.
         return stride.isMultiple(of: 4096) ? stride + 64 : stride
     }
-
-    /// Positions from the first plane of all to the first one that `output` reads.
-    func start(of output: Int, outputs: Int) -> UInt32 {
-        UInt32(output / (outputs / groups) * groupStride)
-    }
 }

@@ -29,7 +29,7 @@ final class PreparedNetwork: Sendable {
 
     init(
         _ model: PackedModel, kernels: KernelSet, preference: KernelPreference,
-        threads: ThreadPool
+        leastInBlock: Int? = nil, threads: ThreadPool
     ) throws(EngineError) {
         self.kernels = kernels
         let checked = try CheckedModel(model, threads: threads)
@@ -46,9 +46,9 @@ final class PreparedNetwork: Sendable {
             throw .memory(needed: single.layout.byteCount, limit: Self.mostArenaBytes)
         }
         let block = Program(checked, geometries: geometries, lanes: Int(CIK_TILE))
-        self.block = block.layout.byteCount <= Self.mostBlockBytes ? block : nil
+        let blockFits = block.layout.byteCount <= Self.mostBlockBytes
         // Without blocks a layer that reads its whole input needs no planes.
-        for index in model.nodes.indices where self.block == nil && checked.readsWholeInput(index) {
+        for index in model.nodes.indices where !blockFits && checked.readsWholeInput(index) {
             geometries[index] = nil
         }
         var rules: [PackedRule?] = []
@@ -68,16 +68,24 @@ final class PreparedNetwork: Sendable {
         var layers: [PackedWeights?] = []
         for layer in packed { layers.append(try layer.get()) }
         self.layers = layers
+        var least = 1
+        if blockFits {
+            let (values, costs) = (checked.values.dropFirst().map(\.count), kernels.functions.costs)
+            let alone = single.nanoseconds(layers, values: values, costs: costs)
+            let together = block.nanoseconds(layers, values: values, costs: costs)
+            least = leastInBlock ?? max(Int((together / alone).rounded(.up)), 1)
+        }
+        let usesBlocks = blockFits && least <= block.lanes
+        self.block = usesBlocks ? block : nil
         plan = Plan(
             instructionSet: kernels.isa,
             layers: model.nodes.indices.compactMap { index in
                 layers[index].map {
                     Plan.Layer(
-                        $0, node: index, of: checked, kernels: kernels,
-                        usesBlocks: block.layout.byteCount <= Self.mostBlockBytes)
+                        $0, node: index, of: checked, kernels: kernels, usesBlocks: usesBlocks)
                 }
             },
-            blockSize: self.block == nil ? 1 : block.lanes,
+            blockSize: usesBlocks ? block.lanes : 1, leastInBlock: usesBlocks ? least : 1,
             arenaBytes: max(single.layout.byteCount, self.block?.layout.byteCount ?? 0))
         let values = model.nodes.indices.reduce(0) { sum, index in
             rules[index] == nil ? sum : sum + checked.values[index + 1].count
@@ -87,6 +95,8 @@ final class PreparedNetwork: Sendable {
         estimatedNanoseconds = estimates.reduce(
             Double(values) * kernels.functions.costs.requantize, +)
     }
+
+    var leastInBlock: Int { plan.leastInBlock }
 
     /// What a planar layer sorts takes at most so much.
     var scratchBytes: Int { max(single.scratchBytes, block?.scratchBytes ?? 0) }
@@ -111,20 +121,18 @@ extension Plan.Layer {
         let weights = checked.weights[index]!
         let output = checked.values[index + 1].planes
         let places = output.height * output.width
-        let isSparse = packed.vector?.isSparse ?? packed.planar!.isSparse
-        let (kernel, layout) = packed.vector?.kernel ?? packed.planar!.kernel
+        let block = usesBlocks ? packed.blockChoice : nil
         name = checked.model.nodes[index].name
-        self.kernel = "\(kernel)__\(kernels.isa)"
-        self.layout = layout
-        blockKernel = usesBlocks ? packed.planar.map { "\($0.kernel.name)__\(kernels.isa)" } : nil
+        kernel = "\(packed.kernel.name)__\(kernels.isa)"
+        layout = packed.kernel.layout
+        blockKernel = block.map { "\($0.kernel.name)__\(kernels.isa)" }
         packedBytes = packed.byteCount
-        kernelBytes = packed.vector?.byteCount ?? packed.planar!.byteCount
-        blockKernelBytes = usesBlocks ? packed.planar?.byteCount : nil
+        blockKernelBytes = block?.byteCount
         self.weights = weights.outputs * weights.columnCount
         nonzeros = weights.nonzeros
         positions = places
         accumulatorBound = packed.bound
-        multiplyAdds = (isSparse ? nonzeros : self.weights) * places
+        multiplyAdds = (packed.isSparse ? nonzeros : self.weights) * places
         estimatedNanoseconds = Self.estimate(
             packed, places: places, outputs: output.channels, costs: kernels.functions.costs)
     }
@@ -135,10 +143,9 @@ extension Plan.Layer {
     ) -> Double {
         let tiles = Double(roundedUp(places, to: 64) / 64)
         let sums: Double
-        switch packed.vector {
-        case .sparse(let vector): sums = vector.cost(costs)
-        case .dense(let vector): sums = Double(vector.buffer.byteCount) * costs.gemv_weight
-        case nil: sums = tiles * packed.planar!.cost(costs)
+        switch packed.kernels {
+        case .vector(let weights, _): sums = weights.cost(costs)
+        case .planar(_, let choice): sums = tiles * choice.cost(costs)
         }
         return sums + Double(outputs * places) * costs.requantize
     }

@@ -1,7 +1,7 @@
 import CIntegerKernels
 
-/// The steps of a run with `lanes` samples side by side, and the arena they use.
-struct Program: Sendable {
+/// The steps of a run with `lanes` samples side by side, and the arena they use. It does not change.
+final class Program: Sendable {
     /// A buffer of ``ArenaLayout``, by number.
     typealias Buffer = Int
 
@@ -50,6 +50,8 @@ struct Program: Sendable {
         var accumulators: Buffer?
         var outputsInRun: Int
         var outputs, height, width: Int
+        /// Equal runs of outputs, and bytes from the first plane that one reads to that of the next.
+        var groups, groupStride: Int
         /// Positions from one row to the next in what is read.
         var rowStride: Int
         /// Which bytes from the first to the last place of an output are results.
@@ -60,12 +62,12 @@ struct Program: Sendable {
     }
 
     let lanes: Int
-    var steps: [Step] = []
+    let steps: [Step]
     /// The node that each step belongs to.
-    private(set) var nodes: [Int] = []
-    var layout = ArenaLayout()
+    let nodes: [Int]
+    let layout: ArenaLayout
     /// Holds the bytes of the input.
-    var input: Buffer = 0
+    let input: Buffer
 
     /// Plans a run of a checked model; a geometry belongs to each node with weights.
     init(_ checked: CheckedModel, geometries: [PlaneGeometry?], lanes: Int) {
@@ -73,11 +75,13 @@ struct Program: Sendable {
         var nodes: [Int] = []
         for index in checked.model.nodes.indices {
             planner.append(node: index, geometries[index])
-            while nodes.count < planner.program.steps.count { nodes.append(index) }
+            while nodes.count < planner.steps.count { nodes.append(index) }
         }
-        self = planner.program
+        self.lanes = lanes
         self.nodes = nodes
-        layout.place()
+        steps = planner.steps
+        layout = planner.layout.placed()
+        input = planner.input
     }
 
     /// The largest scratch of a planar layer.
@@ -87,7 +91,4 @@ struct Program: Sendable {
         }
         return sizes.max() ?? 0
     }
-
-    /// An empty program.
-    init(lanes: Int) { self.lanes = lanes }
 }

@@ -5,7 +5,11 @@ import PackedModel
 struct ProgramPlanner {
     private typealias Location = Program.Location
 
-    private(set) var program: Program
+    private(set) var steps: [Program.Step] = []
+    private(set) var layout = ArenaLayout()
+    /// Holds the bytes of the input.
+    let input: Program.Buffer
+    private let lanes: Int
     private let checked: CheckedModel
     /// Where each value is.
     private var locations: [Location] = []
@@ -14,13 +18,11 @@ struct ProgramPlanner {
     /// more.
     private static let accumulatorCount = 1 << 18
 
-    private var lanes: Int { program.lanes }
-
     init(_ checked: CheckedModel, lanes: Int) {
         self.checked = checked
-        program = Program(lanes: lanes)
-        program.input = program.layout.add(byteCount: checked.values[0].count * lanes, at: 0)
-        locations = [Location(buffer: program.input)]
+        self.lanes = lanes
+        input = layout.add(byteCount: checked.values[0].count * lanes, at: 0)
+        locations = [Location(buffer: input)]
     }
 
     /// Appends the steps of node `index`.
@@ -38,14 +40,14 @@ struct ProgramPlanner {
             locations.append(Location(buffer: from[0].buffer, offset: from[0].offset + skipped))
             return
         case .softmax:
-            program.steps.append(.softmax)
+            steps.append(.softmax)
             locations.append(from[0])
             return
         default: break
         }
         let to = addResult(of: index)
         locations.append(to ?? from[0])
-        if node.operation.layer != nil {
+        if let geometry {
             let copied = addPlanes(geometry, from: from[0], to: to)
             addLayer(index, geometry, from: copied, to: to)
         } else if let to {
@@ -106,9 +108,9 @@ struct ProgramPlanner {
 
     /// Appends a step with what it reads and where it writes.
     private mutating func append(_ step: Program.Step, _ from: [Location], _ to: Location?) {
-        program.steps.append(step)
-        for location in from { program.layout.extend(location.buffer, to: program.steps.count - 1) }
-        if let to { program.layout.extend(to.buffer, to: program.steps.count - 1) }
+        steps.append(step)
+        for location in from { layout.extend(location.buffer, to: steps.count - 1) }
+        if let to { layout.extend(to.buffer, to: steps.count - 1) }
     }
 
     /// The place of a node's result; none for logits.
@@ -121,46 +123,47 @@ struct ProgramPlanner {
     /// Room for `count` bytes of each lane, from the next step on.
     private mutating func newBuffer(_ count: Int) -> Location {
         Location(
-            buffer: program.layout.add(byteCount: count * lanes, at: program.steps.count))
+            buffer: layout.add(byteCount: count * lanes, at: steps.count))
     }
 
     /// Makes the bordered copy that a convolution reads, if it needs one.
     private mutating func addPlanes(
-        _ geometry: PlaneGeometry?, from: Location, to result: Location?
+        _ geometry: PlaneGeometry, from: Location, to result: Location?
     ) -> Location {
-        guard let geometry, let planes = geometry.copy else { return from }
+        guard let planes = geometry.copy else { return from }
         let copy = newBuffer(geometry.copiedCount)
         append(.planes(planes, from: from, to: copy), [from], copy)
         return copy
     }
 
     private mutating func addLayer(
-        _ index: Int, _ geometry: PlaneGeometry?, from: Location, to: Location?
+        _ index: Int, _ geometry: PlaneGeometry, from: Location, to: Location?
     ) {
         let output = checked.values[index + 1].planes
         if lanes == 1, checked.readsWholeInput(index) {
             let count = roundedUp(output.channels, to: Int(CIK_ROWS))
-            let sums = program.layout.add(byteCount: count * 4, at: program.steps.count)
+            let sums = layout.add(byteCount: count * 4, at: steps.count)
             append(.vector(node: index, from: from, accumulators: sums, to: to), [from], to)
             return
         }
         let columns = checked.weights[index]!.columnCount
-        let scratch = program.layout.add(
+        let scratch = layout.add(
             byteCount: max(roundedUp(columns, to: 4), 8 * output.channels) * Int(CIK_TILE),
-            at: program.steps.count)
+            at: steps.count)
         var step = Program.PlanarStep(
-            node: index, from: from, scratch: scratch, band: lanes == 1 ? geometry?.band ?? 4 : 4,
+            node: index, from: from, scratch: scratch, band: lanes == 1 ? geometry.band : 4,
             to: to, accumulators: nil,
             outputsInRun: output.channels, outputs: output.channels, height: output.height,
-            width: output.width, rowStride: geometry?.rowStride ?? 1,
+            width: output.width, groups: geometry.groups,
+            groupStride: geometry.groupStride * lanes, rowStride: geometry.rowStride,
             kept: AlignedBuffer(byteCount: 0))
         let tiles = roundedUp(step.span * lanes, to: Int(CIK_TILE)) / Int(CIK_TILE)
         step.kept = AlignedBuffer(Self.kept(step, lanes: lanes, tiles: tiles))
         if to == nil {
             let stride = tiles * Int(CIK_TILE)
             step.outputsInRun = min(max(Self.accumulatorCount / stride, 1), output.channels)
-            step.accumulators = program.layout.add(
-                byteCount: step.outputsInRun * stride * 4, at: program.steps.count)
+            step.accumulators = layout.add(
+                byteCount: step.outputsInRun * stride * 4, at: steps.count)
         }
         append(.planar(step), [from], to)
     }

@@ -76,4 +76,39 @@ package final class SparseVectorWeights: @unchecked Sendable {
     }
 }
 
+extension SparseVectorWeights {
+    /// The nonzeros again: steps hold those of an output in ascending order.
+    func rows(outputs: Int, columns: Int) -> SparseRows {
+        var places = [Int](repeating: 0, count: outputs)
+        for row in 0..<view.slices * Int(CIK_ROWS) where view.outputs[row] < outputs {
+            places[Int(view.outputs[row])] = row
+        }
+        var rows = SparseRows(columnCount: columns)
+        for place in places {
+            appendRow(place % Int(CIK_ROWS), ofSlice: place / Int(CIK_ROWS), to: &rows)
+            rows.endOutput()
+        }
+        return rows
+    }
+
+    private func appendRow(_ row: Int, ofSlice slice: Int, to rows: inout SparseRows) {
+        let slots = Int(CIK_SLOTS)
+        let pairBytes = Int(isNarrow ? CIK_CODE_PAIR : CIK_LEVEL_PAIR)
+        var start = 0
+        for step in 2 * Int(view.first_pair[slice])..<2 * Int(view.first_pair[slice + 1]) {
+            start += Int(view.advances[step]) * Int(CIK_ADVANCE)
+            let (isSecond, pair) = (step % 2, view.pairs + step / 2 * pairBytes)
+            for slot in 4 * row..<4 * row + 4 {
+                let level =
+                    isNarrow
+                    ? view.levels[Int(pair[2 * slots + slot] >> UInt8(4 * isSecond) & 15)]
+                    : Int8(bitPattern: pair[(2 + isSecond) * slots + slot])
+                if level == 0 { continue }
+                rows.append(
+                    column: UInt32(start + Int(pair[isSecond * slots + slot])), level: level)
+            }
+        }
+    }
+}
+
 private func zeros(_ count: Int) -> [Int8] { [Int8](repeating: 0, count: count) }

@@ -31,6 +31,22 @@ package enum VectorWeights: Sendable {
     }
 
     package var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
+
+    /// Nanoseconds for all sums.
+    func cost(_ costs: cik_costs) -> Double {
+        switch self {
+        case .sparse(let weights): weights.cost(costs)
+        case .dense(let weights): Double(weights.buffer.byteCount) * costs.gemv_weight
+        }
+    }
+
+    /// The nonzeros again.
+    package func rows(outputs: Int, columns: Int) -> SparseRows {
+        switch self {
+        case .sparse(let weights): weights.rows(outputs: outputs, columns: columns)
+        case .dense(let weights): weights.rows(columns: columns)
+        }
+    }
 }
 
 /// Rows of int8 levels, each a multiple of 64 long.
@@ -44,6 +60,18 @@ package final class DenseVectorWeights: @unchecked Sendable {
         view = cik_gemv_weights(
             outputs: weights.outputs, stride: stride, weights: buffer.pointer(to: Int8.self),
             highest: highest)
+    }
+
+    fileprivate func rows(columns: Int) -> SparseRows {
+        var rows = SparseRows(columnCount: columns)
+        for output in 0..<view.outputs {
+            for column in 0..<columns where view.weights[output * view.stride + column] != 0 {
+                rows.append(
+                    column: UInt32(column), level: view.weights[output * view.stride + column])
+            }
+            rows.endOutput()
+        }
+        return rows
     }
 }
 

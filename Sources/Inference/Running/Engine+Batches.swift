@@ -13,8 +13,6 @@ struct Batch: @unchecked Sendable {
 }
 
 extension Engine {
-    /// From so many samples on, running a whole block costs less than running them one by one.
-    static var leastInBlock: Int { 16 }
     /// Work that a thread should have before it takes the next, in nanoseconds.
     private static var leastPieceWork: Double { 20_000 }
 
@@ -23,6 +21,9 @@ extension Engine {
         if let floats { return run(batch, on: floats) }
         let size = samplesInPiece(of: batch.count)
         let pieces = (batch.count + size - 1) / size
+        if pieces == 1 {
+            return arenas.withArena { run(batch, 0..<batch.count, in: $0, helpers: self.helpers) }
+        }
         // Where there are fewer pieces than threads, threads share the layers of each instead.
         let sharesPieces = pieces >= threads.threads
         let pool = sharesPieces ? threads : nil
@@ -47,7 +48,7 @@ extension Engine {
 
     /// A block, or as many samples as are worth a thread's while where they run one by one.
     private func samplesInPiece(of count: Int) -> Int {
-        if plan.runsInBlocks(count) { return plan.blockSize }
+        if let block = network.block, count >= network.leastInBlock { return block.lanes }
         let samples = Self.leastPieceWork / max(network.estimatedNanoseconds, 1)
         return min(max(Int(samples), 1), 64)
     }
@@ -57,7 +58,7 @@ extension Engine {
         _ batch: Batch, _ samples: Range<Int>, in arena: UnsafeMutablePointer<UInt8>,
         helpers: Helpers? = nil, stopwatch: Stopwatch? = nil
     ) {
-        if let block = network.block, samples.count >= Self.leastInBlock {
+        if let block = network.block, samples.count >= network.leastInBlock {
             run(block, batch, samples, in: arena, helpers, stopwatch)
         } else {
             for sample in samples {

@@ -1,3 +1,4 @@
+import CIntegerKernels
 import ThreadPool
 
 /// Threads that help with the layers of one run, and memory for what each of them sorts.
@@ -9,9 +10,6 @@ struct Helpers {
 }
 
 extension ProgramRun {
-    /// What a byte costs that an operation without weights writes, in nanoseconds.
-    private static var byteCost: Double { 0.1 }
-
     /// Calls `body` with the whole range `0..<count`, or with parts of it on several threads.
     ///
     /// - Parameters:
@@ -35,8 +33,48 @@ extension ProgramRun {
 
     /// Calls `body` with parts of `channels` that write `byteCount` bytes all together.
     func shareChannels(_ channels: Int, byteCount: Int, _ body: (Range<Int>) -> Void) {
-        share(channels, unit: 1, nanoseconds: Double(byteCount) * Self.byteCost, body)
+        share(channels, unit: 1, nanoseconds: Double(byteCount) * Program.byteCost, body)
     }
+
+    /// Calls `body` with parts of a layer over planes: with some tiles of all outputs, or with some
+    /// outputs.
+    ///
+    /// Tiles are all alike, and each part reads its own part of the input, which the thread may have
+    /// written; but a few tiles at a time cost less than one by one.
+    func shareLayer(
+        _ planar: cik_planar, of step: Program.PlanarStep, nanoseconds: Double, byTiles: Bool,
+        _ body: (cik_planar, _ outputs: Range<Int>) -> Void
+    ) {
+        let tiles = roundedUp(planar.length, to: Int(CIK_TILE)) / Int(CIK_TILE)
+        let threads = helpers?.threads.threads ?? 1
+        if byTiles, tiles >= threads * Self.tilesTogether {
+            // Many tiles are cut between those that are computed together, few as evenly as can be.
+            let hasMany = tiles >= 8 * threads * Self.tilesTogether
+            share(
+                tiles, unit: hasMany ? Self.tilesTogether : 1, nanoseconds: nanoseconds,
+                partsOfThread: hasMany ? 4 : 1
+            ) { part in
+                withScratch(of: step) { scratch in
+                    var planar = planar.part(part)
+                    planar.scratch = scratch
+                    body(planar, 0..<step.outputs)
+                }
+            }
+        } else {
+            share(step.outputs, unit: Self.outputsInPart, nanoseconds: nanoseconds) { outputs in
+                withScratch(of: step) { scratch in
+                    var planar = planar
+                    planar.scratch = scratch
+                    body(planar, outputs)
+                }
+            }
+        }
+    }
+
+    /// Kernels compute so many tiles together.
+    private static var tilesTogether: Int { 4 }
+    /// Outputs that a part of a layer has at least.
+    private static var outputsInPart: Int { 4 }
 
     /// Lends memory for what a part of a planar layer sorts.
     func withScratch(
@@ -47,5 +85,19 @@ extension ProgramRun {
         } else {
             body(arena + program.layout.buffers[step.scratch].offset)
         }
+    }
+}
+
+extension cik_planar {
+    /// The same layer for some of its tiles.
+    fileprivate func part(_ tiles: Range<Int>) -> cik_planar {
+        var part = self
+        let start = tiles.lowerBound * Int(CIK_TILE)
+        let before = (0..<tiles.lowerBound).reduce(0) { $0 + kept[$1].nonzeroBitCount }
+        part.x += start
+        part.kept += tiles.lowerBound
+        part.length = min(tiles.upperBound * Int(CIK_TILE), length) - start
+        part.y += before
+        return part
     }
 }

@@ -57,8 +57,7 @@ struct ProgramRun {
 
     private func runSteps() {
         guard let stopwatch else {
-            for step in program.steps { run(step) }
-            return
+            return program.steps.withUnsafeBufferPointer { for step in $0 { run(step) } }
         }
         for (step, node) in zip(program.steps, program.nodes) {
             stopwatch.time(node) { run(step) }
@@ -202,9 +201,10 @@ struct ProgramRun {
         to: Program.Location?
     ) {
         let layer = network.layers[node]!
+        guard case .vector(let weights, _) = layer.kernels else { return }
         let work = network.estimates[node]
         let sums = accumulators(number)
-        switch layer.vector! {
+        switch weights {
         case .sparse(let weights):
             let kernel = weights.isNarrow ? kernels.u8_c4_spmv : kernels.u8_s8_spmv
             share(weights.view.slices, unit: 1, nanoseconds: work) { slices in
@@ -247,14 +247,14 @@ struct ProgramRun {
             planar.y_stride = step.height * step.width * program.lanes
             withUnsafePointer(to: epilogue.view) {
                 planar.epilogue = $0
-                addPlanes(planar, layer.planar!, of: step)
+                addPlanes(planar, layer.planar, of: step)
             }
         case .logits(let real, let corrections):
             for first in stride(from: 0, to: step.outputs, by: step.outputsInRun) {
                 let outputs = first..<min(first + step.outputsInRun, step.outputs)
                 let sums = accumulators(step.accumulators!)
                 planar.acc = sums - first * planar.acc_stride
-                addPlanes(planar, layer.planar!, outputs)
+                addPlanes(planar, layer.planar, of: step, outputs)
                 for output in outputs {
                     finish(
                         step, real, corrections[output],
@@ -268,29 +268,38 @@ struct ProgramRun {
     private func addPlanes(
         _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep
     ) {
-        // Each part of a dense layer sorts the whole input.
-        let partsOfThread = if case .dense = weights { 1 } else { 2 }
         let work = network.estimates[step.node] * Double(program.lanes)
-        share(
-            step.outputs, unit: Self.outputsInPart, nanoseconds: work,
-            partsOfThread: partsOfThread
-        ) { outputs in
-            withScratch(of: step) { scratch in
-                var planar = planar
-                planar.scratch = scratch
-                addPlanes(planar, weights, outputs)
-            }
+        shareLayer(planar, of: step, nanoseconds: work, byTiles: !weights.isDepthwise) {
+            addPlanes($0, weights, of: step, $1)
         }
     }
 
-    /// Outputs that a part of a planar layer has at least.
-    private static var outputsInPart: Int { 4 }
-
-    /// The results of some outputs; with dense weights those of one group of channels at a time.
+    /// The results of some outputs, those of one group of channels at a time.
     private func addPlanes(
-        _ planar: cik_planar, _ weights: PlanarWeights, _ outputs: Range<Int>
+        _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep,
+        _ outputs: Range<Int>
     ) {
         var planar = planar
+        if case .depthwise(let weights) = weights {
+            var view = weights.view
+            return kernels.u8_s8_depthwise(&view, &planar, outputs.lowerBound, outputs.count)
+        }
+        let outputsInGroup = step.outputs / step.groups
+        var first = outputs.lowerBound
+        while first < outputs.upperBound {
+            let group = first / outputsInGroup
+            let end = min((group + 1) * outputsInGroup, outputs.upperBound)
+            var part = planar
+            part.x += group * step.groupStride
+            addPlanes(&part, weights, first..<end)
+            first = end
+        }
+    }
+
+    /// The results of some outputs of one group of channels.
+    private func addPlanes(
+        _ planar: inout cik_planar, _ weights: PlanarWeights, _ outputs: Range<Int>
+    ) {
         switch weights {
         case .fours(let weights):
             var view = weights.view
@@ -298,20 +307,10 @@ struct ProgramRun {
         case .sparse(let weights):
             var view = weights.view
             kernels.u8_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
-        case .depthwise(let weights):
-            var view = weights.view
-            kernels.u8_s8_depthwise(&view, &planar, outputs.lowerBound, outputs.count)
         case .dense(let weights):
             var view = weights.view
-            let x = planar.x!
-            var first = outputs.lowerBound
-            while first < outputs.upperBound {
-                let group = first / weights.outputsInGroup
-                let end = min((group + 1) * weights.outputsInGroup, outputs.upperBound)
-                planar.x = x + group * weights.groupStride * program.lanes
-                kernels.u8_s8_gemm(&view, &planar, first, end - first)
-                first = end
-            }
+            kernels.u8_s8_gemm(&view, &planar, outputs.lowerBound, outputs.count)
+        case .depthwise: preconditionFailure("depthwise weights have no groups of many channels")
         }
     }
 

@@ -1,0 +1,94 @@
+import CIntegerKernels
+
+/// Which kernel over planes a layer gets, what that costs, and how large its weights are, found out
+/// without packing them.
+struct PlanarChoice: Sendable {
+    enum Kind: Sendable {
+        case fours(blocks: ChannelBlocks, FourPlanarWeights.Counts)
+        case sparse(steps: Int)
+        case dense(weights: Int)
+        case depthwise(weights: Int)
+    }
+
+    let kind: Kind
+    /// Packed weights, in bytes.
+    let byteCount: Int
+
+    /// The kernel that is estimated to be the fastest; `highest` is the largest byte read.
+    init(
+        _ weights: SparseRows, geometry: PlaneGeometry, highest: Int32, bound: Int,
+        costs: cik_costs, preference: KernelPreference
+    ) {
+        let dense = Self.dense(weights, geometry: geometry)
+        let sparse = Self.sparse(weights, geometry: geometry, highest: highest, bound: bound)
+            .min { Self.cost($0, costs) < Self.cost($1, costs) }
+        if let sparse,
+            preference.choosesSparse(
+                sparse: Self.cost(sparse, costs), dense: Self.cost(dense, costs))
+        {
+            kind = sparse
+        } else {
+            kind = dense
+        }
+        byteCount = Self.byteCount(of: kind, weights, geometry: geometry)
+    }
+
+    /// Nanoseconds for one tile of all outputs, without the rounding.
+    func cost(_ costs: cik_costs) -> Double { Self.cost(kind, costs) }
+
+    var isSparse: Bool {
+        switch kind {
+        case .fours, .sparse: true
+        case .dense, .depthwise: false
+        }
+    }
+
+    /// The kernel's name without its variant, and how it sees the weights.
+    var kernel: (name: String, layout: String) {
+        switch kind {
+        case .fours: ("u6_s8_spmm", "fours of one level")
+        case .sparse: ("u8_s8_spmm", "four by four")
+        case .dense: ("u8_s8_gemm", "rows, 8-bit levels")
+        case .depthwise: ("u8_s8_depthwise", "runs of four, 8-bit levels")
+        }
+    }
+
+    private static func dense(_ weights: SparseRows, geometry: PlaneGeometry) -> Kind {
+        let isDepthwise =
+            geometry.groups > 1 && geometry.groups == weights.outputs
+            && geometry.channelsInGroup == 1
+        let count = weights.outputs * weights.columnCount
+        return isDepthwise ? .depthwise(weights: count) : .dense(weights: count)
+    }
+
+    /// The sparse kernels that can hold the weights, the one that wins a tie first.
+    private static func sparse(
+        _ weights: SparseRows, geometry: PlaneGeometry, highest: Int32, bound: Int
+    ) -> [Kind] {
+        let sparse = Kind.sparse(steps: SparsePlanarWeights.steps(of: weights))
+        guard FourPlanarWeights.canHold(weights, highest: highest) else { return [sparse] }
+        let blocks = ChannelBlocks(weights, geometry: geometry, bound: bound)
+        return [.fours(blocks: blocks, .init(weights, blocks: blocks)), sparse]
+    }
+
+    private static func cost(_ kind: Kind, _ costs: cik_costs) -> Double {
+        switch kind {
+        case .fours(_, let counts): counts.cost(costs)
+        case .sparse(let steps): Double(steps) * costs.spmm_step
+        case .dense(let weights): Double(weights) * costs.gemm_weight
+        case .depthwise(let weights): Double(weights) * costs.depthwise_weight
+        }
+    }
+
+    private static func byteCount(
+        of kind: Kind, _ weights: SparseRows, geometry: PlaneGeometry
+    ) -> Int {
+        switch kind {
+        case .fours(_, let counts): counts.byteCount
+        case .sparse(let steps): steps * 4 * (4 + 1) + (weights.outputs + 1) * 4
+        case .dense: (weights.outputs + 4) * roundedUp(weights.columnCount, to: 4)
+        case .depthwise:
+            DepthwisePlanarWeights.runs(geometry).count * 4 * (weights.outputs + 1)
+        }
+    }
+}

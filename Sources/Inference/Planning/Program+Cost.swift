@@ -1,0 +1,29 @@
+import CIntegerKernels
+
+extension Program {
+    /// What a byte costs that an operation without weights writes, in nanoseconds.
+    static var byteCost: Double { 0.1 }
+
+    /// What a run takes by the costs of the kernels, in nanoseconds: good for choices, not for promises.
+    ///
+    /// - Parameter values: of each node's result, for one sample.
+    func nanoseconds(_ layers: [PackedWeights?], values: [Int], costs: cik_costs) -> Double {
+        zip(steps, nodes).reduce(0) { sum, step in
+            let bytes = Double(values[step.1] * lanes)
+            return sum + nanoseconds(of: step.0, bytes: bytes, layers[step.1], costs)
+        }
+    }
+
+    private func nanoseconds(
+        of step: Step, bytes: Double, _ layer: PackedWeights?, _ costs: cik_costs
+    ) -> Double {
+        switch (step, layer?.kernels) {
+        case (.vector, .vector(let weights, _)?):
+            return weights.cost(costs) + bytes * costs.requantize
+        case (.planar(let planar), _?):
+            let tiles = roundedUp(planar.span * lanes, to: Int(CIK_TILE)) / Int(CIK_TILE)
+            return Double(tiles) * layer!.blockChoice!.cost(costs) + bytes * costs.requantize
+        default: return bytes * Self.byteCost
+        }
+    }
+}
