@@ -4,14 +4,15 @@ import Tensors
 extension Network {
     /// Moves the biases of all layers with weights such that each channel has the mean that it has
     /// in another network: bias correction, in the empirical form (Nagel et al. 2019, arXiv
-    /// 1906.04721, §4.2 and appendix D). Rounding weights shifts means; so do the layers before,
-    /// which are corrected first.
+    /// 1906.04721, §4.2). Rounding weights shifts means; so do the layers before, which are
+    /// corrected first.
     ///
     /// Behind a layer that only batch normalization reads it is that one's bias that moves. The
     /// means are of results before activation functions.
-    /// - Parameters: - reference: the network in floats, with the same names of layers and the same
-    ///   channels. - biasBits: of the biases of convolutions that had none. - forEachBatch: calls
-    ///   its argument with each batch of images; for each layer once.
+    /// - Parameters:
+    ///   - reference: the network in floats, with the same names of layers and the same channels.
+    ///   - biasBits: of the biases of convolutions that had none.
+    ///   - forEachBatch: calls its argument with each batch of images; once for each layer.
     public mutating func correctBiases(
         toMatch reference: Network, biasBits: Int, threads: Int,
         forEachBatch: ((Tensor) -> Void) -> Void
@@ -33,14 +34,6 @@ extension Network {
         }
     }
 
-    /// The means of each channel before activation functions, by the names of layers with weights,
-    /// in evaluation.
-    public mutating func channelMeans(
-        threads: Int, forEachBatch: ((Tensor) -> Void) -> Void
-    ) -> [String: [Double]] {
-        channelMeans(of: correctedLayers, threads: threads, forEachBatch: forEachBatch)
-    }
-
     /// Layers with weights, with the batch normalization that alone reads them.
     private var correctedLayers: [(layer: Int, normalization: Int?)] {
         let readers = readers
@@ -51,6 +44,7 @@ extension Network {
         }
     }
 
+    /// The means of each channel before activation functions, by the names of layers.
     private mutating func channelMeans(
         of layers: [(layer: Int, normalization: Int?)], threads: Int,
         forEachBatch: ((Tensor) -> Void) -> Void

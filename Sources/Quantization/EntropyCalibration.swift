@@ -32,8 +32,8 @@ public struct EntropyCalibration: RangeCalibration {
             low: max(extremes.low, -bound), high: min(extremes.high, bound))
     }
 
-    /// After how many bins to cut, and the divergence there; `nil` if no more are filled than there
-    /// are levels, so that there is nothing to choose.
+    /// After how many bins to cut, and the divergence there; `nil` if there are fewer bins
+    /// than levels, so that there is nothing to choose.
     ///
     /// For each cut `i` the first `i` bins, with all that lies behind them in the last one, are the
     /// distribution `P`. `Q` has them in `levels` groups, `⌊t · levels / i⌋` for bin `t`, each

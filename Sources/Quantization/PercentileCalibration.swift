@@ -1,7 +1,7 @@
 /// A share of the elements, as 99.99 %, is inside the grid; the largest ones are clipped.
 ///
-/// Grids without an offset count magnitudes. Those with one leave as large a share out below as
-/// above.
+/// A signed grid without an offset counts magnitudes; an unsigned one clips above only. Grids with
+/// an offset leave as large a share out below as above.
 public struct PercentileCalibration: RangeCalibration {
     public static let usualPercentile = 99.99
     public var needsHistogram: Bool { true }
