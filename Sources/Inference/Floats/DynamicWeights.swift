@@ -12,7 +12,7 @@ import PackedModel
 final class DynamicWeights: @unchecked Sendable {
     /// For a layer that reads its whole input; else for planes.
     let vector: VectorWeights?
-    let planar: (weights: PlanarWeights, geometry: PlaneGeometry)?
+    let planar: (weights: PlanarWeights, choice: PlanarChoice, geometry: PlaneGeometry)?
     /// `[tiles]`: which positions are places of the output. Kernels count them, though sums of all
     /// positions are written.
     let kept: AlignedBuffer
@@ -48,12 +48,14 @@ final class DynamicWeights: @unchecked Sendable {
             vector = nil
             let geometry = PlaneGeometry(
                 window, over: checked.input(of: index), fill: 0, nonzeros: rows.nonzeros)
-            planar = (
-                PlanarWeights(
-                    rows, geometry: geometry, highest: Self.grid.highest,
-                    bound: rows.largestSum * Int(Self.grid.highest), costs: costs,
-                    preference: preference), geometry
-            )
+            let highest = Self.grid.highest
+            let largest = rows.largestSum * Int(highest)
+            let choice = PlanarChoice(
+                rows, geometry: geometry, highest: highest, bound: largest, costs: costs,
+                preference: preference)
+            let weights = PlanarWeights(
+                rows, choice, geometry: geometry, highest: highest, bound: largest)
+            planar = (weights, choice, geometry)
             let output = checked.values[index + 1].planes
             let span = (output.height - 1) * geometry.rowStride + output.width
             kept = AlignedBuffer(byteCount: roundedUp(span, to: Int(CIK_TILE)) / Int(CIK_TILE) * 8)
@@ -63,12 +65,12 @@ final class DynamicWeights: @unchecked Sendable {
     }
 
     var byteCount: Int {
-        (vector?.byteCount ?? planar!.weights.byteCount) + 8 * scales.count
+        (vector?.byteCount ?? planar!.choice.byteCount) + 8 * scales.count
     }
 
-    var kernel: (name: String, layout: String) { vector?.kernel ?? planar!.weights.kernel }
+    var kernel: (name: String, layout: String) { vector?.kernel ?? planar!.choice.kernel }
 
-    var isSparse: Bool { vector?.isSparse ?? planar!.weights.isSparse }
+    var isSparse: Bool { vector?.isSparse ?? planar!.choice.isSparse }
 
     /// Bytes (or accumulators) from the first to the last place of an output.
     func span(of output: FloatImage) -> Int {
