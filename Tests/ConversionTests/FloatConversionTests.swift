@@ -11,10 +11,8 @@ import Testing
 struct FloatConversionTests {
     enum Mode: CaseIterable { case float16, dynamicRange, dynamicRangePerOutput }
 
-    private func rounded(
-        _ graph: SampleGraph, _ mode: Mode, using generator: inout SeededGenerator
-    ) throws -> Network {
-        var network = try graph.network(using: &generator).separatingFunctions()
+    private func rounded(_ network: Network, _ mode: Mode) throws -> Network {
+        var network = try network.separatingFunctions()
         let readers = network.readers
         for index in network.nodes.indices {
             let layer = network.nodes[index].layer
@@ -63,20 +61,11 @@ struct FloatConversionTests {
         graph: SampleGraph, mode: Mode
     ) throws {
         var generator = SeededGenerator(seed: 31)
-        var network = try rounded(graph, mode, using: &generator)
+        var network = try rounded(graph.network(using: &generator), mode)
         let model = try packed(network)
         #expect(model.isFloat)
-        let (count, shape) = (12, network.inputShape)
-        let (size, channels) = (shape.reduce(1, *), shape.count == 3 ? shape[2] : 1)
-        var (raw, batch) = ([Float](), Tensor(shape: [count] + shape))
-        for image in 0..<count {
-            let pixels = (0..<size).map { _ in Float(Int.random(in: 0...255, using: &generator)) }
-            for index in 0..<size {
-                let pixel = pixels[index % channels * (size / channels) + index / channels]
-                batch[image * size + index] = pixel / 64 - 2
-            }
-            raw += pixels
-        }
+        let (count, size) = (12, network.inputShape.reduce(1, *))
+        let (raw, batch) = images(network.inputShape, count, using: &generator)
         var pass = Pass(isTraining: false)
         let expected = network.forward(batch, pass: &pass).elements
         let found = try Engine(model).logits(samples: raw)
@@ -94,6 +83,44 @@ struct FloatConversionTests {
             // Most results do not see any such code.
             let median = errors.sorted()[errors.count / 2]
             #expect(median <= (mode == .float16 ? 3e-6 : 1e-3) * largest)
+        }
+    }
+
+    /// Pixels `[count, channels, height, width]`, and what the network reads of them.
+    private func images(
+        _ shape: [Int], _ count: Int, using generator: inout SeededGenerator
+    ) -> (raw: [Float], batch: Tensor) {
+        let (size, channels) = (shape.reduce(1, *), shape.count == 3 ? shape[2] : 1)
+        var (raw, batch) = ([Float](), Tensor(shape: [count] + shape))
+        for image in 0..<count {
+            let pixels = (0..<size).map { _ in Float(Int.random(in: 0...255, using: &generator)) }
+            for index in 0..<size {
+                let pixel = pixels[index % channels * (size / channels) + index / channels]
+                batch[image * size + index] = pixel / 64 - 2
+            }
+            raw += pixels
+        }
+        return (raw, batch)
+    }
+
+    @Test(arguments: Architecture.allCases)
+    func `every architecture runs, and the engine computes the same`(
+        architecture: Architecture
+    ) throws {
+        var generator = SeededGenerator(seed: 34)
+        let float = try architecture.network(
+            inputShape: [32, 32, 3], classes: 10, width: 0.1, stem: .cifar, using: &generator)
+        let (raw, batch) = images([32, 32, 3], 3, using: &generator)
+        for mode in Mode.allCases {
+            var network = try rounded(float, mode)
+            var pass = Pass(isTraining: false)
+            let expected = network.forward(batch, pass: &pass).elements
+            let found = try Engine(packed(network)).logits(samples: raw)
+            let difference = zip(found, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+            let size = expected.reduce(0) { $0 + $1 * $1 }
+            // In dynamic range codes next to a tie fall to either side, which layers amplify.
+            #expect(
+                (difference / size).squareRoot() < (mode == .float16 ? 2e-5 : 0.1), "\(mode)")
         }
     }
 
@@ -138,7 +165,7 @@ struct FloatConversionTests {
 
     @Test func `integer weights in floats need a quantizer of what they read`() throws {
         var generator = SeededGenerator(seed: 33)
-        var network = try rounded(.features, .float16, using: &generator)
+        var network = try rounded(SampleGraph.features.network(using: &generator), .float16)
         let first = network.nodes.firstIndex { $0.layer is Linear }!
         network.updateLayer(at: first) { layer in
             layer.visitParameters { name, parameter in

@@ -11,13 +11,11 @@ import Training
 /// see few images; what counts is that each stage takes them, and that the engine computes what the
 /// quantized network does.
 @Suite(.serialized) struct `Every architecture` {
-    static let architectures = [
+    @Test(arguments: [
         "digits-cnn", "lenet-5", "resnet-20", "resnet-56", "resnet-18", "resnet-34", "resnet-50",
         "alexnet",
         "vgg-16", "mobilenet-v2", "shufflenet-v2", "efficientnet-b0", "mixnet-s",
-    ]
-
-    @Test(arguments: architectures)
+    ])
     func `goes through all stages, and the engine computes the same`(architecture: String) throws {
         let folder = try TemporaryFolder()
         try writeLargeDigits(to: folder)
@@ -42,7 +40,8 @@ import Training
         #expect(distance(found, expected) < 0.15)
     }
 
-    @Test(arguments: architectures)
+    /// The others stand in `FloatConversionTests`, without the stages.
+    @Test(arguments: ["lenet-5", "resnet-20", "mobilenet-v2", "shufflenet-v2"])
     func `runs in floats with rounded weights, and the engine computes the same`(
         architecture: String
     ) throws {
