@@ -87,7 +87,7 @@ test-neon: ## The same for Arm in an emulator (Debian: qemu-user, gcc-aarch64-li
 # the toolchain's clang may know of no other.
 SANITIZE := -g -fsanitize=address,undefined -fno-sanitize-recover=all -fuse-ld=lld
 
-sanitize: deps ## Kernel, container and engine tests with every access checked (half an hour on one core)
+sanitize: deps ## Kernel, container and engine tests with every access checked (many minutes)
 	@$(MAKE) --no-print-directory test-kernels CHECK_FLAGS="$(SANITIZE)"
 	swift test -c release --sanitize address --scratch-path .build/sanitize \
 	  --filter 'ContainerTests|InferenceTests|ShrinkEngineTests|ThreadPoolTests'
