@@ -135,7 +135,8 @@ final class SparseFloatWeights: @unchecked Sendable {
         self.geometry = geometry
         // A pointwise layer has planes of as many positions as there are at run time.
         let offsets = (0..<rows.outputs).flatMap { output in
-            let start = geometry.start(of: output, outputs: rows.outputs)
+            let group = output / (rows.outputs / geometry.groups)
+            let start = UInt32(group * geometry.groupStride)
             return rows.columns[rows.starts[output]..<rows.starts[output + 1]].map {
                 geometry.offsets[Int($0)] + start
             }
