@@ -247,7 +247,8 @@ private func `images and labels of different count are an error`(packing: Packin
 @Test func `an error says file, place, found and expected`() {
     #expect(
         "\(DataSetError.wrongMagicNumber(file: "a/b", found: 0x801, expected: 0x803))"
-            == "a/b: the magic number is 0x00000801, expected 0x00000803")
+            == "a/b: the magic number is 0x00000801, expected 0x00000803 "
+            + "(an IDX file; arrays are .npy files)")
     #expect(
         "\(DataSetError.truncatedContent(file: "a/b", dimensions: [3, 2, 2], found: 5, declared: 12))"
             == "a/b: 5 bytes behind the header, expected 3 × 2 × 2 = 12")

@@ -130,7 +130,9 @@ import Testing
         let folder = try TemporaryFolder()
         let text = try folder.file("text.shrink", "this is no model")
         for (path, words) in [
-            (folder.path + "/none.shrink", "no such file"), (text, "text.shrink"),
+            (folder.path + "/none.shrink", "No such file"),
+            (folder.path, "Is a directory"),
+            (text, "text.shrink: neither a .shrink file nor a checkpoint"),
         ] {
             for command in [["eval", path, "--data", "digits"], ["inspect", path]] {
                 let result = try run(shrinkCommand, command)

@@ -44,7 +44,7 @@ private let models = packageFolder + "/Fixtures/onnx"
         let path = models + "/lenet5-ts-13.onnx"
         #expect(
             throws: PipelineError.networkDoesNotFit(
-                path: path, found: [[28, 28, 1], [10]], expected: [[8, 8, 1], [10]])
+                path: path, found: [[1, 28, 28], [10]], expected: [[1, 8, 8], [10]])
         ) { try runPipeline(pipeline("{onnx: \(path)}"), in: folder) }
     }
 
@@ -66,7 +66,7 @@ private let models = packageFolder + "/Fixtures/onnx"
             shrinkCommand, ["import", models + "/digits-dynamo-18.onnx", "--output", path])
         #expect(result.code == 0, "\(result.errors)")
         #expect(
-            result.output == "\(path): 5 layers, 1030 parameters, [8, 8, 1] to [10]\n")
+            result.output == "\(path): 5 layers, 1030 parameters, [1, 8, 8] to [10]\n")
         let evaluation = try run(shrinkCommand, ["eval", path, "--data", "digits"])
         #expect(evaluation.code == 0, "\(evaluation.errors)")
     }

@@ -261,7 +261,8 @@ import Training
         let folder = try TemporaryFolder()
         let yaml = quickPipeline.replacingOccurrences(
             of: "density: {conv1: 0.5, default: 0.1}", with: criterion
-        ).replacingOccurrences(of: "schedule: cubic", with: "schedule: iterative\n    steps: 3")
+        ).replacingOccurrences(
+            of: "schedule: cubic\n    interval: 10", with: "schedule: iterative\n    steps: 3")
         let report = try runPipeline(yaml, in: folder)
         let layers = report.stages[1].layers
         let density =
