@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+@preconcurrency import Foundation
 
 /// The command: parses arguments and calls `Pipeline`.
 @main
@@ -41,8 +41,8 @@ struct Shrink: ParsableCommand {
 
     static func main() {
         main(nil)
-        // `print` does not say that a disk is full; what it has left in memory tells.
-        if fflush(nil) != 0 {
+        // `print` does not say that a disk is full: long texts leave a mark, short ones wait until here.
+        if fflush(stdout) != 0 || ferror(stdout) != 0 {
             FileHandle.standardError.write(
                 Data("Error: standard output can not be written\n".utf8))
             exit(withError: ExitCode.failure)

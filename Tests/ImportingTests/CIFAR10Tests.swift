@@ -65,14 +65,14 @@ private struct Files {
 }
 
 @Test(arguments: [0, 1, 3072, 3074, 6145])
-func `a CIFAR-10 file that is no whole number of records is an error`(length: Int) {
+func `a CIFAR-10 file that is no whole number of records is an error`(length: Int) throws {
     let files = Files()
     let path = files.folder.write(Array(Files.content(2)[..<min(length, 6145)]), names[2])
     #expect(
         throws: DataSetError.wrongRecords(
             file: path, found: length, recordLength: 3073, largestLength: 307_300_000)
     ) { try files.load(.train) }
-    #expect(try! files.load(.test).count == 2)
+    #expect(try files.load(.test).count == 2)
 }
 
 @Test func `a label of CIFAR-10 that is no class is an error with its place`() {

@@ -112,6 +112,11 @@ private func pipeline(prune: String, factorize: String = "") -> String {
             #expect(layer.pruned[1] < 0.3, "a layer of zeros knows nothing")
             #expect(abs(layer.quantized[1] - result.accuracy) < 0.03)
         }
+        // By default, the images that the pipeline has set aside.
+        let byDefault = try run(
+            shrinkCommand,
+            ["sensitivity", checkpoint, "--data", "digits", "--sparsity", "0", "--bits", "8"])
+        #expect(byDefault.output.contains("on 100 validation images"), "\(byDefault.output)")
         let table = try run(shrinkCommand, arguments).output
         for word in ["layer", "100 % pruned", "2 bits", "fc2"] { #expect(table.contains(word)) }
     }

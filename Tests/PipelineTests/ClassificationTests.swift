@@ -72,4 +72,13 @@ private func classify(_ data: Data, limit: Int? = nil) throws -> [Classification
         #expect(throws: NumPyError.self) { try classify(npy("<i4", "(1, 3, 1, 3)", pixels)) }
         #expect(throws: DataSetError.self) { try classify(npy("|u1", "(3, 3, 2, 3)", pixels)) }
     }
+
+    @Test func `of another number of classes can not be evaluated`() throws {
+        let images = DataSet(
+            name: "three", imageShape: [3, 2, 2], pixels: pixels, labels: [0, 1, 2], classCount: 3,
+            pixelScale: 1 / 255)
+        #expect(
+            throws: DataSetError.wrongClassCount(dataSet: "three", found: 3, expected: 2)
+        ) { try Model.packed(model).evaluate(on: images, threads: 1) }
+    }
 }

@@ -45,6 +45,18 @@ import Testing
         let classes = try run(shrinkCommand, ["run", model, "--input", images, "--limit", "7"])
         #expect(classes.output.split(separator: "\n").count == 7)
 
+        // A line waits in memory until the end; the logits of all images are more than that holds.
+        for arguments in ["--limit 1", "--json"] {
+            let full = try run(
+                "/bin/sh",
+                [
+                    "-c",
+                    "'\(shrinkCommand)' run '\(model)' --input '\(images)' \(arguments) > /dev/full",
+                ])
+            #expect(full.code == 1, "\(arguments)")
+            #expect(full.errors == "Error: standard output can not be written\n")
+        }
+
         let inspection = try json(run(shrinkCommand, ["inspect", "--json", model]))
         let tensors = try #require(inspection["tensors"] as? [[String: Any]])
         #expect(tensors.map { $0["name"] as? String } == ["conv1", "conv2", "fc1", "fc2"])

@@ -69,4 +69,28 @@ import Testing
         try FileManager.default.removeItem(atPath: weights)
         #expect(try make(folder) == [])
     }
+
+    @Test func `run again when data given by a path have changed`() throws {
+        let folder = try TemporaryFolder()
+        let data = try folder.file("data.npz", "1")
+        try plan(
+            folder,
+            quickPipeline.replacingOccurrences(of: "set: digits", with: "set: \(data)"))
+        #expect(try make(folder).first == "train")
+        #expect(try make(folder) == [])
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: 60)], ofItemAtPath: data)
+        #expect(try make(folder).first == "train")
+    }
+
+    @Test(arguments: [" ", "#", "$"] as [Character])
+    func `refuse a path that make would read as something else`(character: Character) throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.file("a\(character)b.yaml", quickPipeline)
+        let plan = MakePlan(
+            try PipelineFile(path: path), build: folder.path + "/build", seed: nil)
+        #expect(throws: PipelineError.unfitForMake(path: path, character: character)) {
+            try plan.write()
+        }
+    }
 }

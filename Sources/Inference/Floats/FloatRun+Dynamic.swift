@@ -107,55 +107,16 @@ extension FloatRun {
                 {
                     let part = first..<min(first + atOnce, outputs.upperBound)
                     planar.acc = sums - first * stride
-                    addPlanes(
-                        planar, weights.planar!.weights, geometry, of: output.channels, part)
+                    weights.planar!.weights.add(
+                        planar,
+                        ChannelGroups(
+                            outputs: part, outputsInGroup: output.channels / geometry.groups,
+                            stride: geometry.groupStride), network.kernels.functions)
                     cfk_real_sums(
                         isa, &shape, sums, Int64(part.lowerBound), Int64(part.upperBound),
                         real.factors, real.corrections, real.bias, y)
                 }
             }
-        }
-    }
-
-    /// The sums of some of a layer's outputs, those of one group of channels at a time.
-    private func addPlanes(
-        _ planar: cik_planar, _ weights: PlanarWeights, _ geometry: PlaneGeometry,
-        of count: Int, _ outputs: Range<Int>
-    ) {
-        var planar = planar
-        if case .depthwise(let weights) = weights {
-            var view = weights.view
-            return network.kernels.functions.u8_s8_depthwise(
-                &view, &planar, outputs.lowerBound, outputs.count)
-        }
-        let outputsInGroup = count / geometry.groups
-        var first = outputs.lowerBound
-        while first < outputs.upperBound {
-            let group = first / outputsInGroup
-            let end = min((group + 1) * outputsInGroup, outputs.upperBound)
-            var part = planar
-            part.x += group * geometry.groupStride
-            addPlanes(&part, weights, first..<end)
-            first = end
-        }
-    }
-
-    /// The sums of some outputs of one group of channels.
-    private func addPlanes(
-        _ planar: inout cik_planar, _ weights: PlanarWeights, _ outputs: Range<Int>
-    ) {
-        let kernels = network.kernels.functions
-        switch weights {
-        case .fours(let weights):
-            var view = weights.view
-            kernels.u6_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
-        case .sparse(let weights):
-            var view = weights.view
-            kernels.u8_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
-        case .dense(let weights):
-            var view = weights.view
-            kernels.u8_s8_gemm(&view, &planar, outputs.lowerBound, outputs.count)
-        case .depthwise: preconditionFailure("depthwise weights have no groups of many channels")
         }
     }
 }

@@ -35,9 +35,9 @@ final class PackedWeights: Sendable {
             layer, weights: weights, input: input, bound: largest,
             rule: try checked.requantization(of: index))
         let highest = input.highest - input.lowest
-        let choice = geometry.map {
+        func choice(_ geometry: PlaneGeometry) -> PlanarChoice {
             PlanarChoice(
-                weights, geometry: $0, highest: highest, bound: largest, costs: costs,
+                weights, geometry: geometry, highest: highest, bound: largest, costs: costs,
                 preference: preference)
         }
         if checked.readsWholeInput(index) {
@@ -45,16 +45,21 @@ final class PackedWeights: Sendable {
                 weights, highest: highest, costs: costs, preference: preference)
             kernels = .vector(
                 vector,
-                blocks: choice.map {
+                blocks: geometry.map {
                     BlockWeights(
-                        $0, of: vector, outputs: weights.outputs, columns: weights.columnCount,
+                        choice($0), of: vector, outputs: weights.outputs,
+                        columns: weights.columnCount,
                         highest: highest, bound: largest)
                 })
         } else {
+            guard let geometry else {
+                preconditionFailure("'\(node.name)' reads windows and has no planes")
+            }
+            let choice = choice(geometry)
             kernels = .planar(
                 PlanarWeights(
-                    weights, choice!, geometry: geometry!, highest: highest, bound: largest),
-                choice!)
+                    weights, choice, geometry: geometry, highest: highest, bound: largest),
+                choice)
         }
     }
 

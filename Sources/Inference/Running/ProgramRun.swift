@@ -254,7 +254,7 @@ struct ProgramRun {
                 let outputs = first..<min(first + step.outputsInRun, step.outputs)
                 let sums = accumulators(step.accumulators!)
                 planar.acc = sums - first * planar.acc_stride
-                addPlanes(planar, layer.planar, of: step, outputs)
+                layer.planar.add(planar, step.groups(of: outputs), kernels)
                 for output in outputs {
                     finish(
                         step, real, corrections[output],
@@ -270,47 +270,7 @@ struct ProgramRun {
     ) {
         let work = network.estimates[step.node] * Double(program.lanes)
         shareLayer(planar, of: step, nanoseconds: work, byTiles: !weights.isDepthwise) {
-            addPlanes($0, weights, of: step, $1)
-        }
-    }
-
-    /// The results of some outputs, those of one group of channels at a time.
-    private func addPlanes(
-        _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep,
-        _ outputs: Range<Int>
-    ) {
-        var planar = planar
-        if case .depthwise(let weights) = weights {
-            var view = weights.view
-            return kernels.u8_s8_depthwise(&view, &planar, outputs.lowerBound, outputs.count)
-        }
-        let outputsInGroup = step.outputs / step.groups
-        var first = outputs.lowerBound
-        while first < outputs.upperBound {
-            let group = first / outputsInGroup
-            let end = min((group + 1) * outputsInGroup, outputs.upperBound)
-            var part = planar
-            part.x += group * step.groupStride
-            addPlanes(&part, weights, first..<end)
-            first = end
-        }
-    }
-
-    /// The results of some outputs of one group of channels.
-    private func addPlanes(
-        _ planar: inout cik_planar, _ weights: PlanarWeights, _ outputs: Range<Int>
-    ) {
-        switch weights {
-        case .fours(let weights):
-            var view = weights.view
-            kernels.u6_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
-        case .sparse(let weights):
-            var view = weights.view
-            kernels.u8_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
-        case .dense(let weights):
-            var view = weights.view
-            kernels.u8_s8_gemm(&view, &planar, outputs.lowerBound, outputs.count)
-        case .depthwise: preconditionFailure("depthwise weights have no groups of many channels")
+            weights.add($0, step.groups(of: $1), kernels)
         }
     }
 
