@@ -49,6 +49,7 @@ PEERS = [
     ("MKL sparse float", "mkl-csr", ".matrix.npz"),
     ("DeepSparse float", "deepsparse", ".float.onnx"),
     ("DeepSparse int8", "deepsparse", ".operators.onnx"),
+    (f"DeepSparse int8, {page.OTHER_ZEROS}", "deepsparse", ".blocks.onnx"),
 ]
 
 

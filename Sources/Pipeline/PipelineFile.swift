@@ -51,9 +51,12 @@ public struct PipelineFile: Sendable {
     }
 
     init(yaml: String, path: String, seed: UInt64? = nil) throws {
+        try self.init(Setting(yaml: yaml, file: path), path: path, seed: seed)
+    }
+
+    init(_ root: Setting, path: String, seed: UInt64? = nil) throws {
         self.path = path
         name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-        let root = try Setting(yaml: yaml, file: path)
         let keys = try root.mapping(known: ["method", "seed", "data", "network", "stages"])
         func required(_ key: String) throws -> Setting {
             guard let setting = keys[key] else {

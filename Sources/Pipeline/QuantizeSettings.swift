@@ -76,8 +76,13 @@ struct QuantizeSettings: Sendable {
                 place: setting.place, path: setting.path,
                 key: keys["weights"] == nil ? "weights" : "activations")
         }
-        self.weights = try Self.weights(weights)
-        self.activations = try Self.activations(activations)
+        training =
+            try keys["train"].map { s throws(PipelineFileError) in
+                try TrainingSettings(s)
+            } ?? TrainingSettings(epochs: 0, learningRate: 0)
+        let trains = training.epochs > 0
+        self.weights = try Self.weights(weights, trains: trains)
+        self.activations = try Self.activations(activations, trains: trains)
         let input = try keys["input"]?.mapping(known: ["bits", "learned"]) ?? [:]
         inputBits = try input["bits"]?.integer(in: 2...8)
         learnsInput = try input["learned"]?.boolean() ?? false
@@ -88,10 +93,10 @@ struct QuantizeSettings: Sendable {
         rate = try keys["rate"]?.schedule(in: 0...1000)
         calibrationCount = try keys["calibration"]?.integer(in: 1...100_000) ?? 1024
         batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
-        training =
-            try keys["train"].map { s throws(PipelineFileError) in
-                try TrainingSettings(s)
-            } ?? TrainingSettings(epochs: 0, learningRate: 0)
+        if !trains {
+            try keys.refuse(["rate"], because: Self.noTraining)
+            try input.refuse(["learned"], because: Self.noTraining)
+        }
         for key in ["equalization", "bias-correction"] where trains {
             if let setting = keys[key], try setting.boolean() {
                 throw setting.wrong("false, since the stage trains")
@@ -102,7 +107,11 @@ struct QuantizeSettings: Sendable {
     /// Whether weights, steps and offsets are trained; else the calibration has the last word.
     var trains: Bool { training.epochs > 0 }
 
-    private static func weights(_ setting: Setting) throws(PipelineFileError) -> Weights {
+    private static let noTraining = "the stage does not train"
+
+    private static func weights(
+        _ setting: Setting, trains: Bool
+    ) throws(PipelineFileError) -> Weights {
         let keys = try setting.mapping(
             known: [
                 "bits", "budget", "choices", "method", "initialization", "narrow", "per-channel",
@@ -126,6 +135,10 @@ struct QuantizeSettings: Sendable {
                 for: method.rawValue)
         }
         if method != .ewgs { try keys.refuse(["delta"], for: method.rawValue) }
+        if !trains {
+            try keys.refuse(
+                ["delta", "oscillations"] + GradientRule.keys, because: Self.noTraining)
+        }
         var rule = method.rule
         try rule.read(keys, isForWeights: true)
         return Weights(
@@ -168,7 +181,9 @@ struct QuantizeSettings: Sendable {
             momentum: try keys["momentum"]?.number(in: 1e-6...1) ?? 0.001)
     }
 
-    private static func activations(_ setting: Setting) throws(PipelineFileError) -> Activations {
+    private static func activations(
+        _ setting: Setting, trains: Bool
+    ) throws(PipelineFileError) -> Activations {
         let keys = try setting.mapping(
             known: [
                 "bits", "residual-bits", "method", "configuration", "calibration",
@@ -187,6 +202,10 @@ struct QuantizeSettings: Sendable {
                 ["calibration", "initialization", "percentile"], for: method.rawValue)
         }
         if method != .ewgs { try keys.refuse(["delta"], for: method.rawValue) }
+        if !trains {
+            try keys.refuse(
+                ["delta", "gradient-scale"] + GradientRule.keys, because: Self.noTraining)
+        }
         var rule = method.rule
         try rule.read(keys, isForWeights: false)
         let (calibration, percentile) = try calibration(keys)

@@ -165,10 +165,12 @@ extension Setting {
 extension [String: Setting] {
     /// Throws for a key that a method has no use for.
     func refuse(_ names: [String], for method: String) throws(PipelineFileError) {
+        try refuse(names, because: "\(method) has no such choice")
+    }
+
+    func refuse(_ names: [String], because reason: String) throws(PipelineFileError) {
         for name in names {
-            if let setting = self[name] {
-                throw setting.wrong("nothing, since \(method) has no such choice")
-            }
+            if let setting = self[name] { throw setting.wrong("nothing, since \(reason)") }
         }
     }
 }

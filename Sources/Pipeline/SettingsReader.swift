@@ -21,6 +21,11 @@ struct Setting {
         }
     }
 
+    /// The root of a tree whose nodes know where they stand in a file.
+    init(node: Yams.Node, file: String) {
+        self.init(node: node, file: file, path: "")
+    }
+
     private init(node: Yams.Node, file: String, path: String, line: Int? = nil) {
         self.node = node
         self.file = file

@@ -1,5 +1,6 @@
 import Foundation
 import Importing
+import Networks
 import Pipeline
 import Testing
 
@@ -128,7 +129,7 @@ import Testing
         #expect(overview.contains("- [Two widths](\(pages)/quick.md): Are more bits better?"))
     }
 
-    @Test(arguments: [
+    private static let errors: [(String, String, String)] = [
         ("title: Two widths\n", "", "quick.yaml:1: key 'title' is missing"),
         (
             "seeds: [1, 2]", "seeds: [one]",
@@ -143,7 +144,36 @@ import Testing
             "  LSQ+: {}", "  LSQ+: 3",
             "quick.yaml:12: rows.LSQ+ is '3', expected a mapping of keys to values"
         ),
-    ])
+        (
+            "weights.method: dorefa", "weights.method: doref",
+            "quick.yaml:13: stages.quantize.weights.method is 'doref', expected one of lsq, lsq+, "
+                + "llsq, lg-lsq, ewgs, dorefa"
+        ),
+        (
+            "weights.method: dorefa", "weights.metod: dorefa",
+            "quick.yaml:13: unknown key 'metod' in stages.quantize.weights; known: bits, budget, "
+                + "choices, method, initialization, narrow, per-channel, delta, oscillations, "
+                + "rounding, discretization, step-gradient, probe"
+        ),
+        (
+            "bits.default: 2", "bits.default: 1",
+            "quick.yaml:17: stages.quantize.weights.bits.default is '1', expected a whole number in "
+                + "2...8"
+        ),
+        (
+            "stages.quantize.train: {epochs: 1,", "stages.quantize.train: {epoch: 1,",
+            "quick.yaml:18: unknown key 'epoch' in stages.quantize.train; known: epochs, batch-size, "
+                + "optimizer, momentum, nesterov, learning-rate, schedule, warm-up, weight-decay, "
+                + "shift, flip, label-smoothing, distillation, temperature"
+        ),
+        (
+            "architecture: digits-cnn", "architecture: digits",
+            "quick.yaml:6: network.architecture is 'digits', expected one of "
+                + Architecture.allCases.map(\.rawValue).joined(separator: ", ")
+        ),
+    ]
+
+    @Test(arguments: errors)
     func `that is wrong is refused with file and line`(
         old: String, new: String, message: String
     ) throws {

@@ -168,6 +168,34 @@ import Testing
         #expect(try error(changed(old, new)) == message)
     }
 
+    @Test(arguments: [
+        ("bits: {conv1: 8, default: 5}", "bits: 5, rounding: arctangent", "weights.rounding"),
+        (
+            "bits: {conv1: 8, default: 5}", "bits: 5, oscillations: {freeze: 0.1}",
+            "weights.oscillations"
+        ),
+        (
+            "activations: {bits: 6}", "activations: {bits: 6, gradient-scale: features}",
+            "activations.gradient-scale"
+        ),
+        ("activations: {bits: 6}", "activations: {bits: 6}\n    rate: 0.1", "rate"),
+        (
+            "activations: {bits: 6}", "activations: {bits: 6}\n    input: {learned: true}",
+            "input.learned"
+        ),
+    ])
+    func `with a choice for training in a stage without says so`(
+        old: String, new: String, path: String
+    ) throws {
+        let trained = changed(old, new)
+        #expect(try error(trained) == nil)
+        let untrained = trained.replacingOccurrences(
+            of: "    train: {epochs: 2, learning-rate: 0.001}\n  encode", with: "  encode")
+        let message = try #require(try error(untrained))
+        #expect(message.contains(": stages.quantize.\(path) is "))
+        #expect(message.hasSuffix("expected nothing, since the stage does not train"))
+    }
+
     @Test func `whose stages are in the wrong order is refused`() throws {
         let encodeFirst = changed("  encode: {coding: smallest}", "").replacingOccurrences(
             of: "  share:", with: "  encode: {}\n  share:")

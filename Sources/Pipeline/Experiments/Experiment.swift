@@ -71,14 +71,15 @@ public struct Experiment: Sendable {
         self.rows = rows.map(\.name)
         self.columns = columns.map(\.name)
         let base = try required("pipeline").node.setting(["method"], to: Yams.Node(title))
-        cells = try Self.cells(base, rows, columns, seeds)
+        cells = try Self.cells(base, rows, columns, seeds, path)
         if Set(cells.map(\.name)).count != cells.count {
             throw root.wrong("rows and columns whose names differ in letters or digits")
         }
     }
 
     private static func cells(
-        _ base: Yams.Node, _ rows: [Variant], _ columns: [Variant], _ seeds: [UInt64]
+        _ base: Yams.Node, _ rows: [Variant], _ columns: [Variant], _ seeds: [UInt64],
+        _ path: String
     ) throws -> [Cell] {
         var cells: [Cell] = []
         for seed in seeds {
@@ -88,6 +89,8 @@ public struct Experiment: Sendable {
                     for (path, value) in columnVariant.changes + rowVariant.changes {
                         node = node.setting(path[...], to: value)
                     }
+                    // So that what is wrong with a cell is said of this file, before any cell runs.
+                    _ = try PipelineFile(Setting(node: node, file: path), path: path)
                     let words = [columnVariant.name, rowVariant.name].map(fileName)
                     cells.append(
                         Cell(
@@ -126,17 +129,19 @@ private struct Variant {
 
 extension Yams.Node {
     /// The same with another value at a path; mappings on the way are made where there are none.
+    /// Keys stand where the value stands.
     func setting(_ path: ArraySlice<String>, to value: Yams.Node) -> Yams.Node {
         guard let key = path.first else { return value }
         var pairs = mapping.map { Array($0) } ?? []
         let place = pairs.firstIndex { $0.key.string == key }
         let inner = place.map { pairs[$0].value } ?? Yams.Node([(Yams.Node, Yams.Node)]())
         let changed = inner.setting(path.dropFirst(), to: value)
+        let keyNode = Yams.Node.scalar(.init(key, .implicit, .any, value.mark))
         if let place {
-            pairs[place].value = changed
+            pairs[place] = (key: keyNode, value: changed)
         } else {
-            pairs.append((key: Yams.Node(key), value: changed))
+            pairs.append((key: keyNode, value: changed))
         }
-        return Yams.Node(pairs.map { ($0.key, $0.value) })
+        return .mapping(.init(pairs.map { ($0.key, $0.value) }, .implicit, .any, mark))
     }
 }
