@@ -235,7 +235,8 @@ def main():
     parser.add_argument("--only", default="", help="networks whose names contain this")
     arguments = parser.parse_args()
     for ending in SOURCES:
-        for path in sorted(arguments.folder.glob(f"*{arguments.only}*{ending}")):
+        paths = [p for p in arguments.folder.glob(f"*{ending}") if arguments.only in p.name]
+        for path in sorted(paths):
             print(path.stem, flush=True)
             make(arguments.shrink, path)
 

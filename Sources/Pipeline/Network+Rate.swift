@@ -6,13 +6,23 @@ import WeightSharing
 extension Network {
     /// Adds the gradient of `price · bits / weights` over all layers, with the bits that codes and
     /// positions take and the weights that are not pruned.
-    mutating func addRateGradient(price: Float) {
-        var shares = [WeightShares]()
-        visitWeights { shares.append($1.shares) }
-        let kept = shares.reduce(0) { $0 + $1.total }
-        var next = shares.makeIterator()
+    /// - Parameter progress: the share of the training that is done.
+    mutating func addRateGradient(price: RatePrice, progress: Float) {
+        var layers = [(shares: WeightShares, rate: CodeRate?)]()
         visitWeights { _, weight in
-            weight.addRateGradient(price: price / Float(max(kept, 1)), shares: next.next()!)
+            let shares = weight.shares
+            layers.append((shares, weight.codeRate(shares: shares)))
+        }
+        let rates = layers.compactMap(\.rate)
+        let bits = rates.reduce(0) { $0 + $1.roundedBits }
+        let weights = rates.reduce(0) { $0 + $1.weights }
+        let kept = layers.reduce(0) { $0 + $1.shares.total }
+        let price =
+            price.price(at: progress, bits: bits / Double(max(weights, 1))) / Float(max(kept, 1))
+        var next = layers.makeIterator()
+        visitWeights { _, weight in
+            guard case (let shares, let rate?) = next.next()! else { return }
+            weight.addRateGradient(of: rate, price: price, shares: shares)
         }
     }
 }

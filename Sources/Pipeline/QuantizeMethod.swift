@@ -45,8 +45,8 @@ struct QuantizeMethod: StageMethod {
     }
 
     func afterBackward(_ step: Int, _ network: inout Network, _ context: StageContext) {
-        guard let rate = settings.rate else { return }
-        network.addRateGradient(price: rate.value(at: context.progress(step)))
+        guard let price = settings.rate else { return }
+        network.addRateGradient(price: price, progress: context.progress(step))
     }
 
     /// What the file will hold is what is evaluated.

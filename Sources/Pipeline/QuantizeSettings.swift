@@ -56,7 +56,7 @@ struct QuantizeSettings: Sendable {
     var learnsInput: Bool
     var biasBits: Int
     /// What a bit for each unpruned weight adds to the loss; `nil` for nothing.
-    var rate: Schedule?
+    var rate: RatePrice?
     /// Images from which grids of activations start, or by which they are chosen.
     var calibrationCount: Int
     /// Whether channels are equalized across layers before the weights are rounded.
@@ -90,7 +90,7 @@ struct QuantizeSettings: Sendable {
         correctsBias = try keys["bias-correction"]?.boolean() ?? false
         biasBits =
             try keys["bias-bits"]?.integer(in: 2...16) ?? (equalizes || correctsBias ? 16 : 8)
-        rate = try keys["rate"]?.schedule(in: 0...1000)
+        rate = try keys["rate"].map { s throws(PipelineFileError) in try Self.rate(s) }
         calibrationCount = try keys["calibration"]?.integer(in: 1...100_000) ?? 1024
         batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
         if !trains {
@@ -106,6 +106,15 @@ struct QuantizeSettings: Sendable {
 
     /// Whether weights, steps and offsets are trained; else the calibration has the last word.
     var trains: Bool { training.epochs > 0 }
+
+    /// A price, a schedule of prices, or `{bits: 1.5}`.
+    private static func rate(_ setting: Setting) throws(PipelineFileError) -> RatePrice {
+        guard let mapping = setting.node.mapping, mapping["bits"] != nil else {
+            return .schedule(try setting.schedule(in: 0...1000))
+        }
+        let keys = try setting.mapping(known: ["bits"])
+        return .target(bits: Double(try keys["bits"]!.number(in: 0.01...8)))
+    }
 
     private static let noTraining = "the stage does not train"
 

@@ -15,6 +15,10 @@ import Tensors
 /// weight towards the more frequent of its two codes, and so most of all towards zero.
 public struct CodeRate {
     public let bits: Double
+    /// The same of the codes that weights are rounded to, as a file would have them now.
+    public let roundedBits: Double
+    /// The weights that count.
+    public let weights: Int
     /// `[K − 1]`: bits that moving a weight from code `lowest + k` to the next one costs.
     private let slopes: [Double]
     private let lowest: Float
@@ -28,6 +32,7 @@ public struct CodeRate {
         let (lowest, highest) = (grid.lowest, grid.highest)
         var histogram = [Double](repeating: 0, count: Int(highest - lowest) + 1)
         histogram[Int(-lowest)] += Double(shares.zeros)
+        var rounded = histogram
         weights.withUnsafeElements { weights in
             shares.forEach { index, count in
                 let step = steps.count == 1 ? steps[0] : steps[index % steps.count]
@@ -36,17 +41,16 @@ public struct CodeRate {
                 let place = Int(below - lowest)
                 histogram[place] += count * Double(below + 1 - u)
                 histogram[place + 1] += count * Double(u - below)
+                rounded[u - below < 0.5 ? place : place + 1] += count
             }
         }
         let total = histogram.reduce(0, +) + Double(histogram.count)
-        var (bits, prices) = (0.0, [Double]())
-        for count in histogram {
-            let price = -log2((count + 1) / total)
-            bits += count * price
-            // The derivative by the count; the total does not change.
-            prices.append(price - count / ((count + 1) * log(2)))
-        }
-        self.bits = bits
+        func price(_ count: Double) -> Double { -log2((count + 1) / total) }
+        bits = histogram.reduce(0) { $0 + $1 * price($1) }
+        roundedBits = rounded.reduce(0) { $0 + $1 * price($1) }
+        self.weights = shares.total + shares.zeros
+        // The derivative by the count; the total does not change.
+        let prices = histogram.map { price($0) - $0 / (($0 + 1) * log(2)) }
         self.lowest = lowest
         self.highest = highest
         slopes = zip(prices.dropFirst(), prices).map { $0 - $1 }
@@ -60,15 +64,19 @@ public struct CodeRate {
 }
 
 extension Parameter {
+    /// What its codes take; `nil` if it has no learned steps.
+    public func codeRate(shares: WeightShares) -> CodeRate? {
+        guard let quantizer = parametrization(WeightQuantizer.self), isFinite else { return nil }
+        return CodeRate(
+            trained.value, grid: quantizer.grid, steps: quantizer.steps, shares: shares)
+    }
+
     /// Adds the gradient of `price · bits` to the gradients of what is trained and of the steps,
     /// after a backward pass. Nothing if it has no learned steps.
-    /// - Parameters: as of `CodeRate`.
-    /// - Returns: the bits.
-    @discardableResult
-    public mutating func addRateGradient(price: Float, shares: WeightShares) -> Double {
-        guard let quantizer = parametrization(WeightQuantizer.self), isFinite else { return 0 }
+    /// - Parameter rate: its own, with the same shares.
+    public mutating func addRateGradient(of rate: CodeRate, price: Float, shares: WeightShares) {
+        guard let quantizer = parametrization(WeightQuantizer.self) else { return }
         let (steps, value) = (quantizer.steps, trained.value)
-        let rate = CodeRate(value, grid: quantizer.grid, steps: steps, shares: shares)
         var byStep = [Double](repeating: 0, count: steps.count)
         value.withUnsafeElements { weights in
             trained.gradient.withUnsafeMutableElements { gradient in
@@ -86,6 +94,5 @@ extension Parameter {
             quantizer.addStepGradients(byStep)
             element = quantizer
         }
-        return rate.bits
     }
 }

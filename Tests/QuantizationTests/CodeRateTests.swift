@@ -41,8 +41,10 @@ struct CodeRateTests {
         parameter.effectiveGradient = Tensor(shape: shape)
         parameter.backpropagate()
         let price: Float = 0.5
-        let found = parameter.addRateGradient(
-            price: price, shares: WeightShares(counts: counts, zeros: 300))
+        let shares = WeightShares(counts: counts, zeros: 300)
+        let rate = parameter.codeRate(shares: shares)!
+        parameter.addRateGradient(of: rate, price: price, shares: shares)
+        let found = rate.bits
         let (n, p) = (Int(quantizer.grid.lowest), Int(quantizer.grid.highest))
         func slow(_ weights: [Double], _ steps: [Double]) -> Double {
             slowBits(weights, steps: steps, counts: counts, zeros: 300, n, p)
@@ -76,10 +78,34 @@ struct CodeRateTests {
         let weights = [Float](repeating: 0.5, count: 60) + [Float](repeating: -0.5, count: 40)
         var parameter = Parameter(Tensor(shape: [100], elements: weights), decays: true)
         parameter.quantize(with: WeightQuantizer(bits: 2, steps: [0.5], weightCount: 100))
-        let bits = parameter.addRateGradient(
-            price: 0, shares: WeightShares(count: 100, zeros: 900))
+        let rate = parameter.codeRate(shares: WeightShares(count: 100, zeros: 900))!
         let entropy = [0.9, 0.06, 0.04].reduce(0) { $0 - 1000 * $1 * log2($1) }
-        #expect(abs(bits - entropy) < 0.02 * entropy)
+        #expect(abs(rate.bits - entropy) < 0.02 * entropy)
+        #expect(rate.roundedBits == rate.bits && rate.weights == 1000)
+    }
+
+    @Test func `rounded bits are those of the nearest codes`() {
+        let weights = normal(500, seed: 4)
+        var parameter = Parameter(Tensor(shape: [500], elements: weights), decays: true)
+        parameter.quantize(with: WeightQuantizer(bits: 3, steps: [0.6], weightCount: 500))
+        let shares = WeightShares(count: 500, zeros: 200)
+        let rate = parameter.codeRate(shares: shares)!
+        let rounded = weights.map { ($0 / 0.6).rounded() * 0.6 }
+        var other = Parameter(Tensor(shape: [500], elements: rounded), decays: true)
+        other.quantize(with: WeightQuantizer(bits: 3, steps: [0.6], weightCount: 500))
+        #expect(abs(rate.roundedBits - other.codeRate(shares: shares)!.bits) < 1e-3 * rate.bits)
+        #expect(rate.roundedBits != rate.bits)
+    }
+
+    @Test func `a price for a target grows where bits are above it`() {
+        let price = RatePrice.target(bits: 1.5)
+        #expect(price.price(at: 1, bits: 1.5) == 0.03)
+        #expect(price.price(at: 0.7, bits: 1.57) > 0.27 && price.price(at: 1, bits: 1.57) < 0.3)
+        #expect(price.price(at: 1, bits: 1.43) < 0.003)
+        #expect(price.price(at: 1, bits: 8) == 1)
+        // The way there: twice the target first, one and a half times in the middle.
+        #expect(price.price(at: 0, bits: 3) == 0.03)
+        #expect(abs(price.price(at: 0.35, bits: 2.25) - 0.03) < 1e-6)
     }
 
     @Test func `descending the rate makes codes more alike`() {
@@ -87,14 +113,15 @@ struct CodeRateTests {
             Tensor(shape: [400], elements: normal(400, seed: 2)), decays: true)
         parameter.quantize(with: WeightQuantizer(bits: 4, steps: [0.3], weightCount: 400))
         func bits() -> Double {
-            var copy = parameter
-            return copy.addRateGradient(price: 0, shares: WeightShares(count: 400))
+            parameter.codeRate(shares: WeightShares(count: 400))!.bits
         }
         let first = bits()
         for _ in 0..<50 {
             parameter.effectiveGradient = Tensor(shape: [400])
             parameter.backpropagate()
-            parameter.addRateGradient(price: 1, shares: WeightShares(count: 400))
+            let shares = WeightShares(count: 400)
+            parameter.addRateGradient(
+                of: parameter.codeRate(shares: shares)!, price: 1, shares: shares)
             var next = parameter.trained
             for index in 0..<400 { next.value[index] -= 0.002 * next.gradient[index] }
             parameter.trained = next
@@ -105,8 +132,7 @@ struct CodeRateTests {
     @Test func `a parameter without learned steps is left alone`() {
         var parameter = Parameter(Tensor(shape: [4], repeating: 1), decays: true)
         parameter.quantize(with: DoReFaWeightQuantizer(bits: 3))
-        #expect(parameter.addRateGradient(price: 1, shares: WeightShares(count: 4)) == 0)
-        #expect(parameter.trained.gradient == Tensor(shape: [4]))
+        #expect(parameter.codeRate(shares: WeightShares(count: 4)) == nil)
     }
 
     @Test(arguments: [0, 1, 7, 8, 9, 40, 83])
