@@ -61,13 +61,22 @@ extension ProgramRun {
                 }
             }
         } else {
-            share(step.outputs, unit: Self.outputsInPart, nanoseconds: nanoseconds) { outputs in
-                withScratch(of: step) { scratch in
-                    var planar = planar
-                    planar.scratch = scratch
-                    body(planar, outputs)
-                }
+            shareOutputs(step.outputs, of: step, nanoseconds: nanoseconds) { outputs, scratch in
+                var planar = planar
+                planar.scratch = scratch
+                body(planar, outputs)
             }
+        }
+    }
+
+    /// Calls `body` with parts of `0..<count` outputs of a layer over planes, and with memory for what
+    /// each sorts.
+    func shareOutputs(
+        _ count: Int, of step: Program.PlanarStep, nanoseconds: Double,
+        _ body: (_ outputs: Range<Int>, _ scratch: UnsafeMutablePointer<UInt8>) -> Void
+    ) {
+        share(count, unit: Self.outputsInPart, nanoseconds: nanoseconds) { outputs in
+            withScratch(of: step) { body(outputs, $0) }
         }
     }
 

@@ -250,15 +250,20 @@ struct ProgramRun {
                 addPlanes(planar, layer.planar, of: step)
             }
         case .logits(let real, let corrections):
+            let sums = accumulators(step.accumulators!)
             for first in stride(from: 0, to: step.outputs, by: step.outputsInRun) {
-                let outputs = first..<min(first + step.outputsInRun, step.outputs)
-                let sums = accumulators(step.accumulators!)
+                let count = min(step.outputsInRun, step.outputs - first)
                 planar.acc = sums - first * planar.acc_stride
-                layer.planar.add(planar, step.groups(of: outputs), kernels)
-                for output in outputs {
-                    finish(
-                        step, real, corrections[output],
-                        sums + (output - first) * planar.acc_stride, output: output)
+                shareOutputs(count, of: step, nanoseconds: work(of: step)) { part, scratch in
+                    let outputs = first + part.lowerBound..<first + part.upperBound
+                    var planar = planar
+                    planar.scratch = scratch
+                    layer.planar.add(planar, step.groups(of: outputs), kernels)
+                    for output in outputs {
+                        finish(
+                            step, real, corrections[output],
+                            planar.acc + output * planar.acc_stride, output: output)
+                    }
                 }
             }
         }
@@ -268,10 +273,16 @@ struct ProgramRun {
     private func addPlanes(
         _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep
     ) {
-        let work = network.estimates[step.node] * Double(program.lanes)
-        shareLayer(planar, of: step, nanoseconds: work, byTiles: !weights.isDepthwise) {
+        shareLayer(
+            planar, of: step, nanoseconds: work(of: step), byTiles: !weights.isDepthwise
+        ) {
             weights.add($0, step.groups(of: $1), kernels)
         }
+    }
+
+    /// What a layer takes on one thread, in nanoseconds.
+    private func work(of step: Program.PlanarStep) -> Double {
+        network.estimates[step.node] * Double(program.lanes)
     }
 
     /// Turns the sums of one output into logits.
