@@ -2,6 +2,8 @@
 
     bench.py --models DIR --library FILE --output DIR --docs DIR [--quick] [--only WORD]
 
+With --only, what was measured on the same machine and day stays in the table.
+
 DIR holds .shrink files and what models.py made of them. A unit is a network with a batch size and a
 number of threads. All engines of a unit are loaded, each in a process of its own; then they take turns
 of a tenth of a second in random order, and those whose turn it is not are stopped, so that nobody's
@@ -149,6 +151,16 @@ def measure(unit, options):
             "rows": [worker.result() for worker in workers]}
 
 
+def put(result, units):
+    """In the place of the same unit measured earlier, or at the end."""
+    names = ["network", "batch", "threads", "cold"]
+    for place, unit in enumerate(units):
+        if all(unit[name] == result[name] for name in names):
+            units[place] = result
+            return
+    units.append(result)
+
+
 def machine():
     names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
              if line.startswith("model name")]
@@ -169,14 +181,20 @@ def main():
     options.peers = ["deepsparse"] if options.deepsparse else []
     networks = QUICK if options.quick else LAYERS + SMALL + LARGE
     networks = [network for network in networks if options.only in network]
+    path = options.output / "results.json"
     results = {"machine": machine(), "units": []}
+    if options.only and path.exists():
+        earlier = json.loads(path.read_text())
+        # What is measured now takes the place of what was; the rest of the table stays.
+        if earlier["machine"] == results["machine"]:
+            results["units"] = earlier["units"]
     for unit in units(networks):
         result = measure(unit, options)
-        results["units"].append(result)
+        put(result, results["units"])
         print(page.unit_text(result), flush=True)
         # Written after every unit, so that nothing is lost when it is stopped.
         options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "results.json").write_text(json.dumps(results, indent=1))
+        path.write_text(json.dumps(results, indent=1))
     page.write(results, options.docs)
 
 

@@ -223,9 +223,7 @@ struct ProgramRun {
                 sums, epilogue.count, epilogue.multipliers, epilogue.constants,
                 epilogue.rounding, bytes(to!))
         case .logits(let real, let corrections):
-            for output in corrections.indices {
-                logits[output] = real.value(sums[output] + corrections[output], output: output)
-            }
+            real.write(sums, corrections: corrections, to: logits)
         }
     }
 
@@ -259,11 +257,7 @@ struct ProgramRun {
                     var planar = planar
                     planar.scratch = scratch
                     layer.planar.add(planar, step.groups(of: outputs), kernels)
-                    for output in outputs {
-                        finish(
-                            step, real, corrections[output],
-                            planar.acc + output * planar.acc_stride, output: output)
-                    }
+                    finish(step, outputs, real, corrections, planar)
                 }
             }
         }
@@ -285,19 +279,26 @@ struct ProgramRun {
         network.estimates[step.node] * Double(program.lanes)
     }
 
-    /// Turns the sums of one output into logits.
+    /// Turns the sums of some outputs into logits.
     private func finish(
-        _ step: Program.PlanarStep, _ real: RealOutput, _ correction: Int32,
-        _ sums: UnsafePointer<Int32>, output: Int
+        _ step: Program.PlanarStep, _ outputs: Range<Int>, _ real: RealOutput,
+        _ corrections: [Int32], _ planar: cik_planar
     ) {
-        let lanes = program.lanes
-        for y in 0..<step.height {
-            for x in 0..<step.width {
-                let place = (output * step.height + y) * step.width + x
-                let row = sums + (y * step.rowStride + x) * lanes
-                for lane in 0..<count {
-                    logits[lane * network.outputCount + place] = real.value(
-                        row[lane] + correction, output: output)
+        let (lanes, sums) = (program.lanes, UnsafePointer(planar.acc!))
+        if step.height * step.width == 1 {
+            return real.write(
+                outputs, sums, stride: planar.acc_stride, corrections: corrections, lanes: count,
+                to: logits)
+        }
+        for output in outputs {
+            for y in 0..<step.height {
+                for x in 0..<step.width {
+                    let place = (output * step.height + y) * step.width + x
+                    let row = sums + output * planar.acc_stride + (y * step.rowStride + x) * lanes
+                    for lane in 0..<count {
+                        logits[lane * network.outputCount + place] = real.value(
+                            row[lane] + corrections[output], output: output)
+                    }
                 }
             }
         }
