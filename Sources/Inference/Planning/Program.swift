@@ -56,9 +56,22 @@ final class Program: Sendable {
         var rowStride: Int
         /// Which bytes from the first to the last place of an output are results.
         var kept: AlignedBuffer
+        /// Of a layer with one channel an output: what it reads are copies that it makes of `from`.
+        var copy: ChannelCopy?
 
         /// Bytes of one lane from the first to the last place.
         var span: Int { (height - 1) * rowStride + width }
+    }
+
+    /// Bordered copies of a few channels at a time, which stay in the cache until they are read. Those
+    /// of all channels do not: a depthwise layer of 96 × 112 × 112 with stride 2 took 212 µs with them,
+    /// and takes 165.
+    struct ChannelCopy: Sendable {
+        var planes: cik_planes
+        /// How many channels at a time.
+        var channels: Int
+        /// Where they are in the layer's scratch.
+        var offset: Int
     }
 
     let lanes: Int

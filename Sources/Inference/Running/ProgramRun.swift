@@ -267,10 +267,35 @@ struct ProgramRun {
     private func addPlanes(
         _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep
     ) {
+        if let copy = step.copy { return addCopied(planar, weights, of: step, copy) }
         shareLayer(
             planar, of: step, nanoseconds: work(of: step), byTiles: !weights.isDepthwise
         ) {
             weights.add($0, step.groups(of: $1), kernels)
+        }
+    }
+
+    /// The same where each channel is copied before it is read.
+    private func addCopied(
+        _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep,
+        _ copy: Program.ChannelCopy
+    ) {
+        let read = copy.planes.height * copy.planes.width * program.lanes
+        shareOutputs(step.outputs, of: step, nanoseconds: work(of: step)) { outputs, scratch in
+            var planar = planar
+            planar.scratch = scratch
+            let copied = scratch + copy.offset
+            for first in stride(from: outputs.lowerBound, to: outputs.upperBound, by: copy.channels)
+            {
+                let end = min(first + copy.channels, outputs.upperBound)
+                var planes = copy.planes
+                planes.channels = end - first
+                kernels.u8_planes(
+                    &planes, bytes(step.from) + first * read, program.lanes, copied)
+                // So that channel `first` is the first one of the copy.
+                planar.x = UnsafePointer(copied) - first * step.groupStride
+                weights.add(planar, step.groups(of: first..<end), kernels)
+            }
         }
     }
 
