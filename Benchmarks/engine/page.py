@@ -130,7 +130,7 @@ def write(results, docs):
 `make bench` measured this on {machine['cores']} cores of {machine['processor']}, {machine['date']}.
 Milliseconds a call from Python, medians; behind ours the speed-up over the fastest of the others
 (of a batch as a whole or sample by sample), below 1 where we lost. Random weights: 90 or 95 % zeros
-everywhere but in the first, the last and depthwise layers, or the densities of Deep Compression
+everywhere but in the first convolution, the last and depthwise layers, or the densities of Deep Compression
 ("paper"). All engines run the same network, with 90 % zeros unless the name of a row says otherwise;
 "sparse" engines and DeepSparse make use of them. "{OTHER_ZEROS}" is another network, with as many
 zeros in the pattern that suits DeepSparse best; no speed-up is against it. OpenVINO computes floats

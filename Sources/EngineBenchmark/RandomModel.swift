@@ -23,8 +23,8 @@ struct Recipe {
 /// Builds networks with random weights of a realistic distribution: of a normal distribution, those
 /// that pruning by magnitude leaves.
 ///
-/// The first layer is dense and has weights of 8 bits, unless the recipe lists densities. Scales are such that results fill the range
-/// of their quantizers.
+/// A convolution that reads the input is dense and has weights of 8 bits, unless the recipe lists
+/// densities. Scales are such that results fill the range of their quantizers.
 struct RandomModel {
     /// A value: what it is and how it is quantized.
     struct Value {
@@ -93,7 +93,7 @@ struct RandomModel {
     private mutating func layer(
         _ shape: [Int], reading x: Value, isDense: Bool, relu: Bool, output: PackedQuantizer?
     ) -> PackedLayer {
-        let isFirst = x.number == 0 && recipe.densities == nil
+        let isFirst = x.number == 0 && shape.count == 4 && recipe.densities == nil
         let density = recipe.densities?[layers] ?? (isDense || isFirst ? 1 : recipe.density)
         layers += 1
         let weights = tensor(shape, density: density, bits: isFirst ? 8 : recipe.bits, x)
