@@ -149,6 +149,7 @@ import Testing
         try sampleReport(seed: 2).write(to: paths[1])
         let options = [
             "--folder", results.folder.path + "/Results", "--output", results.page,
+            "--experiments", results.folder.path + "/experiments",
         ]
         #expect(try run(shrinkCommand, ["results", paths[0]] + options).code == 0)
         #expect(try run(shrinkCommand, ["results", paths[1]] + options).code == 0)
