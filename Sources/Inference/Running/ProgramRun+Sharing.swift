@@ -21,7 +21,7 @@ extension ProgramRun {
         _ count: Int, unit: Int, nanoseconds: Double, partsOfThread: Int = 2,
         _ body: (Range<Int>) -> Void
     ) {
-        guard let helpers, nanoseconds >= helpers.leastWork else { return body(0..<count) }
+        guard let helpers, isShared(nanoseconds) else { return body(0..<count) }
         let units = (count + unit - 1) / unit
         let parts = min(helpers.threads.threads * partsOfThread, units)
         helpers.threads.run(parts) { part in
@@ -29,6 +29,11 @@ extension ProgramRun {
             let end = min((part + 1) * units / parts * unit, count)
             body(first..<end)
         }
+    }
+
+    /// Whether work of so many nanoseconds is done by several threads.
+    private func isShared(_ nanoseconds: Double) -> Bool {
+        helpers.map { nanoseconds >= $0.leastWork } ?? false
     }
 
     /// Calls `body` with parts of `channels` that write `byteCount` bytes all together.
@@ -54,7 +59,7 @@ extension ProgramRun {
                 tiles, unit: hasMany ? Self.tilesTogether : 1, nanoseconds: nanoseconds,
                 partsOfThread: hasMany ? 4 : 1
             ) { part in
-                withScratch(of: step) { scratch in
+                withScratch(of: step, isShared: isShared(nanoseconds)) { scratch in
                     var planar = planar.part(part)
                     planar.scratch = scratch
                     body(planar, 0..<step.outputs)
@@ -76,7 +81,7 @@ extension ProgramRun {
         _ body: (_ outputs: Range<Int>, _ scratch: UnsafeMutablePointer<UInt8>) -> Void
     ) {
         share(count, unit: Self.outputsInPart, nanoseconds: nanoseconds) { outputs in
-            withScratch(of: step) { body(outputs, $0) }
+            withScratch(of: step, isShared: isShared(nanoseconds)) { body(outputs, $0) }
         }
     }
 
@@ -86,10 +91,10 @@ extension ProgramRun {
     private static var outputsInPart: Int { 4 }
 
     /// Lends memory for what a part of a planar layer sorts.
-    func withScratch(
-        of step: Program.PlanarStep, _ body: (UnsafeMutablePointer<UInt8>) -> Void
+    private func withScratch(
+        of step: Program.PlanarStep, isShared: Bool, _ body: (UnsafeMutablePointer<UInt8>) -> Void
     ) {
-        if let helpers {
+        if isShared, let helpers {
             helpers.scratches.withArena(body)
         } else {
             body(arena + program.layout.buffers[step.scratch].offset)
