@@ -25,7 +25,7 @@ extension RealOutput {
     /// Writes some outputs of `lanes` samples.
     ///
     /// Samples lie whole pages apart in `logits`, so that one output of all of them after the other would
-    /// find no line of it in the cache again: a layer of 4096 outputs took twice its time. So some
+    /// find no line of it in the cache again: a layer of 4096 outputs took half as long again. So some
     /// outputs are put down first, and then go to each sample together.
     /// - Parameters:
     ///   - sums: of output 0: `[outputs, stride]`, the samples of an output next to each other.
