@@ -156,7 +156,7 @@ def put(result, units):
     names = ["network", "batch", "threads", "cold"]
     for place, unit in enumerate(units):
         if all(unit[name] == result[name] for name in names):
-            units[place] = result
+            units[place] = {**result, "again": True}
             return
     units.append(result)
 

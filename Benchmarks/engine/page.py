@@ -83,7 +83,7 @@ def table(units):
                 cells.append(f"**{time(row)}** ({ratio:.2f}×)")
             else:
                 cells.append(time(row))
-        cold = " (cold)" if unit["cold"] else ""
+        cold = (" (cold)" if unit["cold"] else "") + ("°" if unit.get("again") else "")
         lines.append(f"| {unit['network']}{cold} | {unit['batch']} | {unit['threads']} | "
                      + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -139,7 +139,8 @@ everywhere but in the first convolution, the last and depthwise layers, or the d
 ("paper"). All engines run the same network, with 90 % zeros unless the name of a row says otherwise;
 "sparse" engines and DeepSparse make use of them. "{OTHER_ZEROS}" is another network, with as many
 zeros in the pattern that suits DeepSparse best; no speed-up is against it. OpenVINO computes floats
-in bfloat16 where the processor can. A dash: the engine could not run it.
+in bfloat16 where the processor can. A dash: the engine could not run it. "°": the whole row was
+measured again in a later run of that day, and may be of a later version.
 
 ![Speed at batch 1 on one thread](benchmarks.svg)
 

@@ -9,9 +9,9 @@ public enum RatePrice: Sendable, Equatable {
     ///
     /// The price follows from where the bits are, and has no memory, so that a training that was
     /// stopped goes on as if it had not been: it grows with the 50th power of the bits' ratio to an
-    /// aim that falls from twice the target to the target over the first 70 % of the training. So
-    /// prices between 0.003 and 0.3, where networks were found to settle, keep the bits within 5 % of
-    /// it. The last part is for the small learning rates, which move few codes.
+    /// aim that falls from twice the target to the target over the first 70 % of the training. So a
+    /// network that settles at a price between 0.003 and 0.3 has bits within 5 % of it. The last part is
+    /// for the small learning rates, which move few codes.
     case target(bits: Double)
 
     static let usualPrice = 0.03

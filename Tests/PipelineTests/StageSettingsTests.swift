@@ -162,17 +162,21 @@ import Testing
         #expect(sizes[1] < sizes[0])
     }
 
-    /// Without a rate term the weights of this pipeline take more than twice as many bits.
+    /// What codes and positions take in the file is within 5 % of the target by the price's rule, and
+    /// within another 5 % by the coding, whose tables count in layers as small as these.
     @Test func `a target for the rate`() throws {
-        let yaml = withoutSharing(
-            pipeline(quantize: "{rate: {bits: 1.2}, weights: {bits: 4}, activations: {bits: 6}}")
-        ).replacingOccurrences(
-            of: "epochs: 1, batch-size: 32, learning-rate: 0.0005}}",
-            with: "epochs: 6, batch-size: 32, learning-rate: 0.01}}")
-        let layers = try expectAgreement(yaml).stages.last!.layers
-        let bits = 8 * Double(layers.reduce(0) { $0 + $1.bytes })
-        let weights = Double(layers.reduce(0) { $0 + $1.weights })
-        #expect(abs(bits / weights - 1.2) < 0.12)
+        let bits = try ["", "rate: {bits: 1.2}, "].map { rate in
+            let yaml = withoutSharing(
+                pipeline(quantize: "{\(rate)weights: {bits: 4}, activations: {bits: 6}}")
+            ).replacingOccurrences(
+                of: "epochs: 1, batch-size: 32, learning-rate: 0.0005}}",
+                with: "epochs: 6, batch-size: 32, learning-rate: 0.01}}")
+            let layers = try expectAgreement(yaml).stages.last!.layers
+            return 8 * Double(layers.reduce(0) { $0 + $1.bytes })
+                / Double(layers.reduce(0) { $0 + $1.weights })
+        }
+        #expect(bits[0] > 1.3 * 1.2)
+        #expect(abs(bits[1] - 1.2) < 0.12)
     }
 
     @Test(arguments: ["linear", "density", "random"])
