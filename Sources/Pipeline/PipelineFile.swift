@@ -164,6 +164,13 @@ public struct PipelineFile: Sendable {
         }
         return index
     }
+
+    /// How images are augmented in the latest training of the stages up to `index`, that one included;
+    /// not at all where none of them trains.
+    package func augmentation(upTo index: Int) -> (maximalShift: Int, flips: Bool) {
+        let latest = stages[...index].lazy.compactMap(\.settings.training).last { $0.epochs > 0 }
+        return (latest?.maximalShift ?? 0, latest?.flips ?? false)
+    }
 }
 
 /// The values of a setting in flow style with sorted keys.

@@ -85,7 +85,8 @@ extension PipelineRunner {
             settings.coding == .deepCompression
         else { return encoding }
         let context = StageContext(
-            data: data, seed: 0, threads: threads, steps: 0, place: file.path, stage: stage.name)
+            data: data, seed: 0, threads: threads, steps: 0, augmentation: (0, false),
+            place: file.path, stage: stage.name)
         let bits = try settings.indexBits.resolved(
             for: network.weightedLayers, key: "index-bits", context)
         // By rows or by columns, as the paper's §2 has it: whichever is smaller.

@@ -214,6 +214,7 @@ public struct PipelineRunner {
         return StageContext(
             data: data, seed: seed(index), threads: threads,
             steps: settings.stepsPerEpoch(count: data.train.count) * settings.epochs,
+            augmentation: file.augmentation(upTo: index),
             place: file.path, stage: file.stages[index].name, say: { display.say($0) })
     }
 

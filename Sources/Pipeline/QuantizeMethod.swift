@@ -226,7 +226,8 @@ extension Network.Node {
 
 extension Network {
     /// Makes running statistics anew at the end of a stage, where there are any: from as many images
-    /// as `batches` of the training hold, in smaller batches where images are large.
+    /// as `batches` of the training hold, in smaller batches where images are large, and augmented as
+    /// in the training that the weights are of.
     mutating func reestimateBatchNormalization(
         batches: Int, _ training: TrainingSettings, _ context: StageContext
     ) {
@@ -235,7 +236,8 @@ extension Network {
         let batchSize = min(training.batchSize, max(8, (1 << 28) / elementsPerSample))
         reestimateBatchNormalization(
             on: context.data.train, batches: batches * training.batchSize / batchSize,
-            batchSize: batchSize, seed: context.seed, threads: context.threads)
+            batchSize: batchSize, maximalShift: context.augmentation.maximalShift,
+            flips: context.augmentation.flips, seed: context.seed, threads: context.threads)
     }
 }
 

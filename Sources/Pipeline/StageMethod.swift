@@ -28,6 +28,8 @@ struct StageContext {
     var threads: Int
     /// Training steps of the stage.
     var steps: Int
+    /// Of images in the latest training, in this stage or one before it.
+    var augmentation: (maximalShift: Int, flips: Bool)
     /// The pipeline file, for errors about layer names.
     var place: String
     var stage: String

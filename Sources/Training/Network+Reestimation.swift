@@ -8,15 +8,21 @@ extension Network {
     }
 
     /// Makes the running statistics of batch normalization anew with the weights as they are: the
-    /// plain means of the batches' means and variances, over some training batches without
-    /// augmentation and without dropout.
+    /// plain means of the batches' means and variances, over some training batches without dropout.
     ///
     /// Running statistics lag behind weights, and at few bits a step of the weights moves them far
     /// (Nagel et al. 2022, arXiv 2203.11086, section 2).
-    /// - Parameter batches: at most so many; the images of a smaller last batch are left out, unless
-    ///   there is only that one.
+    ///
+    /// Images are to be augmented as in the training that made the weights, which fit the statistics
+    /// of such images and no others: a ResNet-20 for CIFAR-10 trained with crops of images with a
+    /// black border had 91.6 % right with those, and 89.0 % with statistics of images without.
+    /// - Parameters:
+    ///   - batches: at most so many; the images of a smaller last batch are left out, unless there is
+    ///     only that one.
+    ///   - maximalShift, flips: as in ``TrainingSettings``.
     public mutating func reestimateBatchNormalization(
-        on data: LabelledImages, batches: Int, batchSize: Int, seed: UInt64, threads: Int
+        on data: LabelledImages, batches: Int, batchSize: Int, maximalShift: Int = 0,
+        flips: Bool = false, seed: UInt64, threads: Int
     ) {
         let layers = nodes.indices.filter { nodes[$0].layer is BatchNormalization }
         let count = min(batches, max(1, data.count / batchSize))
@@ -31,7 +37,7 @@ extension Network {
             }
         }
         let loader = BatchLoader(
-            data, batchSize: batchSize, maximalShift: 0, seed: seed, epoch: 0,
+            data, batchSize: batchSize, maximalShift: maximalShift, flips: flips, seed: seed, epoch: 0,
             isBackground: threads > 1)
         var pass = Pass(isTraining: true, threads: threads)
         var batch = Batch()
