@@ -58,19 +58,20 @@ import Training
                 stages:
                 \(stages)
                 """
-            return try PipelineFile(path: TemporaryFolder().file("x.yaml", yaml))
+            let folder = try TemporaryFolder()
+            return try PipelineFile(path: folder.file("x.yaml", yaml))
         }
         let trained = try file(
             """
               train: {epochs: 2, learning-rate: 0.1, shift: 2}
               prune: {density: 0.5}
-              quantize: {weights: {bits: 4}, train: {epochs: 1, learning-rate: 0.01, shift: 1}}
+              quantize: {weights: {bits: 4}, activations: {bits: 4}, train: {epochs: 1, learning-rate: 0.01, shift: 1}}
             """)
         #expect((0..<3).map { trained.augmentation(upTo: $0).maximalShift } == [2, 2, 1])
         let untrained = try file(
             """
               train: {epochs: 0, learning-rate: 0, shift: 2}
-              quantize: {weights: {bits: 4}}
+              quantize: {weights: {bits: 4}, activations: {bits: 4}}
             """)
         #expect(untrained.augmentation(upTo: 1) == (0, false))
     }

@@ -299,7 +299,8 @@ typedef struct {
 /// matter: the planner takes the cheapest kernel by
 ///
 ///     slots * spmv_slot, weights * gemv_weight                                    one sample
-///     eights * spmm_eight + twos * spmm_two, steps * spmm_step, weights * gemm_weight     planes
+///     (eights * spmm_eight + twos * spmm_two) * spmm_far + further * spmm_block,
+///     steps * spmm_step, weights * gemm_weight                                        planes
 typedef struct {
     /// A slot of `spmv` in windows of 64, of 128 and of 256 inputs, weights in the second cache.
     double spmv_slot_64, spmv_slot_128, spmv_slot_256;
@@ -308,6 +309,9 @@ typedef struct {
     /// On a tile of 64 bytes: an eight or a two of `u6_s8_spmm`, a step of `u8_s8_spmm`, a weight
     /// of `gemm` or of `depthwise`.
     double spmm_eight, spmm_two, spmm_step, gemm_weight, depthwise_weight;
+    /// One more block of `u6_s8_spmm` for an output; and how many times as long eights and twos take
+    /// that read from the second cache.
+    double spmm_block, spmm_far;
     /// A byte requantized, by whichever kernel makes it.
     double requantize;
 } cik_costs;

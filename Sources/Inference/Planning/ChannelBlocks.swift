@@ -9,25 +9,39 @@ struct ChannelBlocks: Sendable {
     let shift: Int32
     /// Of an offset: 2 or 4.
     let offsetBytes: Int
+    /// Whether what four tiles of an output read of a block stays in the first cache.
+    let isNear: Bool
 
     var count: Int { columns.count }
 
     /// Nonzeros of an output that a block should have on average.
     private static let leastInBlock = 40
 
-    /// Blocks need nonzeros enough to form fours. Those for the cache also need accumulators that fit 16
-    /// bits, `bound` being the largest: with them, layers of VGG-16 and ResNet-18 whose planes exceed
-    /// the first cache ran 1.4 to 1.8 times as fast.
-    init(_ weights: SparseRows, geometry: PlaneGeometry, bound: Int) {
-        let most = max(1, weights.nonzeros / (Self.leastInBlock * weights.outputs))
-        let cached = bound <= Int16.max ? min(geometry.blocks, most) : 1
-        let blocks = (cached...max(cached, most)).lazy.map {
-            ChannelBlocks(weights, geometry: geometry, count: $0)
+    /// The ways to cut that may be the fastest: few blocks, of which more nonzeros form fours, and blocks
+    /// for the first cache.
+    ///
+    /// Those need nonzeros enough to form fours, and accumulators that fit 16 bits, `bound` being the
+    /// largest: with them, layers of VGG-16 and ResNet-18 whose planes exceed the first cache ran 1.4
+    /// to 1.8 times as fast. The fully connected layers of AlexNet and VGG-16 ran 1.3 to 1.4 times as
+    /// fast in one block as in seven.
+    static func candidates(
+        _ weights: SparseRows, geometry: PlaneGeometry, bound: Int
+    ) -> [ChannelBlocks] {
+        let most = max(1, weights.nonzeros / (leastInBlock * weights.outputs))
+        let isKept = bound <= Int16.max
+        func blocks(atLeast count: Int) -> ChannelBlocks {
+            let blocks = (count...max(count, most)).lazy.map {
+                ChannelBlocks(weights, geometry: geometry, count: $0, isKept: isKept)
+            }
+            return blocks.first { $0.offsetBytes == 2 } ?? blocks.first!
         }
-        self = blocks.first { $0.offsetBytes == 2 } ?? blocks.first!
+        let few = blocks(atLeast: 1)
+        let near = min(geometry.blocks, most)
+        return few.isNear || !isKept || near <= few.count ? [few] : [few, blocks(atLeast: near)]
     }
 
-    private init(_ weights: SparseRows, geometry: PlaneGeometry, count: Int) {
+    /// - Parameter isKept: whether blocks run one after another, with 16-bit sums kept between them.
+    private init(_ weights: SparseRows, geometry: PlaneGeometry, count: Int, isKept: Bool) {
         let channels = geometry.channelsInGroup
         let taps = weights.columnCount / channels
         let size = roundedUp(channels, to: count) / count * taps
@@ -42,5 +56,6 @@ struct ChannelBlocks: Sendable {
         }.max()!
         offsetBytes = largest >> UInt32(shift) <= UInt16.max ? 2 : 4
         self.shift = Int32(shift)
+        isNear = geometry.blocks == 1 || isKept && columns.count >= geometry.blocks
     }
 }

@@ -25,7 +25,9 @@ final class FourPlanarWeights: @unchecked Sendable {
 
         /// Nanoseconds for one tile.
         func cost(_ costs: cik_costs) -> Double {
-            Double(eights) * costs.spmm_eight + Double(twos) * costs.spmm_two
+            let steps = Double(eights) * costs.spmm_eight + Double(twos) * costs.spmm_two
+            return steps * (blocks.isNear ? 1 : costs.spmm_far)
+                + Double((blocks.count - 1) * outputs) * costs.spmm_block
         }
 
         /// Offsets and levels of the steps, where those of each block and output start, and blocks.

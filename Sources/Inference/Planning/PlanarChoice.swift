@@ -67,8 +67,8 @@ struct PlanarChoice: Sendable {
     ) -> [Kind] {
         let sparse = Kind.sparse(steps: SparsePlanarWeights.steps(of: weights))
         guard FourPlanarWeights.canHold(weights, highest: highest) else { return [sparse] }
-        let blocks = ChannelBlocks(weights, geometry: geometry, bound: bound)
-        return [.fours(blocks: blocks, .init(weights, blocks: blocks)), sparse]
+        let blocks = ChannelBlocks.candidates(weights, geometry: geometry, bound: bound)
+        return blocks.map { .fours(blocks: $0, .init(weights, blocks: $0)) } + [sparse]
     }
 
     private static func cost(_ kind: Kind, _ costs: cik_costs) -> Double {
