@@ -64,6 +64,7 @@ private struct Rules {
     var constants: [Int64]
     var rounding: cik_rounding
     var bits: Int32
+    var narrow: NarrowRule?
 
     /// Multipliers as `upper << 16 + lower`, and constants with the half in halves.
     var halves: [Int32] {
@@ -76,6 +77,25 @@ private struct Rules {
             halves += [Int32(truncatingIfNeeded: sum >> 16), Int32(sum & 0xffff)]
         }
         return halves
+    }
+
+    /// Rules for results of 4 bits that the engine narrows; others are drawn until it does.
+    init(narrow outputs: Int, bound: Int, _ random: inout SplitMix) {
+        self.init(outputs, bound: bound, bits: 16, &random)
+        rounding = cik_rounding(shift: rounding.shift + 4, low: 2, high: 17)
+        let shift = Int64(rounding.shift)
+        for _ in 0..<1000 where narrow == nil {
+            multipliers = (0..<outputs).map { output in
+                (output.isMultiple(of: 2) ? 1 : -1)
+                    * Int32.random(in: 0x2000_0000...0x7fff_7fff, using: &random)
+            }
+            constants = (0..<outputs).map { _ in
+                Int64.random(in: -3...20, using: &random) << shift + Int64(random.next() >> 40)
+            }
+            narrow = NarrowRule(
+                multipliers: multipliers, constants: constants, shift: rounding.shift,
+                bytes: 2...17, bound: Int64(bound))
+        }
     }
 
     /// Rules that put sums of up to `bound` mostly into the range of bytes.
@@ -202,6 +222,11 @@ private struct Rules {
         let bits = [Int32(16), 32, 64].filter { $0 != 16 || layer.bound <= Int16.max }
         var rules = [Rules?.none]
         for bits in bits { rules.append(Rules(outputs, bound: layer.bound, bits: bits, &random)) }
+        if layer.bound <= Int16.max {
+            let rule = Rules(narrow: outputs, bound: layer.bound, &random)
+            #expect(rule.narrow != nil)
+            rules.append(rule)
+        }
         withSparse(variant, layer) { kernel in
             for rule in rules { expect(kernel, layer, sums, rule, "u8_s8_spmm") }
         }
@@ -255,7 +280,10 @@ private struct Rules {
             }
         }
         let what: Comment =
-            "\(name), bits \(rules?.bits ?? 0), \(layer.lanes) lanes, \(layer.height)x\(layer.width)"
+            """
+            \(name), bits \(rules?.bits ?? 0)\(rules?.narrow == nil ? "" : " narrowed"), \
+            \(layer.lanes) lanes, \(layer.height)x\(layer.width)
+            """
         guard let rules else {
             for output in 0..<outputs {
                 let found = acc[output * planar.acc_stride..<output * planar.acc_stride + length]
@@ -282,14 +310,17 @@ private struct Rules {
     ) {
         guard let rules else { return body(nil) }
         let halves = rules.halves
-        rules.multipliers.withUnsafeBufferPointer { multipliers in
-            rules.constants.withUnsafeBufferPointer { constants in
-                halves.withUnsafeBufferPointer { halves in
-                    var epilogue = cik_epilogue(
-                        multipliers: multipliers.baseAddress, constants: constants.baseAddress,
-                        halves: halves.baseAddress, rounding: rules.rounding, bits: rules.bits)
-                    body(&epilogue)
-                }
+        let narrow = rules.narrow
+        withPointers(narrow?.multipliers ?? [0], narrow?.constants ?? [0], halves) {
+            narrowMultipliers, narrowConstants, halves in
+            withPointers(rules.multipliers, rules.constants, [0]) { multipliers, constants, _ in
+                var epilogue = cik_epilogue(
+                    multipliers: multipliers, constants: constants, halves: halves,
+                    rounding: rules.rounding, bits: rules.bits,
+                    narrow_multipliers: narrow == nil ? nil : narrowMultipliers,
+                    narrow_constants: narrow == nil ? nil : narrowConstants,
+                    narrow_shift: narrow?.shift ?? 0)
+                body(&epilogue)
             }
         }
     }
@@ -330,7 +361,7 @@ private struct Rules {
             weights += layer.weights[output * layer.columns..<(output + 1) * layer.columns]
             weights += [Int8](repeating: 0, count: filling)
         }
-        withPointers([], offsets, weights) { _, offsets, weights in
+        withPointers([UInt8](), offsets, weights) { _, offsets, weights in
             var view = cik_gemm_weights(stride: stride, weights: weights, offsets: offsets)
             body { variant.kernels.u8_s8_gemm(&view, $0, $1, $2) }
         }
@@ -391,9 +422,9 @@ private struct Rules {
         }
     }
 
-    private func withPointers<Offset>(
-        _ a: [UInt32], _ b: [Offset], _ c: [Int8],
-        _ body: (UnsafePointer<UInt32>?, UnsafePointer<Offset>?, UnsafePointer<Int8>?) -> Void
+    private func withPointers<A, B, C>(
+        _ a: [A], _ b: [B], _ c: [C],
+        _ body: (UnsafePointer<A>?, UnsafePointer<B>?, UnsafePointer<C>?) -> Void
     ) {
         a.withUnsafeBufferPointer { a in
             b.withUnsafeBufferPointer { b in
@@ -431,8 +462,12 @@ private struct Rules {
         withPointers([], offsets, weights) { _, offsets, weights in
             var view = cik_depthwise_weights(
                 runs: runs, weights: weights, offsets: offsets, plane_stride: planeStride)
-            for bits: Int32? in [nil, 16, 32, 64] where bits != 16 || layer.bound <= Int16.max {
-                let rules = bits.map { Rules(3, bound: layer.bound, bits: $0, &random) }
+            let bits = [Int32(16), 32, 64].filter { $0 != 16 || layer.bound <= Int16.max }
+            var all = [nil] + bits.map { Rules(3, bound: layer.bound, bits: $0, &random) }
+            if layer.bound <= Int16.max {
+                all.append(Rules(narrow: 3, bound: layer.bound, &random))
+            }
+            for rules in all {
                 expect(
                     { variant.kernels.u8_s8_depthwise(&view, $0, $1, $2) }, layer, sums, rules,
                     "u8_s8_depthwise")

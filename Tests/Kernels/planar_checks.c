@@ -7,7 +7,8 @@ enum { GUARD = 8, OUTPUTS = 8 };
 typedef struct {
     cik_planar planar;
     cik_epilogue epilogue;
-    int32_t multipliers[OUTPUTS], halves[4 * OUTPUTS];
+    int32_t multipliers[OUTPUTS], halves[4 * OUTPUTS], narrow_constants[OUTPUTS];
+    int16_t narrow_multipliers[OUTPUTS];
     int64_t constants[OUTPUTS];
     size_t tiles, result_size, acc_size;
 } layer;
@@ -30,7 +31,25 @@ static layer random_layer(
     return l;
 }
 
-/// Rules that put sums up to `bound` around the range of bytes, in arithmetic of `bits`.
+/// Takes multipliers of 16 bits, with which the narrow rule is the rule itself.
+static void narrow(layer *l) {
+    int32_t shift = l->epilogue.rounding.shift = l->epilogue.narrow_shift = 20;
+    for (int i = 0; i < OUTPUTS; i++) {
+        int16_t multiplier = l->narrow_multipliers[i] = (int16_t)random_in(-32767, 32767);
+        int32_t sum = l->narrow_constants[i] = (int32_t)random_in(-1 << 29, 1 << 29);
+        l->multipliers[i] = multiplier;
+        l->constants[i] = sum - (1 << (shift - 1));
+        l->halves[4 * i] = 0;
+        l->halves[4 * i + 1] = multiplier & 0xffff;
+        l->halves[4 * i + 2] = sum >> 16;
+        l->halves[4 * i + 3] = sum & 0xffff;
+    }
+    l->epilogue.narrow_multipliers = l->narrow_multipliers;
+    l->epilogue.narrow_constants = l->narrow_constants;
+}
+
+/// Rules that put sums up to `bound` around the range of bytes, in arithmetic of `bits`; half of
+/// those of 16 bits are narrow.
 static void set_rules(layer *l, int32_t bound, int bits) {
     int exponent = 0;
     while (bound >> exponent) exponent++;
@@ -46,7 +65,8 @@ static void set_rules(layer *l, int32_t bound, int bits) {
         l->halves[4 * i + 3] = (int32_t)(sum & 0xffff);
     }
     l->epilogue =
-        (cik_epilogue){l->multipliers, l->constants, l->halves, rounding, bits};
+        (cik_epilogue){l->multipliers, l->constants, l->halves, rounding, bits, NULL, NULL, 0};
+    if (bits == 16 && random_in(0, 1)) narrow(l);
 }
 
 /// Sums behind the last place may differ: what is read there may exceed the largest byte.

@@ -193,6 +193,11 @@ typedef struct {
     ///   32    `(acc * M + B + half) >> shift` fits 32 bits
     ///   64    always
     int32_t bits;
+    /// `[outputs]` each, for 16 bits, or NULL: `(acc * m + c) >> narrow_shift` fits 32 bits on the way
+    /// and is, cut to the range, what the rule gives, for every accumulator.
+    const int16_t *narrow_multipliers;
+    const int32_t *narrow_constants;
+    int32_t narrow_shift;
 } cik_epilogue;
 
 /// What a layer over planes reads and writes, all outputs and positions of it.
