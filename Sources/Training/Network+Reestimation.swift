@@ -37,7 +37,8 @@ extension Network {
             }
         }
         let loader = BatchLoader(
-            data, batchSize: batchSize, maximalShift: maximalShift, flips: flips, seed: seed, epoch: 0,
+            data, batchSize: batchSize, maximalShift: maximalShift, flips: flips, seed: seed,
+            epoch: 0,
             isBackground: threads > 1)
         var pass = Pass(isTraining: true, threads: threads)
         var batch = Batch()

@@ -23,7 +23,9 @@ import Testing
     }
 
     /// As of layers: steps of 1 to 2000 accumulators.
-    @Test(arguments: [100, 3000, 32767] as [Int32], [0...3, 0...15, 5...20, 0...63] as [ClosedRange<Int32>])
+    @Test(
+        arguments: [100, 3000, 32767] as [Int32],
+        [0...3, 0...15, 5...20, 0...63] as [ClosedRange<Int32>])
     func `give the bytes of the exact rule`(bound: Int32, bytes: ClosedRange<Int32>) {
         var random = SplitMix(UInt64(bound))
         var found = 0
@@ -56,7 +58,8 @@ import Testing
         let constants: [Int64] = [7 << 30, -1 << 34, 1 << 38, -1 << 38, 1 << 33]
         let rule = try #require(
             NarrowRule(
-                multipliers: multipliers, constants: constants, shift: 30, bytes: 0...15, bound: 900))
+                multipliers: multipliers, constants: constants, shift: 30, bytes: 0...15, bound: 900
+            ))
         expectEqual(rule, multipliers, constants, shift: 30, 0...15, bound: 900)
     }
 

@@ -36,7 +36,7 @@ static void narrow(layer *l) {
     int32_t shift = l->epilogue.rounding.shift = l->epilogue.narrow_shift = 20;
     for (int i = 0; i < OUTPUTS; i++) {
         int16_t multiplier = l->narrow_multipliers[i] = (int16_t)random_in(-32767, 32767);
-        int32_t sum = l->narrow_constants[i] = (int32_t)random_in(-1 << 29, 1 << 29);
+        int32_t sum = l->narrow_constants[i] = (int32_t)random_in(-(1 << 29), 1 << 29);
         l->multipliers[i] = multiplier;
         l->constants[i] = sum - (1 << (shift - 1));
         l->halves[4 * i] = 0;
