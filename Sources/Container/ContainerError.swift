@@ -71,7 +71,8 @@ extension ContainerError: CustomStringConvertible {
         case .unsupportedVersion(let found, let supported):
             "header: version \(found), expected 1...\(supported)"
         case .truncated(let section, let field, let needed, let available):
-            "\(section): \(field) needs \(needed), only \(available) left"
+            "\(section): \(field) needs \(needed), only \(available) left: "
+                + "the file is cut short or damaged"
         case .wrongSection(let section, let found, let expected):
             "\(section): kind \(found), expected \(expected)"
         case .wrongChecksum(let section, let found, let expected):
