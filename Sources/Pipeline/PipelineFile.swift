@@ -166,10 +166,10 @@ public struct PipelineFile: Sendable {
     }
 
     /// How images are augmented in the latest training of the stages up to `index`, that one included;
-    /// not at all where none of them trains.
-    package func augmentation(upTo index: Int) -> (maximalShift: Int, flips: Bool) {
-        let latest = stages[...index].lazy.compactMap(\.settings.training).last { $0.epochs > 0 }
-        return (latest?.maximalShift ?? 0, latest?.flips ?? false)
+    /// `nil` where none of them trains.
+    package func augmentation(upTo index: Int) -> (maximalShift: Int, flips: Bool)? {
+        stages[...index].lazy.compactMap(\.settings.training).last { $0.epochs > 0 }
+            .map { ($0.maximalShift, $0.flips) }
     }
 }
 

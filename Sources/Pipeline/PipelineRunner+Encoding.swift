@@ -85,7 +85,7 @@ extension PipelineRunner {
             settings.coding == .deepCompression
         else { return encoding }
         let context = StageContext(
-            data: data, seed: 0, threads: threads, steps: 0, augmentation: (0, false),
+            data: data, seed: 0, threads: threads, steps: 0, augmentation: nil,
             place: file.path, stage: stage.name)
         let bits = try settings.indexBits.resolved(
             for: network.weightedLayers, key: "index-bits", context)

@@ -15,7 +15,8 @@ struct PruneMethod: StageMethod {
 
     func finish(_ network: inout Network, _ context: StageContext) {
         network.reestimateBatchNormalization(
-            batches: settings.batchNormBatches, settings.training, context)
+            batches: settings.batchNormBatches ?? context.usualBatchNormBatches,
+            settings.training, context)
     }
 
     func beforeStep(_ step: Int, _ network: inout Network, _ context: StageContext) {

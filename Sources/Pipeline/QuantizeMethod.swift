@@ -69,7 +69,8 @@ struct QuantizeMethod: StageMethod {
 
     /// Without training, on no more than the calibration images: the order of images is the same.
     func reestimate(_ network: inout Network, _ context: StageContext) {
-        var (batches, training) = (settings.batchNormBatches, settings.training)
+        var training = settings.training
+        var batches = settings.batchNormBatches ?? context.usualBatchNormBatches
         if !settings.trains {
             training.batchSize = min(training.batchSize, settings.calibrationCount)
             batches = min(batches, settings.calibrationCount / training.batchSize)
@@ -236,8 +237,8 @@ extension Network {
         let batchSize = min(training.batchSize, max(8, (1 << 28) / elementsPerSample))
         reestimateBatchNormalization(
             on: context.data.train, batches: batches * training.batchSize / batchSize,
-            batchSize: batchSize, maximalShift: context.augmentation.maximalShift,
-            flips: context.augmentation.flips, seed: context.seed, threads: context.threads)
+            batchSize: batchSize, maximalShift: context.augmentation?.maximalShift ?? 0,
+            flips: context.augmentation?.flips ?? false, seed: context.seed, threads: context.threads)
     }
 }
 

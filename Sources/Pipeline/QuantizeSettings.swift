@@ -63,7 +63,7 @@ struct QuantizeSettings: Sendable {
     var equalizes: Bool
     /// Whether biases make up for what rounding does to means.
     var correctsBias: Bool
-    var batchNormBatches: Int
+    var batchNormBatches: Int?
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {

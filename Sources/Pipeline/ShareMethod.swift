@@ -24,7 +24,8 @@ struct ShareMethod: StageMethod {
 
     func finish(_ network: inout Network, _ context: StageContext) {
         network.reestimateBatchNormalization(
-            batches: settings.batchNormBatches, settings.training, context)
+            batches: settings.batchNormBatches ?? context.usualBatchNormBatches,
+            settings.training, context)
     }
 
     private func initialization(seed: UInt64) -> KMeans.Initialization {

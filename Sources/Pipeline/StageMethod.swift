@@ -28,8 +28,9 @@ struct StageContext {
     var threads: Int
     /// Training steps of the stage.
     var steps: Int
-    /// Of images in the latest training, in this stage or one before it.
-    var augmentation: (maximalShift: Int, flips: Bool)
+    /// Of images in the latest training, in this stage or one before it; `nil` for a network that came
+    /// trained.
+    var augmentation: (maximalShift: Int, flips: Bool)?
     /// The pipeline file, for errors about layer names.
     var place: String
     var stage: String
@@ -40,6 +41,11 @@ struct StageContext {
     func calibrationImages(count: Int) -> CalibrationImages {
         CalibrationImages(data.train, count: count, seed: seed)
     }
+
+    /// From how many training batches the statistics of batch normalization are made anew. Those of a
+    /// network that came trained are kept: nobody knows here what its images looked like in training,
+    /// and statistics of others can cost more than those of the changed weights gain.
+    var usualBatchNormBatches: Int { augmentation == nil ? 0 : 20 }
 
     /// The share of the training that is done before a step.
     func progress(_ step: Int) -> Float { Float(step) / Float(max(steps, 1)) }

@@ -148,7 +148,7 @@ struct PruneSettings: Sendable {
     var ramp: Float
     var regrows: Bool
     /// Training batches from which the statistics of batch normalization are made anew at the end.
-    var batchNormBatches: Int
+    var batchNormBatches: Int?
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
@@ -216,7 +216,7 @@ struct ShareSettings: Sendable {
     var bits: PerLayer<Int>
     var initialization: Initialization
     var iterations: Int
-    var batchNormBatches: Int
+    var batchNormBatches: Int?
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
@@ -238,9 +238,9 @@ struct ShareSettings: Sendable {
 }
 
 extension Setting? {
-    /// `batch-norm-batches`, 0 for none.
-    func batchNormBatches() throws(PipelineFileError) -> Int {
-        try self?.integer(in: 0...100_000) ?? 20
+    /// `batch-norm-batches`, 0 for none, `nil` for what is usual.
+    func batchNormBatches() throws(PipelineFileError) -> Int? {
+        try self?.integer(in: 0...100_000)
     }
 }
 
