@@ -238,7 +238,8 @@ extension Network {
         reestimateBatchNormalization(
             on: context.data.train, batches: batches * training.batchSize / batchSize,
             batchSize: batchSize, maximalShift: context.augmentation?.maximalShift ?? 0,
-            flips: context.augmentation?.flips ?? false, seed: context.seed, threads: context.threads)
+            flips: context.augmentation?.flips ?? false, seed: context.seed,
+            threads: context.threads)
     }
 }
 
