@@ -65,6 +65,7 @@ private struct Rules {
     var rounding: cik_rounding
     var bits: Int32
     var narrow: NarrowRule?
+    var float: FloatRule?
 
     /// Multipliers as `upper << 16 + lower`, and constants with the half in halves.
     var halves: [Int32] {
@@ -93,6 +94,21 @@ private struct Rules {
                 Int64.random(in: -3...20, using: &random) << shift + Int64(random.next() >> 40)
             }
             narrow = NarrowRule(
+                multipliers: multipliers, constants: constants, shift: rounding.shift,
+                bytes: 2...17, bound: Int64(bound))
+        }
+    }
+
+    /// Rules for results of 4 bits that the engine computes in floats.
+    init(float outputs: Int, bound: Int, _ random: inout SplitMix) {
+        self.init(outputs, bound: bound, bits: 32, &random)
+        rounding = cik_rounding(shift: min(rounding.shift + 4, 46), low: 2, high: 17)
+        let shift = Int64(rounding.shift)
+        for _ in 0..<1000 where float == nil {
+            constants = (0..<outputs).map { _ in
+                Int64.random(in: -3...20, using: &random) << shift + Int64(random.next() >> 40)
+            }
+            float = FloatRule(
                 multipliers: multipliers, constants: constants, shift: rounding.shift,
                 bytes: 2...17, bound: Int64(bound))
         }
@@ -227,6 +243,11 @@ private struct Rules {
             #expect(rule.narrow != nil)
             rules.append(rule)
         }
+        if layer.bound <= 1 << 22 {
+            let rule = Rules(float: outputs, bound: layer.bound, &random)
+            #expect(rule.float != nil)
+            rules.append(rule)
+        }
         withSparse(variant, layer) { kernel in
             for rule in rules { expect(kernel, layer, sums, rule, "u8_s8_spmm") }
         }
@@ -281,7 +302,8 @@ private struct Rules {
         }
         let what: Comment =
             """
-            \(name), bits \(rules?.bits ?? 0)\(rules?.narrow == nil ? "" : " narrowed"), \
+            \(name), bits \(rules?.bits ?? 0)\(rules?.narrow == nil ? "" : " narrowed")\
+            \(rules?.float == nil ? "" : " in floats"), \
             \(layer.lanes) lanes, \(layer.height)x\(layer.width)
             """
         guard let rules else {
@@ -313,13 +335,17 @@ private struct Rules {
         let narrow = rules.narrow
         withPointers(narrow?.multipliers ?? [0], narrow?.constants ?? [0], halves) {
             narrowMultipliers, narrowConstants, halves in
-            withPointers(rules.multipliers, rules.constants, [0]) { multipliers, constants, _ in
+            let floats = (rules.float?.multipliers ?? [0]) + (rules.float?.constants ?? [0])
+            withPointers(rules.multipliers, rules.constants, floats) {
+                multipliers, constants, floats in
                 var epilogue = cik_epilogue(
                     multipliers: multipliers, constants: constants, halves: halves,
                     rounding: rules.rounding, bits: rules.bits,
                     narrow_multipliers: narrow == nil ? nil : narrowMultipliers,
                     narrow_constants: narrow == nil ? nil : narrowConstants,
-                    narrow_shift: narrow?.shift ?? 0)
+                    narrow_shift: narrow?.shift ?? 0,
+                    float_multipliers: rules.float == nil ? nil : floats,
+                    float_constants: rules.float.map { floats! + $0.multipliers.count })
                 body(&epilogue)
             }
         }
@@ -467,6 +493,7 @@ private struct Rules {
             if layer.bound <= Int16.max {
                 all.append(Rules(narrow: 3, bound: layer.bound, &random))
             }
+            all.append(Rules(float: 3, bound: layer.bound, &random))
             for rules in all {
                 expect(
                     { variant.kernels.u8_s8_depthwise(&view, $0, $1, $2) }, layer, sums, rules,

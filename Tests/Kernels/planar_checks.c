@@ -9,6 +9,7 @@ typedef struct {
     cik_epilogue epilogue;
     int32_t multipliers[OUTPUTS], halves[4 * OUTPUTS], narrow_constants[OUTPUTS];
     int16_t narrow_multipliers[OUTPUTS];
+    float float_multipliers[OUTPUTS], float_constants[OUTPUTS];
     int64_t constants[OUTPUTS];
     size_t tiles, result_size, acc_size;
 } layer;
@@ -48,8 +49,23 @@ static void narrow(layer *l) {
     l->epilogue.narrow_constants = l->narrow_constants;
 }
 
+/// Takes powers of two, with which the rule in floats is the rule itself.
+static void use_floats(layer *l) {
+    enum { SHIFT = 30, FRACTION = 12 };
+    l->epilogue.rounding.shift = SHIFT;
+    for (int i = 0; i < OUTPUTS; i++) {
+        int32_t sign = random_in(0, 1) ? 1 : -1, sum = (int32_t)random_in(-(1 << 19), 1 << 20);
+        l->multipliers[i] = sign * (1 << (SHIFT - FRACTION));
+        l->constants[i] = sum * ((int64_t)1 << (SHIFT - FRACTION)) - (1 << (SHIFT - 1));
+        l->float_multipliers[i] = (float)sign / (1 << FRACTION);
+        l->float_constants[i] = (float)sum / (1 << FRACTION);
+    }
+    l->epilogue.float_multipliers = l->float_multipliers;
+    l->epilogue.float_constants = l->float_constants;
+}
+
 /// Rules that put sums up to `bound` around the range of bytes, in arithmetic of `bits`; half of
-/// those of 16 bits are narrow.
+/// those of 16 bits are narrow, and half of those of 32 bits in floats.
 static void set_rules(layer *l, int32_t bound, int bits) {
     int exponent = 0;
     while (bound >> exponent) exponent++;
@@ -65,8 +81,9 @@ static void set_rules(layer *l, int32_t bound, int bits) {
         l->halves[4 * i + 3] = (int32_t)(sum & 0xffff);
     }
     l->epilogue =
-        (cik_epilogue){l->multipliers, l->constants, l->halves, rounding, bits, NULL, NULL, 0};
+        (cik_epilogue){l->multipliers, l->constants, l->halves, rounding, bits, .narrow_shift = 0};
     if (bits == 16 && random_in(0, 1)) narrow(l);
+    if (bits == 32 && bound < 1 << 22 && random_in(0, 1)) use_floats(l);
 }
 
 /// Sums behind the last place may differ: what is read there may exceed the largest byte.

@@ -198,6 +198,9 @@ typedef struct {
     const int16_t *narrow_multipliers;
     const int32_t *narrow_constants;
     int32_t narrow_shift;
+    /// `[outputs]` each, for 32 bits, or NULL: the floor of `acc * m + c`, rounded once, is, cut to the
+    /// range, what the rule gives, for every accumulator.
+    const float *float_multipliers, *float_constants;
 } cik_epilogue;
 
 /// What a layer over planes reads and writes, all outputs and positions of it.

@@ -35,6 +35,8 @@ struct ByteEpilogue: Sendable {
     private let halfBuffer: AlignedBuffer
     /// Multipliers and constants of a ``NarrowRule``, if there is one.
     private let narrow: (multipliers: AlignedBuffer, constants: AlignedBuffer, shift: Int32)?
+    /// Those of a ``FloatRule``.
+    private let float: (multipliers: AlignedBuffer, constants: AlignedBuffer)?
     let rounding: cik_rounding
     /// Bits that the rule can be computed in, as `cik_epilogue` defines them.
     let bits: Int32
@@ -51,7 +53,9 @@ struct ByteEpilogue: Sendable {
             halves: halfBuffer.pointer(to: Int32.self), rounding: rounding, bits: bits,
             narrow_multipliers: narrow?.multipliers.pointer(to: Int16.self),
             narrow_constants: narrow?.constants.pointer(to: Int32.self),
-            narrow_shift: narrow?.shift ?? 0)
+            narrow_shift: narrow?.shift ?? 0,
+            float_multipliers: float?.multipliers.pointer(to: Float.self),
+            float_constants: float?.constants.pointer(to: Float.self))
     }
 
     /// `bound` is the largest magnitude of an accumulator.
@@ -67,8 +71,22 @@ struct ByteEpilogue: Sendable {
         rounding = rule.rounding(lowest: lowest)
         bits = Self.bits(rule, constants: constants, bound: bound)
         halfBuffer = AlignedBuffer(bits == 16 ? Self.halves(rule, constants: constants) : [])
-        narrow = (bits == 16 ? NarrowRule(rule, constants: constants, rounding, bound: bound) : nil)
-            .map { (AlignedBuffer($0.multipliers), AlignedBuffer($0.constants), $0.shift) }
+        let bytes = rounding.low...rounding.high
+        let (multipliers, shift) = (rule.multipliers, rule.shift)
+        let narrow =
+            bits == 16
+            ? NarrowRule(
+                multipliers: multipliers, constants: constants, shift: shift, bytes: bytes,
+                bound: Int64(bound)) : nil
+        let float =
+            bits == 32
+            ? FloatRule(
+                multipliers: multipliers, constants: constants, shift: shift, bytes: bytes,
+                bound: Int64(bound)) : nil
+        self.narrow = narrow.map {
+            (AlignedBuffer($0.multipliers), AlignedBuffer($0.constants), $0.shift)
+        }
+        self.float = float.map { (AlignedBuffer($0.multipliers), AlignedBuffer($0.constants)) }
     }
 
     /// `[outputs, 4]`: multipliers and constants in halves, as `cik_epilogue` wants them.
@@ -97,16 +115,6 @@ struct ByteEpilogue: Sendable {
         // Both are below 2^62 and 2^63.
         let sum = UInt64(bound) * UInt64(largestMultiplier) + constant
         return sum >> UInt64(rule.shift) < Int32.max ? 32 : 64
-    }
-}
-
-extension NarrowRule {
-    fileprivate init?(
-        _ rule: Requantization, constants: [Int64], _ rounding: cik_rounding, bound: Int
-    ) {
-        self.init(
-            multipliers: rule.multipliers, constants: constants, shift: rule.shift,
-            bytes: rounding.low...rounding.high, bound: Int64(bound))
     }
 }
 

@@ -59,35 +59,26 @@ package struct NarrowRule: Sendable {
         multiplier: Int64, constant: Int64, shift: Int64, cut: Int64, bytes: ClosedRange<Int32>,
         bound: Int64
     ) -> (multiplier: Int16, constant: Int32)? {
-        // A falling rule is a rising one of the negative accumulator.
         let sign: Int64 = multiplier < 0 ? -1 : 1
         let exact = sign * multiplier
         let rounded = cut == 0 ? exact : (exact + (1 << (cut - 1))) >> cut
+        let steps = ((Int64(bytes.lowerBound) + 1)..<(Int64(bytes.upperBound) + 1)).map { byte in
+            let step = ExactStep(
+                to: byte, multiplier: exact, constant: constant, shift: shift, bound: bound)
+            return (start: byte << (shift - cut), step)
+        }
         for attempt in 0...2 * mostTries {
             let candidate = rounded + (attempt % 2 == 0 ? 1 : -1) * ((attempt + 1) / 2)
             guard candidate >= 0 else { continue }
-            var least = -Int64(Int32.max / 2), most = Int64(Int32.max / 2)
-            for byte in (Int64(bytes.lowerBound) + 1)..<(Int64(bytes.upperBound) + 1) {
-                let start = byte << (shift - cut)
-                // The first accumulator of this byte, or one behind all.
-                var first = bound + 1
-                if exact > 0 {
-                    first = min(dividedUp((byte << shift) - constant, by: exact), bound + 1)
-                } else if constant >= byte << shift {
-                    first = -bound
-                }
-                if first <= bound { least = max(least, start - max(first, -bound) * candidate) }
-                if first > -bound { most = min(most, start - (first - 1) * candidate - 1) }
+            var (least, most) = (-Int64(Int32.max / 2), Int64(Int32.max / 2))
+            for (start, step) in steps {
+                if let first = step.first { least = max(least, start - first * candidate) }
+                if let last = step.lastBelow { most = min(most, start - last * candidate - 1) }
             }
             if least <= most {
                 return (Int16(sign * candidate), Int32(least + (most - least) / 2))
             }
         }
         return nil
-    }
-
-    private static func dividedUp(_ a: Int64, by b: Int64) -> Int64 {
-        let quotient = a / b
-        return a % b > 0 ? quotient + 1 : quotient
     }
 }

@@ -75,3 +75,57 @@ import Testing
                 == nil)
     }
 }
+
+/// Rules in floats against the exact ones, at every accumulator.
+@Suite struct FloatRuleTests {
+    @Test(arguments: [40_000, 300_000, 900_000] as [Int32], [0...3, 0...15, 5...20])
+    func `give the bytes of the exact rule`(bound: Int32, bytes: ClosedRange<Int32>) {
+        var random = SplitMix(UInt64(bound))
+        var found = 0
+        for _ in 0..<3 {
+            let shift = Int32.random(in: 36...46, using: &random)
+            var multipliers: [Int32] = []
+            var constants: [Int64] = []
+            for _ in 0..<4 {
+                let step = Double(bound) * (0.002 + 0.2 * random.uniform())
+                let multiplier = Double(sign: .plus, exponent: Int(shift), significand: 1) / step
+                let sign: Double = random.uniform() < 0.3 ? -1 : 1
+                multipliers.append(Int32(clamping: Int64(sign * multiplier)))
+                constants.append(
+                    Int64.random(in: -8...30, using: &random) << Int64(shift)
+                        + Int64(random.next() >> UInt64(64 - shift)))
+            }
+            guard
+                let rule = FloatRule(
+                    multipliers: multipliers, constants: constants, shift: shift, bytes: bytes,
+                    bound: Int64(bound))
+            else { continue }
+            found += 1
+            for output in multipliers.indices {
+                var isEqual = true
+                for accumulator in -bound...bound {
+                    let value = rule.constants[output].addingProduct(
+                        Float(accumulator), rule.multipliers[output])
+                    let exact = requantize(
+                        accumulator, multiplier: multipliers[output], constant: constants[output],
+                        shift: shift, low: bytes.lowerBound, high: bytes.upperBound)
+                    let byte = min(
+                        max(value.rounded(.down), Float(bytes.lowerBound)), Float(bytes.upperBound))
+                    if byte != Float(exact) { isEqual = false }
+                }
+                #expect(isEqual, "multiplier \(multipliers[output]), constant \(constants[output])")
+            }
+        }
+        #expect(found > 0)
+    }
+
+    @Test func `are refused for accumulators that floats do not hold, and for many steps`() {
+        func rule(_ bytes: ClosedRange<Int32>, bound: Int64) -> FloatRule? {
+            FloatRule(
+                multipliers: [1 << 20], constants: [5], shift: 30, bytes: bytes, bound: bound)
+        }
+        #expect(rule(0...15, bound: 1 << 24) != nil)
+        #expect(rule(0...15, bound: 1 << 24 + 1) == nil)
+        #expect(rule(0...255, bound: 1 << 20) == nil)
+    }
+}
