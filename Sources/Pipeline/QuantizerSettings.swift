@@ -15,7 +15,7 @@ enum WeightMethod: String, CaseIterable, Sendable {
     var rule: GradientRule {
         switch self {
         case .llsq: .llsq(forWeights: true)
-        case .lgLSQ: .lgLSQStyle
+        case .lgLSQ: .lgLSQStyle(forWeights: true)
         case .lsq, .lsqPlus, .ewgs, .doReFa: GradientRule()
         }
     }
@@ -37,7 +37,7 @@ enum ActivationMethod: String, CaseIterable, Sendable {
     var rule: GradientRule {
         switch self {
         case .llsq: .llsq(forWeights: false)
-        case .lgLSQ: .lgLSQStyle
+        case .lgLSQ: .lgLSQStyle(forWeights: false)
         case .lsq, .lsqPlus, .ewgs, .pact, .doReFa: GradientRule()
         }
     }

@@ -88,10 +88,14 @@ public struct GradientRule: Sendable, Equatable {
     /// In the manner of LG-LSQ (Lin et al. 2022, arXiv 2202.09009). Its formulas are not public;
     /// this reconstructs them from the abstract: an arctangent soft round, a term that minimizes
     /// the discretization error, and a scaled simulated gradient of the step.
-    public static var lgLSQStyle: GradientRule {
+    ///
+    /// The second part is for weights alone: it pulls values towards their codes, and those behind ReLU
+    /// are above theirs in the bin of zero, where most of them are. Steps that follow the squared
+    /// error shrink with them; half a ResNet-20 lost 20 points in two epochs at 4 bits, and none without.
+    public static func lgLSQStyle(forWeights isForWeights: Bool) -> GradientRule {
         var rule = GradientRule()
         rule.rounding = .arctangent(slope: 4, hasTail: false)
-        rule.discretization = .inGradient(0.2)
+        if isForWeights { rule.discretization = .inGradient(0.2) }
         rule.step = .simulated(.balanced, Probe())
         return rule
     }

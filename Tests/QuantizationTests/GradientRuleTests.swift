@@ -216,7 +216,7 @@ struct GradientRuleTests {
     @Test func `quantizers of a network follow the training`() throws {
         var rule = GradientRule()
         rule.rounding = .arctangent(slope: Schedule(from: 1, to: 8), hasTail: false)
-        #expect(rule.isScheduled && !GradientRule.lgLSQStyle.isScheduled)
+        #expect(rule.isScheduled && !GradientRule.lgLSQStyle(forWeights: true).isScheduled)
         var linear = Linear(inputs: 4, outputs: 2)
         linear.visitParameters { name, parameter in
             if name == "weight" {
@@ -248,7 +248,8 @@ struct GradientRuleTests {
         every.step = .simulated(
             .learned, .init(ratio: 1.25, interval: 7, sampleSize: 100))
         every.progress = 0.5
-        for rule in [GradientRule(), .lgLSQStyle, .llsq(forWeights: true), every] {
+        for rule in [GradientRule(), .lgLSQStyle(forWeights: true), .llsq(forWeights: true), every]
+        {
             var weights = WeightQuantizer(bits: 3, steps: [0.4, 2], weightCount: 4, rule: rule)
             var result = Tensor(shape: [4, 2])
             let values = Tensor(shape: [4, 2], elements: normal(8, seed: 9))
@@ -262,7 +263,7 @@ struct GradientRuleTests {
             #expect(try ActivationQuantizer(state: layer.state).rule == rule)
         }
         var state = WeightQuantizer(
-            bits: 3, steps: [1], weightCount: 4, rule: .lgLSQStyle
+            bits: 3, steps: [1], weightCount: 4, rule: .lgLSQStyle(forWeights: true)
         ).state
         state.numbers["rule.slope.first"] = -1
         #expect(
