@@ -88,7 +88,7 @@ static __mmask64 bytes_inside(ptrdiff_t start, size_t width) {
 
 /// Windows three wide with a stride of two: each the pair of bytes at its place, and the first byte
 /// of the next pair. Both are read from the rows; a row in memory that was just written would have
-/// to be waited for (AlexNet's three layers took 66 µs with it, and take 32).
+/// to be waited for (AlexNet, 90 % sparse, ran 1.04 times as fast as with it).
 CIK_AVX512VNNI static void pool_three_by_two(
     const cik_pooling *pooling, const uint8_t *x, uint8_t *y) {
     size_t width = pooling->width;
