@@ -37,6 +37,8 @@ void u8_s8_gemm__scalar(
     const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_depthwise__scalar(
     const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_depthwise_direct__scalar(
+    const cik_direct_weights *weights, const cik_planar *planar, size_t first, size_t count);
 #if defined(__x86_64__)
 void u6_s8_spmm__avx2(
     const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
@@ -54,6 +56,8 @@ void u8_s8_gemm__avx512vnni(
     const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_depthwise__avx512vnni(
     const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_depthwise_direct__avx512vnni(
+    const cik_direct_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u6_s8_spmm__avx512(
     const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_spmm__avx512(
@@ -62,6 +66,8 @@ void u8_s8_gemm__avx512(
     const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_depthwise__avx512(
     const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_depthwise_direct__avx512(
+    const cik_direct_weights *weights, const cik_planar *planar, size_t first, size_t count);
 #endif
 void u8_planes__scalar(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_max_pooling__scalar(

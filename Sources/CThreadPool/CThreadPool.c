@@ -18,9 +18,9 @@ enum {
 };
 
 struct ctp_pool {
-    /// The pieces that nobody has taken yet in the low half, the number of the job in the high one:
-    /// whoever takes a piece by compare-and-swap took it from the job whose number it saw. While a
-    /// piece is not done its job is not, so `work` and `context` are those of the job.
+    /// The pieces that nobody has taken yet: the first one in the low half, the end in the high one.
+    /// While a piece is not done its job is not, so `work` and `context`, read after a piece was taken,
+    /// are those of its job, even if the same numbers were seen in an earlier one.
     _Alignas(64) _Atomic uint64_t left;
     /// Pieces of the job that are not done.
     _Alignas(64) _Atomic size_t undone;
@@ -52,14 +52,20 @@ static int64_t nanoseconds(void) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-static bool has_pieces(ctp_pool *pool) { return (uint32_t)atomic_load(&pool->left) > 0; }
+static bool is_empty(uint64_t left) { return (uint32_t)left >= left >> 32; }
 
-/// Takes pieces and does them until none is left.
-static void do_pieces(ctp_pool *pool) {
+static bool has_pieces(ctp_pool *pool) { return !is_empty(atomic_load(&pool->left)); }
+
+/// Takes pieces and does them until none is left, the first ones or the last ones first.
+///
+/// The caller begins at the front and workers at the back, so that in a row of jobs with the same
+/// pieces each thread mostly finds in its own cache what it wrote before.
+static void do_pieces(ctp_pool *pool, bool from_front) {
     uint64_t left = atomic_load(&pool->left);
-    while ((uint32_t)left > 0) {
-        if (!atomic_compare_exchange_weak(&pool->left, &left, left - 1)) continue;
-        pool->work(pool->context, (uint32_t)left - 1);
+    while (!is_empty(left)) {
+        uint64_t rest = from_front ? left + 1 : left - ((uint64_t)1 << 32);
+        if (!atomic_compare_exchange_weak(&pool->left, &left, rest)) continue;
+        pool->work(pool->context, from_front ? (uint32_t)left : rest >> 32);
         if (atomic_fetch_sub(&pool->undone, 1) == 1 && atomic_load(&pool->caller_sleeps)) {
             pthread_mutex_lock(&pool->mutex);
             pthread_cond_signal(&pool->done);
@@ -98,7 +104,7 @@ static void *work_until_end(void *context) {
     ctp_pool *pool = context;
     while (!atomic_load(&pool->ends)) {
         if (!spin_until(has_pieces, pool, WORKER_SPIN)) sleep_until_begun(pool);
-        do_pieces(pool);
+        do_pieces(pool, false);
     }
     return NULL;
 }
@@ -146,8 +152,7 @@ void ctp_run(ctp_pool *pool, size_t count, ctp_work work, void *context) {
     pool->work = work;
     pool->context = context;
     atomic_store(&pool->undone, count);
-    uint64_t job = (atomic_load(&pool->left) >> 32) + 1;
-    atomic_store(&pool->left, job << 32 | count);
+    atomic_store(&pool->left, (uint64_t)count << 32);
     // A worker counts itself as asleep before it looks at `left` for the last time, so one of the
     // two sees the other.
     if (atomic_load(&pool->sleepers) > 0) {
@@ -155,7 +160,7 @@ void ctp_run(ctp_pool *pool, size_t count, ctp_work work, void *context) {
         pthread_cond_broadcast(&pool->begun);
         pthread_mutex_unlock(&pool->mutex);
     }
-    do_pieces(pool);
+    do_pieces(pool, true);
     wait_until_done(pool);
     atomic_flag_clear(&pool->busy);
 }

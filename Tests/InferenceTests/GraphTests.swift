@@ -132,6 +132,36 @@ func expectEqualInAllBatches(
         }
     }
 
+    /// Planes around the tiles of 64 places and the quarters of 16 that kernels compute together, of
+    /// which threads take parts.
+    @Test(arguments: variants, [1, 2])
+    func `depthwise convolutions of all widths`(options: EngineOptions, stride: Int) throws {
+        var random = SplitMix(UInt64(stride))
+        for width in Array(1...36) + [63, 64, 65, 112, 130] {
+            let kernel = [Int.random(in: 1...4, using: &random), [3, 3, 2, 4][width % 4]]
+            let padding = kernel.map { Int.random(in: 0...$0 - 1, using: &random) }
+            let size = [max(Int.random(in: 1...20, using: &random), kernel[0]), width]
+            guard width + 2 * padding[1] >= kernel[1] else { continue }
+            var graph = GraphBuilder()
+            let layer = convolution(
+                5, 5, kernel, stride: [stride, stride], padding: padding, groups: 5, using: &random)
+            let window = PackedWindow(
+                kernel: kernel, stride: [stride, stride], padding: padding)
+            let places = 5 * places(of: window, size)
+            _ = graph.add(.flatten, graph.add(layer, 0))
+            _ = graph.add(linear(19, places, using: &random), 2)
+            let model = graph.model([5] + size, randomGrid(using: &random))
+            for threads in [1, 2] {
+                var options = options
+                options.threads = threads
+                options.leastSharedWork = 0
+                try expectEqual(
+                    model, options, count: 2, seed: 3,
+                    "kernel \(kernel), padding \(padding), size \(size), \(threads) threads")
+            }
+        }
+    }
+
     @Test func `a grouped layer at the network's end`() throws {
         var random = SplitMix(5)
         var graph = GraphBuilder()

@@ -95,7 +95,14 @@ static void clear_behind(layer *l) {
 
 /// Runs one kernel of both variants, with sums and with bytes, in two calls each.
 #define COMPARE(kernel, weights, l, bound, scratch_size)                                       \
-    for (int bits = 0; bits <= 64; bits = bits ? 2 * bits : 16) {                              \
+    COMPARE_FROM(0, kernel, weights, l, bound, scratch_size)
+
+/// The same with bytes alone.
+#define COMPARE_BYTES(kernel, weights, l, bound, scratch_size)                                 \
+    COMPARE_FROM(16, kernel, weights, l, bound, scratch_size)
+
+#define COMPARE_FROM(first, kernel, weights, l, bound, scratch_size)                           \
+    for (int bits = first; bits <= 64; bits = bits ? 2 * bits : 16) {                              \
         if (bits == 16 && (bound) > INT16_MAX) continue;                                       \
         if (bits) set_rules(&l, bound, bits);                                                  \
         l.planar.epilogue = bits ? &l.epilogue : NULL;                                         \
@@ -218,6 +225,38 @@ static void check_depthwise_of(
     }
 }
 
+/// Rows of the output as they follow each other with stride 1, or in quarters of a tile with 2.
+static void check_direct(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    enum { PLANE = 700, ORDERS = 5 };
+    for (int turn = 0; turn < 300; turn++) {
+        int32_t stride = (int32_t)random_in(1, 2);
+        size_t runs = (size_t)random_in(1, turn % 8 ? 4 : CIK_DIRECT_RUNS);
+        size_t height = (size_t)random_in(1, 9), width = (size_t)random_in(1, 70);
+        size_t row_stride = stride == 1 ? width : (width + 15) / 16 * 16;
+        layer l = random_layer(height, width, row_stride, 1, OUTPUTS * PLANE + CIK_UNDERREAD, 255);
+        l.planar.x += CIK_UNDERREAD;
+        cik_reach *reaches = random_memory(l.tiles * runs * sizeof *reaches);
+        for (size_t i = 0; i < l.tiles * runs; i++) {
+            // Half of the tiles have the same order in all runs.
+            uint32_t order = (uint32_t)random_in(0, ORDERS - 1);
+            reaches[i].order = i % runs && i / runs % 2 ? reaches[i - 1].order : order;
+            for (int k = 0; k < 4; k++)
+                reaches[i].starts[k] = (int32_t)random_in(-CIK_UNDERREAD, PLANE - 1);
+        }
+        uint8_t *orders = random_bytes(ORDERS * 4 * CIK_TILE, 19);
+        for (size_t i = 0; i < ORDERS * 4 * CIK_TILE; i++)
+            if (orders[i] > 15) orders[i] = 128;
+        int8_t *levels = random_memory(4 * runs * OUTPUTS);
+        cik_direct_weights weights = {
+            runs, levels, stride, reaches, orders, PLANE, random_in(0, 1) ? (uint8_t)turn : 0,
+        };
+        COMPARE_BYTES(u8_s8_depthwise_direct, weights, l, (int32_t)runs * 4 * 128 * 255, 64)
+        free(reaches), free(orders), free(levels);
+        l.planar.x -= CIK_UNDERREAD;
+        free_layer(&l);
+    }
+}
+
 static void check_fours(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
     for_each_shape(scalar, variant, check_fours_of);
 }
@@ -259,6 +298,7 @@ const named_check planar_checks[] = {
     {"u6_s8_spmm", check_fours},
     {"u8_s8_spmm, u8_s8_gemm", check_rows},
     {"u8_s8_depthwise", check_depthwise},
+    {"u8_s8_depthwise_direct", check_direct},
     {"u8_planes", check_planes},
     {0},
 };

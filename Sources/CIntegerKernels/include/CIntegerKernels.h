@@ -9,7 +9,8 @@
 /// Memory every kernel may rely on
 ///   - Packed weights start at a multiple of 64 bytes.
 ///   - Activations may be read (never written) up to CIK_OVERREAD bytes behind their end. What
-///     stands there changes no result that is used.
+///     stands there changes no result that is used. `u8_s8_depthwise_direct` reads in front of
+///     them, too.
 ///   - Rows of accumulators are written in whole tiles of CIK_TILE, so they are that much longer.
 /// Kernels trust their arguments: the planner has checked every size and offset.
 ///
@@ -35,6 +36,10 @@ enum {
     CIK_TILE = 64,
     /// How far behind the end of activations a kernel may read.
     CIK_OVERREAD = 320,
+    /// How far in front of activations a kernel may read; what stands there changes nothing, either.
+    CIK_UNDERREAD = 128,
+    /// The most runs of `cik_direct_weights`.
+    CIK_DIRECT_RUNS = 16,
 };
 
 /// Sparse weights for one vector of activations: slices of 16 outputs, each a run of steps.
@@ -152,6 +157,41 @@ typedef struct {
     /// Positions of a channel.
     size_t plane_stride;
 } cik_depthwise_weights;
+
+/// From where a tile takes the bytes of one run.
+typedef struct {
+    /// Which of the orders.
+    uint32_t order;
+    /// Positions from the start of the channel: of the tile, or, with stride 2, of each quarter of it.
+    /// What is read from -CIK_UNDERREAD on is in memory.
+    int32_t starts[4];
+} cik_reach;
+
+/// As `cik_depthwise_weights`, but reading the values as they stand, of one lane: what lies outside
+/// the plane is filled in on the way.
+///
+///     acc[o][tile][p] = sum over runs, i = 0...3 of w[o][run][i] * byte(o, tile, run, p, i)
+///
+/// The bytes of a tile and a run are sorted part by part, and in those by quarters `q` of 16 bytes:
+/// with stride 1, part `k` has places 16 * q + 4 * k + 0...3 of the tile, four bytes each, among the
+/// 16 bytes from `starts[0] + 16 * q` on (part 3: four bytes further); with stride 2, places
+/// 16 * h + 8 * (q % 2) + 4 * (k % 2) + 0...3 of quarter `h = k / 2 * 2 + q / 2` of the tile, among
+/// the 16 bytes from `starts[h] + 16 * (q % 2) + 8 * (k % 2)` on.
+typedef struct {
+    /// At most CIK_DIRECT_RUNS.
+    size_t runs;
+    /// `[outputs, runs, 4]`, zeros where a run is shorter.
+    const int8_t *weights;
+    /// From one place of the output to the next, in a row: 1 or 2.
+    int32_t stride;
+    /// `[tiles, runs]`
+    const cik_reach *reaches;
+    /// `[orders, 4, 64]`: of each byte of a part, which of the 16 it is; 128 if it is `fill`.
+    const uint8_t *orders;
+    /// Positions of a channel.
+    size_t plane_stride;
+    uint8_t fill;
+} cik_direct_weights;
 
 /// How accumulators become bytes; multiplier and constant belong to the output.
 typedef struct {
@@ -315,8 +355,8 @@ typedef struct {
     /// A weight of `gemv`.
     double gemv_weight;
     /// On a tile of 64 bytes: an eight or a two of `u6_s8_spmm`, a step of `u8_s8_spmm`, a weight
-    /// of `gemm` or of `depthwise`.
-    double spmm_eight, spmm_two, spmm_step, gemm_weight, depthwise_weight;
+    /// of `gemm` or of `depthwise`; of `depthwise_direct`, which needs no copy of its input.
+    double spmm_eight, spmm_two, spmm_step, gemm_weight, depthwise_weight, direct_weight;
     /// One more block of `u6_s8_spmm` for an output; and how many times as long eights and twos take
     /// that read from the second cache.
     double spmm_block, spmm_far;
@@ -360,6 +400,10 @@ typedef struct {
     /// The same with dense weights and one channel an output.
     void (*u8_s8_depthwise)(
         const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
+    /// The same from the values as they stand, in one lane, with an epilogue. A tile's places of the
+    /// output are those that `kept` has.
+    void (*u8_s8_depthwise_direct)(
+        const cik_direct_weights *weights, const cik_planar *planar, size_t first, size_t count);
 
     /// y `[count]`: one accumulator of each of `count` outputs.
     void (*s32_requantize_each)(

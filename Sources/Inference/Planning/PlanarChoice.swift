@@ -7,7 +7,8 @@ struct PlanarChoice: Sendable {
         case fours(blocks: ChannelBlocks, FourPlanarWeights.Counts)
         case sparse(steps: Int)
         case dense(weights: Int)
-        case depthwise(weights: Int)
+        /// `isDirect` for one sample; blocks of a batch have another kernel.
+        case depthwise(weights: Int, isDirect: Bool)
     }
 
     let kind: Kind
@@ -22,7 +23,7 @@ struct PlanarChoice: Sendable {
         let dense = Self.dense(weights, geometry: geometry)
         let sparse = Self.sparse(weights, geometry: geometry, highest: highest, bound: bound)
             .min { Self.cost($0, costs) < Self.cost($1, costs) }
-        if let sparse,
+        if let sparse, geometry.direct == nil,
             preference.choosesSparse(
                 sparse: Self.cost(sparse, costs), dense: Self.cost(dense, costs))
         {
@@ -34,7 +35,12 @@ struct PlanarChoice: Sendable {
     }
 
     /// Nanoseconds for one tile of all outputs, without the rounding.
-    func cost(_ costs: cik_costs) -> Double { Self.cost(kind, costs) }
+    func cost(_ costs: cik_costs, inBlock: Bool = false) -> Double {
+        if inBlock, case .depthwise(let weights, true) = kind {
+            return Self.cost(.depthwise(weights: weights, isDirect: false), costs)
+        }
+        return Self.cost(kind, costs)
+    }
 
     var isSparse: Bool {
         switch kind {
@@ -43,8 +49,16 @@ struct PlanarChoice: Sendable {
         }
     }
 
-    /// The kernel's name without its variant, and how it sees the weights.
+    /// The name without its variant of the kernel for one sample, and how it sees the weights.
     var kernel: (name: String, layout: String) {
+        switch kind {
+        case .depthwise(_, isDirect: true): ("u8_s8_depthwise_direct", "runs of four, 8-bit levels")
+        default: blockKernel
+        }
+    }
+
+    /// The same for blocks of a batch.
+    var blockKernel: (name: String, layout: String) {
         switch kind {
         case .fours: ("u6_s8_spmm", "fours of one level")
         case .sparse: ("u8_s8_spmm", "four by four")
@@ -58,7 +72,9 @@ struct PlanarChoice: Sendable {
             geometry.groups > 1 && geometry.groups == weights.outputs
             && geometry.channelsInGroup == 1
         let count = weights.outputs * weights.columnCount
-        return isDepthwise ? .depthwise(weights: count) : .dense(weights: count)
+        return isDepthwise
+            ? .depthwise(weights: count, isDirect: geometry.direct != nil)
+            : .dense(weights: count)
     }
 
     /// The sparse kernels that can hold the weights, the one that wins a tie first.
@@ -76,7 +92,8 @@ struct PlanarChoice: Sendable {
         case .fours(_, let counts): counts.cost(costs)
         case .sparse(let steps): Double(steps) * costs.spmm_step
         case .dense(let weights): Double(weights) * costs.gemm_weight
-        case .depthwise(let weights): Double(weights) * costs.depthwise_weight
+        case .depthwise(let weights, let isDirect):
+            Double(weights) * (isDirect ? costs.direct_weight : costs.depthwise_weight)
         }
     }
 
@@ -89,6 +106,9 @@ struct PlanarChoice: Sendable {
         case .dense: (weights.outputs + 4) * roundedUp(weights.columnCount, to: 4)
         case .depthwise:
             DepthwisePlanarWeights.runs(geometry).count * 4 * (weights.outputs + 1)
+                + (geometry.direct.map {
+                    DirectWeights.byteCount(outputs: weights.outputs, $0)
+                } ?? 0)
         }
     }
 }

@@ -8,7 +8,8 @@ enum PlanarWeights: Sendable {
     case fours(FourPlanarWeights)
     case sparse(SparsePlanarWeights)
     case dense(DensePlanarWeights)
-    case depthwise(DepthwisePlanarWeights)
+    /// For blocks of a batch, and, if they are other ones, for one sample.
+    case depthwise(DepthwisePlanarWeights, direct: DirectWeights?)
 
     /// Packs as `choice` says; `highest` is the largest byte read, `bound` the largest accumulator.
     init(
@@ -21,13 +22,19 @@ enum PlanarWeights: Sendable {
                 .init(weights, geometry: geometry, blocks: blocks, highest: highest, bound: bound))
         case .sparse: self = .sparse(.init(weights, geometry: geometry))
         case .dense: self = .dense(.init(weights, geometry: geometry))
-        case .depthwise: self = .depthwise(.init(weights, geometry: geometry))
+        case .depthwise:
+            self = .depthwise(
+                .init(weights, geometry: geometry),
+                direct: geometry.direct.map { DirectWeights(weights, $0) })
         }
     }
 }
 
 extension PlanarWeights {
-    var isDepthwise: Bool { if case .depthwise = self { true } else { false } }
+    /// Of a step that reads the values as they stand.
+    var direct: DirectWeights? {
+        if case .depthwise(_, let direct) = self { direct } else { nil }
+    }
 }
 
 /// Nonzeros four by four in any order.

@@ -20,6 +20,8 @@ struct PlaneGeometry: Sendable {
     /// Positions from one group's first plane to that of the next.
     var groupStride = 0
     var channelsInGroup = 1
+    /// Of a depthwise layer whose kernel for one lane reads the values as they stand.
+    var direct: DirectTiles?
     /// Bytes of a channel that four tiles of an output read, in whole lines of the cache.
     private var bytesOfFourTiles = 64
     /// A first cache (32 or 48 KB) holds so many bytes of planes beside weights and results.

@@ -40,7 +40,9 @@ final class PreparedNetwork: Sendable {
             let inputs = checked.inputs(of: index).reduce(0) { $0 + $1.count }
             return (model.nodes[index].name, inputs + checked.values[index + 1].count)
         }
-        var geometries = checked.model.nodes.indices.map { Self.geometry(of: $0, in: checked) }
+        var geometries = checked.model.nodes.indices.map {
+            Self.geometry(of: $0, in: checked, kernels.functions.costs, preference)
+        }
         single = Program(checked, geometries: geometries, lanes: 1)
         guard single.layout.byteCount <= Self.mostArenaBytes else {
             throw .memory(needed: single.layout.byteCount, limit: Self.mostArenaBytes)
@@ -101,15 +103,31 @@ final class PreparedNetwork: Sendable {
     /// What a planar layer sorts takes at most so much.
     var scratchBytes: Int { max(single.scratchBytes, block?.scratchBytes ?? 0) }
 
-    private static func geometry(of index: Int, in checked: CheckedModel) -> PlaneGeometry? {
+    private static func geometry(
+        of index: Int, in checked: CheckedModel, _ costs: cik_costs, _ preference: KernelPreference
+    ) -> PlaneGeometry? {
         let input = checked.input(of: index)
         if checked.readsWholeInput(index) { return PlaneGeometry(inputs: input.count) }
         guard case .convolution(_, let window) = checked.model.nodes[index].operation else {
             return nil
         }
-        return PlaneGeometry(
+        var geometry = PlaneGeometry(
             window, over: input, fill: checked.fill(of: index),
             nonzeros: checked.weights[index]!.nonzeros)
+        let output = checked.values[index + 1]
+        let isDepthwise =
+            window.groups > 1 && window.groups == input.planes.channels
+            && window.groups == output.planes.channels
+        // The kernel makes bytes.
+        if isDepthwise, output.quantizer != nil, preference != .sparse,
+            costs.direct_weight < costs.depthwise_weight
+        {
+            geometry.direct = DirectWindow(
+                window, over: [input.planes.height, input.planes.width],
+                output: [output.planes.height, output.planes.width], fill: checked.fill(of: index)
+            ).map(DirectTiles.init)
+        }
+        return geometry
     }
 }
 
@@ -125,7 +143,7 @@ extension Plan.Layer {
         name = checked.model.nodes[index].name
         kernel = "\(packed.kernel.name)__\(kernels.isa)"
         layout = packed.kernel.layout
-        blockKernel = block.map { "\($0.kernel.name)__\(kernels.isa)" }
+        blockKernel = block.map { "\($0.blockKernel.name)__\(kernels.isa)" }
         packedBytes = packed.byteCount
         blockKernelBytes = block?.byteCount
         self.weights = weights.outputs * weights.columnCount

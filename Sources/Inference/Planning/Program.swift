@@ -58,6 +58,8 @@ final class Program: Sendable {
         var kept: AlignedBuffer
         /// Of a layer with one channel an output: what it reads are copies that it makes of `from`.
         var copy: ChannelCopy?
+        /// Whether it reads the values as they stand.
+        var isDirect = false
 
         /// Bytes of one lane from the first to the last place.
         var span: Int { (height - 1) * rowStride + width }

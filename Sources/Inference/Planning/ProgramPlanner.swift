@@ -52,7 +52,9 @@ struct ProgramPlanner {
         }
         let to = addResult(of: index)
         locations.append(to ?? from[0])
-        if let geometry {
+        if let geometry, geometry.direct != nil, lanes == 1 {
+            addDirectLayer(index, geometry, from: from[0], to: to!)
+        } else if let geometry {
             let copiesChannels =
                 to != nil && geometry.copy != nil && geometry.channelsInGroup == 1
                 && geometry.groups == value.planes.channels
@@ -183,6 +185,23 @@ struct ProgramPlanner {
             step.accumulators = layout.add(
                 byteCount: step.outputsInRun * stride * 4, at: steps.count)
         }
+        append(.planar(step), [from], to)
+    }
+
+    /// A depthwise layer that reads the values as they stand.
+    private mutating func addDirectLayer(
+        _ index: Int, _ geometry: PlaneGeometry, from: Location, to: Location
+    ) {
+        let output = checked.values[index + 1].planes
+        let scratch = layout.add(byteCount: 0, at: steps.count)
+        var step = Program.PlanarStep(
+            node: index, from: from, scratch: scratch, band: 1, to: to, accumulators: nil,
+            outputsInRun: output.channels, outputs: output.channels, height: output.height,
+            width: output.width, groups: geometry.groups, groupStride: 0,
+            rowStride: geometry.direct!.window.rowStride, kept: AlignedBuffer(byteCount: 0),
+            copy: nil, isDirect: true)
+        let tiles = roundedUp(step.span, to: Int(CIK_TILE)) / Int(CIK_TILE)
+        step.kept = AlignedBuffer(Self.kept(step, lanes: 1, tiles: tiles))
         append(.planar(step), [from], to)
     }
 

@@ -17,11 +17,11 @@ final class ArenaPool: Sendable {
     /// Lends an arena to `body`.
     func withArena(_ body: (UnsafeMutablePointer<UInt8>) -> Void) {
         let arena = free.withLock { $0.popLast() } ?? Self.arena(byteCount)
-        body(arena.base.assumingMemoryBound(to: UInt8.self))
+        body(arena.base.assumingMemoryBound(to: UInt8.self) + Int(CIK_UNDERREAD))
         free.withLock { $0.append(arena) }
     }
 
     private static func arena(_ byteCount: Int) -> AlignedBuffer {
-        AlignedBuffer(byteCount: byteCount, overread: Int(CIK_OVERREAD))
+        AlignedBuffer(byteCount: Int(CIK_UNDERREAD) + byteCount, overread: Int(CIK_OVERREAD))
     }
 }

@@ -20,7 +20,7 @@ extension PlanarWeights {
     func add(_ planar: cik_planar, _ groups: ChannelGroups, _ kernels: cik_kernel_set) {
         var planar = planar
         let outputs = groups.outputs
-        if case .depthwise(let weights) = self {
+        if case .depthwise(let weights, _) = self {
             var view = weights.view
             return kernels.u8_s8_depthwise(&view, &planar, outputs.lowerBound, outputs.count)
         }

@@ -268,10 +268,21 @@ struct ProgramRun {
         _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep
     ) {
         if let copy = step.copy { return addCopied(planar, weights, of: step, copy) }
-        shareLayer(
-            planar, of: step, nanoseconds: work(of: step), byTiles: !weights.isDepthwise
-        ) {
-            weights.add($0, step.groups(of: $1), kernels)
+        if step.isDirect { return addDirect(planar, weights.direct!, of: step) }
+        shareLayer(planar, of: step, nanoseconds: work(of: step)) {
+            weights.add($0, step.groups(of: $2), kernels)
+        }
+    }
+
+    /// The same where the values are read as they stand.
+    private func addDirect(
+        _ planar: cik_planar, _ weights: DirectWeights, of step: Program.PlanarStep
+    ) {
+        shareLayer(planar, of: step, nanoseconds: work(of: step)) { planar, firstTile, outputs in
+            var (planar, view) = (planar, weights.view)
+            planar.x = UnsafePointer(bytes(step.from))
+            view.reaches += firstTile * view.runs
+            kernels.u8_s8_depthwise_direct(&view, &planar, outputs.lowerBound, outputs.count)
         }
     }
 
