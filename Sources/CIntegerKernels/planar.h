@@ -16,6 +16,17 @@ static inline uint8_t *cik_requantize_tile(
     return y;
 }
 
+/// Adds what belongs to `count` bytes from y on.
+static inline void cik_add_residual(const cik_residual *residual, uint8_t *y, size_t count) {
+    const uint8_t *other = y + residual->distance;
+    for (size_t i = 0; i < count; i++) {
+        int32_t sum = y[i] * residual->multipliers[0] + other[i] * residual->multipliers[1];
+        int32_t value = (sum + residual->constant) >> residual->shift;
+        value = value < residual->low ? residual->low : value;
+        y[i] = (uint8_t)(value > residual->high ? residual->high : value);
+    }
+}
+
 /// Bytes of an output that lie before tile `tile`.
 static inline size_t cik_bytes_before(const cik_planar *planar, size_t tile) {
     size_t bytes = 0;
@@ -41,11 +52,13 @@ static inline size_t cik_tiles(const cik_planar *planar) {
         for (size_t output = first; output < first + count; output++) {                     \
             int32_t acc[CIK_TILE] = {0};                                                    \
             sums(weights, output, x, planar->lanes, acc);                                   \
-            if (planar->epilogue)                                                           \
-                requantize(                                                                 \
-                    planar->epilogue, output, acc, planar->kept[tile],                      \
-                    planar->y + output * planar->y_stride + done);                          \
-            else                                                                            \
+            if (planar->epilogue) {                                                         \
+                uint8_t *y = planar->y + output * planar->y_stride + done;                  \
+                uint8_t *end = requantize(                                                  \
+                    planar->epilogue, output, acc, planar->kept[tile], y);                  \
+                if (planar->residual)                                                       \
+                    cik_add_residual(planar->residual, y, (size_t)(end - y));               \
+            } else                                                                          \
                 memcpy(                                                                     \
                     planar->acc + output * planar->acc_stride + tile * CIK_TILE, acc,       \
                     sizeof acc);                                                            \

@@ -42,9 +42,10 @@ void u8_s8_depthwise_direct__scalar(
         for (size_t output = first; output < first + count; output++) {
             int32_t acc[CIK_TILE] = {0};
             sums(weights, output, planar->x + output * weights->plane_stride, tile, acc);
-            cik_requantize_tile(
-                planar->epilogue, output, acc, planar->kept[tile],
-                planar->y + output * planar->y_stride + done);
+            uint8_t *y = planar->y + output * planar->y_stride + done;
+            uint8_t *end =
+                cik_requantize_tile(planar->epilogue, output, acc, planar->kept[tile], y);
+            if (planar->residual) cik_add_residual(planar->residual, y, (size_t)(end - y));
         }
         done += (size_t)__builtin_popcountll(planar->kept[tile]);
     }

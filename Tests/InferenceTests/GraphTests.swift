@@ -41,13 +41,13 @@ func expectEqualInAllBatches(
         _ outputs: Int, _ channels: Int, _ kernel: [Int], stride: [Int] = [1, 1],
         padding: [Int] = [0, 0], dilation: [Int] = [1, 1], groups: Int = 1,
         _ activation: PackedActivation = .identity, isReal: Bool = false,
-        using random: inout SplitMix
+        bits: ClosedRange<Int> = 3...8, using random: inout SplitMix
     ) -> PackedOperation {
         let recipe = LayerRecipe(
             density: 0.5, isPerChannel: Bool.random(using: &random))
         var layer = randomLayer(
             shape: [outputs, channels / groups] + kernel, recipe: recipe,
-            output: isReal ? nil : randomGrid(using: &random), using: &random)
+            output: isReal ? nil : randomGrid(bits: bits, using: &random), using: &random)
         layer.activation = activation
         return .convolution(
             layer,
@@ -363,6 +363,32 @@ func expectEqualInAllBatches(
         _ = graph.add(linear(10, 8, using: &random), graph.add(.flatten, mean))
         try expectEqualInAllBatches(
             graph.model([3, 8, 7], randomGrid(using: &random)), seed: seed)
+    }
+
+    /// Layers add to their own bytes: dense, grouped and depthwise ones, as first or second input, and
+    /// with results that somebody else reads, too.
+    @Test(arguments: 0..<8 as Range<UInt64>)
+    func `sums of few bits behind layers`(seed: UInt64) throws {
+        var random = SplitMix(seed)
+        var graph = GraphBuilder()
+        let grid = randomGrid(bits: 2...5, using: &random)
+        var value = graph.add(.function(.identity, output: grid), 0)
+        for (groups, kernel, stride) in [(1, 1, 1), (1, 3, 1), (2, 3, 1), (6, 3, 1), (6, 5, 1)] {
+            let layer = graph.add(
+                convolution(
+                    6, 6, [kernel, kernel], stride: [stride, stride],
+                    padding: [kernel / 2, kernel / 2], groups: groups, bits: 2...6, using: &random),
+                value)
+            let sum = PackedOperation.add(
+                Bool.random(using: &random) ? .relu : .identity,
+                output: randomGrid(bits: 2...6, using: &random))
+            let isFirst = Bool.random(using: &random)
+            value = graph.add(sum, isFirst ? layer : value, isFirst ? value : layer)
+            if groups == 2 { value = graph.add(sum, layer, value) }
+        }
+        _ = graph.add(linear(11, 6 * 9 * 13, using: &random), graph.add(.flatten, value))
+        try expectEqualInAllBatches(
+            graph.model([6, 9, 13], randomGrid(using: &random)), seed: seed)
     }
 
     @Test(arguments: seeds)

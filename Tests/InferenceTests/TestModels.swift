@@ -131,8 +131,10 @@ struct GraphBuilder {
 }
 
 /// A random quantizer whose codes cover roughly −1...1, or 0...2.
-func randomGrid(using random: inout SplitMix) -> PackedQuantizer {
-    let bits = Int.random(in: 3...8, using: &random)
+func randomGrid(
+    bits: ClosedRange<Int> = 3...8, using random: inout SplitMix
+) -> PackedQuantizer {
+    let bits = Int.random(in: bits, using: &random)
     let isSigned = Bool.random(using: &random)
     let scale = Float(2 / Double(1 << bits - 1) * (0.6 + 0.8 * random.uniform()))
     let offset = random.next().isMultiple(of: 3) ? 0 : Float(0.4 * (random.uniform() - 0.5))

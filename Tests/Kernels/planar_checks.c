@@ -7,6 +7,7 @@ enum { GUARD = 8, OUTPUTS = 8 };
 typedef struct {
     cik_planar planar;
     cik_epilogue epilogue;
+    cik_residual residual;
     int32_t multipliers[OUTPUTS], halves[4 * OUTPUTS], narrow_constants[OUTPUTS];
     int16_t narrow_multipliers[OUTPUTS];
     float float_multipliers[OUTPUTS], float_constants[OUTPUTS];
@@ -86,6 +87,15 @@ static void set_rules(layer *l, int32_t bound, int bits) {
     if (bits == 32 && bound < 1 << 22 && random_in(0, 1)) use_floats(l);
 }
 
+/// A sum around the range of bytes with what lies `distance` behind the result.
+static void set_residual(layer *l, ptrdiff_t distance) {
+    int32_t shift = (int32_t)random_in(0, 20);
+    l->residual = (cik_residual){.distance = distance, .shift = shift, .low = 3, .high = 251};
+    for (int i = 0; i < 2; i++)
+        l->residual.multipliers[i] = (int16_t)random_in(-32768, 32767) >> (shift < 15 ? 15 - shift : 0);
+    l->residual.constant = (int32_t)(random_in(-100, 400) * ((int64_t)1 << shift));
+}
+
 /// Sums behind the last place may differ: what is read there may exceed the largest byte.
 static void clear_behind(layer *l) {
     for (size_t output = 0; output < OUTPUTS; output++)
@@ -93,7 +103,8 @@ static void clear_behind(layer *l) {
             l->planar.acc[output * l->planar.acc_stride + i] = 0;
 }
 
-/// Runs one kernel of both variants, with sums and with bytes, in two calls each.
+/// Runs one kernel of both variants, with sums and with bytes, in two calls each; others are added to
+/// half of the bytes.
 #define COMPARE(kernel, weights, l, bound, scratch_size)                                       \
     COMPARE_FROM(0, kernel, weights, l, bound, scratch_size)
 
@@ -107,8 +118,10 @@ static void clear_behind(layer *l) {
         if (bits) set_rules(&l, bound, bits);                                                  \
         l.planar.epilogue = bits ? &l.epilogue : NULL;                                         \
         size_t size = bits ? l.result_size : l.acc_size;                                       \
-        uint8_t *results[2] = {random_memory(size), random_memory(size)};                      \
-        memset(results[0], 1, size), memset(results[1], 1, size);                              \
+        uint8_t *results[2] = {random_memory(2 * size), random_memory(2 * size)};              \
+        memcpy(results[1], results[0], 2 * size);                                              \
+        set_residual(&l, (ptrdiff_t)size);                                                     \
+        l.planar.residual = bits && random_in(0, 1) ? &l.residual : NULL;                      \
         for (int i = 0; i < 2; i++) {                                                          \
             l.planar.scratch = random_memory(scratch_size);                                    \
             l.planar.y = results[i], l.planar.acc = (int32_t *)results[i];                     \

@@ -243,6 +243,20 @@ typedef struct {
     const float *float_multipliers, *float_constants;
 } cik_epilogue;
 
+/// Bytes that are added to those of a layer before anybody reads them, as in residual networks:
+///
+///     (own * multipliers[0] + other * multipliers[1] + constant) >> shift, cut to low...high
+///
+/// The sum fits 32 bits.
+typedef struct {
+    /// From a byte of the result to the one that is added; both are in the memory of one run.
+    ptrdiff_t distance;
+    int16_t multipliers[2];
+    int32_t constant, shift;
+    /// 0...255
+    int32_t low, high;
+} cik_residual;
+
 /// What a layer over planes reads and writes, all outputs and positions of it.
 ///
 /// Positions of the input count on from row to row, borders included; those of them that are no
@@ -258,6 +272,8 @@ typedef struct {
     const uint64_t *kept;
     /// NULL: write accumulators instead of bytes.
     const cik_epilogue *epilogue;
+    /// NULL: add nothing to the bytes.
+    const cik_residual *residual;
     /// `[outputs, y_stride]`: the kept bytes of each output, one behind the other.
     uint8_t *y;
     size_t y_stride;

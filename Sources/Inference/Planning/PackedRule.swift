@@ -7,7 +7,9 @@ import PackedModel
 /// without any error.
 enum PackedRule: Sendable {
     case averaging(multiplier: Int32, constant: Int64, rounding: cik_rounding)
-    case addition(AlignedBuffer, constant: Int64, rounding: cik_rounding)
+    /// `residual`: the same for a layer that adds to its own bytes, if there is such a rule.
+    case addition(
+        AlignedBuffer, constant: Int64, rounding: cik_rounding, residual: ResidualRule?)
     case multiplication(
         both: Int64, first: Int64, second: Int64, constant: Int64, rounding: cik_rounding)
     /// One table of 256 bytes for each input; `nil` where it would change nothing.
@@ -25,15 +27,17 @@ enum PackedRule: Sendable {
         case .averagePooling, .add, .multiply:
             let rule = try checked.requantization(of: index)!
             let output = checked.values[index + 1].quantizer!
-            self.init(node.operation, rule, from: grids.map { Int64($0.lowest) }, to: output.lowest)
+            self.init(node.operation, rule, from: grids, to: output.lowest)
         default:
             return nil
         }
     }
 
     private init(
-        _ operation: PackedOperation, _ rule: Requantization, from lowest: [Int64], to low: Int32
+        _ operation: PackedOperation, _ rule: Requantization, from grids: [PackedQuantizer],
+        to low: Int32
     ) {
+        let lowest = grids.map { Int64($0.lowest) }
         let multipliers = rule.multipliers.map(Int64.init)
         let constant = rule.constants[0] - rule.byteShift(lowest: low)
         let rounding = rule.rounding(lowest: low)
@@ -44,10 +48,13 @@ enum PackedRule: Sendable {
                 multiplier: rule.multipliers[0],
                 constant: constant + count * lowest[0] * multipliers[0], rounding: rounding)
         case .add:
-            let shares = zip(lowest, multipliers).map { $0 * $1 }
+            let sum = zip(lowest, multipliers).reduce(constant) { $0 + $1.0 * $1.1 }
             self = .addition(
-                AlignedBuffer(rule.multipliers), constant: constant + shares.reduce(0, +),
-                rounding: rounding)
+                AlignedBuffer(rule.multipliers), constant: sum, rounding: rounding,
+                residual: ResidualRule(
+                    multipliers: multipliers, constant: sum + 1 << Int64(rule.shift - 1),
+                    shift: Int64(rule.shift), bytes: rounding.low...rounding.high,
+                    highest: grids.map { Int64($0.highest - $0.lowest) }))
         default:
             let (both, first, second) = (multipliers[0], multipliers[1], multipliers[2])
             self = .multiplication(

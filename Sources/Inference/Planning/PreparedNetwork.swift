@@ -43,21 +43,22 @@ final class PreparedNetwork: Sendable {
         var geometries = checked.model.nodes.indices.map {
             Self.geometry(of: $0, in: checked, kernels.functions.costs, preference)
         }
-        single = Program(checked, geometries: geometries, lanes: 1)
-        guard single.layout.byteCount <= Self.mostArenaBytes else {
-            throw .memory(needed: single.layout.byteCount, limit: Self.mostArenaBytes)
-        }
-        let block = Program(checked, geometries: geometries, lanes: Int(CIK_TILE))
-        let blockFits = block.layout.byteCount <= Self.mostBlockBytes
-        // Without blocks a layer that reads its whole input needs no planes.
-        for index in model.nodes.indices where !blockFits && checked.readsWholeInput(index) {
-            geometries[index] = nil
-        }
         var rules: [PackedRule?] = []
         for index in model.nodes.indices {
             rules.append(try PackedRule(node: index, of: checked))
         }
         self.rules = rules
+        single = Program(checked, geometries: geometries, rules: rules, lanes: 1)
+        guard single.layout.byteCount <= Self.mostArenaBytes else {
+            throw .memory(needed: single.layout.byteCount, limit: Self.mostArenaBytes)
+        }
+        let block = Program(
+            checked, geometries: geometries, rules: rules, lanes: Int(CIK_TILE))
+        let blockFits = block.layout.byteCount <= Self.mostBlockBytes
+        // Without blocks a layer that reads its whole input needs no planes.
+        for index in model.nodes.indices where !blockFits && checked.readsWholeInput(index) {
+            geometries[index] = nil
+        }
         let packed = threads.map(
             model.nodes.count, cost: { checked.weights[$0]?.nonzeros ?? 0 }
         ) { [geometries] index in

@@ -60,9 +60,19 @@ final class Program: Sendable {
         var copy: ChannelCopy?
         /// Whether it reads the values as they stand.
         var isDirect = false
+        /// What it adds to its own bytes before it writes them.
+        var residual: Residual?
 
         /// Bytes of one lane from the first to the last place.
         var span: Int { (height - 1) * rowStride + width }
+    }
+
+    /// An addition that the layer does whose bytes are its last input to be made.
+    struct Residual: Sendable {
+        var node: Int
+        /// Which input of the addition is the layer's own, 0 or 1.
+        var own: Int
+        var other: Location
     }
 
     /// Bordered copies of a few channels at a time, which stay in the cache until they are read. Those
@@ -84,9 +94,12 @@ final class Program: Sendable {
     /// Holds the bytes of the input.
     let input: Buffer
 
-    /// Plans a run of a checked model; a geometry belongs to each node with weights.
-    init(_ checked: CheckedModel, geometries: [PlaneGeometry?], lanes: Int) {
-        var planner = ProgramPlanner(checked, lanes: lanes)
+    /// Plans a run of a checked model; a geometry belongs to each node with weights, a rule to each
+    /// operation without.
+    init(
+        _ checked: CheckedModel, geometries: [PlaneGeometry?], rules: [PackedRule?], lanes: Int
+    ) {
+        var planner = ProgramPlanner(checked, rules: rules, lanes: lanes)
         var nodes: [Int] = []
         for index in checked.model.nodes.indices {
             planner.append(node: index, geometries[index])

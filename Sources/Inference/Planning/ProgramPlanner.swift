@@ -11,8 +11,11 @@ struct ProgramPlanner {
     let input: Program.Buffer
     private let lanes: Int
     private let checked: CheckedModel
+    private let rules: [PackedRule?]
     /// Where each value is.
     private var locations: [Location] = []
+    /// Results of additions that a layer has done already.
+    private var added: [Int: Location] = [:]
 
     /// Accumulators that a layer without a quantizer keeps at a time (1 MB), if one output needs no
     /// more.
@@ -23,8 +26,9 @@ struct ProgramPlanner {
     /// 112 with stride 2 takes 165 µs with 24 KB and 192 with 128, 192 × 28 × 28 takes 47 and 40.
     private static func copiedBytes(channel: Int) -> Int { (channel > 2048 ? 24 : 128) << 10 }
 
-    init(_ checked: CheckedModel, lanes: Int) {
+    init(_ checked: CheckedModel, rules: [PackedRule?], lanes: Int) {
         self.checked = checked
+        self.rules = rules
         self.lanes = lanes
         input = layout.add(byteCount: checked.values[0].count * lanes, at: 0)
         locations = [Location(buffer: input)]
@@ -50,19 +54,42 @@ struct ProgramPlanner {
             return
         default: break
         }
-        let to = addResult(of: index)
+        if let sum = added[index] {
+            locations.append(sum)
+            return
+        }
+        let residual = geometry == nil ? nil : residual(of: index)
+        let to = addResult(of: residual?.node ?? index)
+        if let residual { added[residual.node] = to }
         locations.append(to ?? from[0])
         if let geometry, geometry.direct != nil, lanes == 1 {
-            addDirectLayer(index, geometry, from: from[0], to: to!)
+            addDirectLayer(index, geometry, from: from[0], to: to!, residual)
         } else if let geometry {
             let copiesChannels =
                 to != nil && geometry.copy != nil && geometry.channelsInGroup == 1
                 && geometry.groups == value.planes.channels
             let read = copiesChannels ? from[0] : addPlanes(geometry, from: from[0], to: to)
-            addLayer(index, geometry, from: read, to: to, copiesChannels: copiesChannels)
+            addLayer(
+                index, geometry, from: read, to: to, residual, copiesChannels: copiesChannels)
         } else if let to {
             addStep(index, from: from, to: to)
         }
+    }
+
+    /// The addition that layer `index` does on the way: the only one that reads its result, of two inputs,
+    /// if the other one is there.
+    private func residual(of index: Int) -> Program.Residual? {
+        let value = index + 1
+        let nodes = checked.model.nodes
+        let readers = nodes.indices.filter { nodes[$0].inputs.contains(value) }
+        let isPlanar = lanes > 1 || !checked.readsWholeInput(index)
+        guard isPlanar, readers.count == 1, let node = readers.first,
+            case .addition(_, _, _, _?)? = rules[node],
+            let own = nodes[node].inputs.firstIndex(of: value)
+        else { return nil }
+        let other = nodes[node].inputs[1 - own]
+        guard other < value else { return nil }
+        return .init(node: node, own: own, other: locations[other])
     }
 
     /// Appends the step or steps of an operation without weights.
@@ -148,7 +175,7 @@ struct ProgramPlanner {
 
     private mutating func addLayer(
         _ index: Int, _ geometry: PlaneGeometry, from: Location, to: Location?,
-        copiesChannels: Bool
+        _ residual: Program.Residual?, copiesChannels: Bool
     ) {
         let output = checked.values[index + 1].planes
         if lanes == 1, checked.readsWholeInput(index) {
@@ -176,7 +203,7 @@ struct ProgramPlanner {
             outputsInRun: output.channels, outputs: output.channels, height: output.height,
             width: output.width, groups: geometry.groups,
             groupStride: geometry.groupStride * lanes, rowStride: geometry.rowStride,
-            kept: AlignedBuffer(byteCount: 0), copy: copy)
+            kept: AlignedBuffer(byteCount: 0), copy: copy, residual: residual)
         let tiles = roundedUp(step.span * lanes, to: Int(CIK_TILE)) / Int(CIK_TILE)
         step.kept = AlignedBuffer(Self.kept(step, lanes: lanes, tiles: tiles))
         if to == nil {
@@ -185,12 +212,13 @@ struct ProgramPlanner {
             step.accumulators = layout.add(
                 byteCount: step.outputsInRun * stride * 4, at: steps.count)
         }
-        append(.planar(step), [from], to)
+        append(.planar(step), [from] + (residual.map { [$0.other] } ?? []), to)
     }
 
     /// A depthwise layer that reads the values as they stand.
     private mutating func addDirectLayer(
-        _ index: Int, _ geometry: PlaneGeometry, from: Location, to: Location
+        _ index: Int, _ geometry: PlaneGeometry, from: Location, to: Location,
+        _ residual: Program.Residual?
     ) {
         let output = checked.values[index + 1].planes
         let scratch = layout.add(byteCount: 0, at: steps.count)
@@ -199,10 +227,10 @@ struct ProgramPlanner {
             outputsInRun: output.channels, outputs: output.channels, height: output.height,
             width: output.width, groups: geometry.groups, groupStride: 0,
             rowStride: geometry.direct!.window.rowStride, kept: AlignedBuffer(byteCount: 0),
-            copy: nil, isDirect: true)
+            copy: nil, isDirect: true, residual: residual)
         let tiles = roundedUp(step.span, to: Int(CIK_TILE)) / Int(CIK_TILE)
         step.kept = AlignedBuffer(Self.kept(step, lanes: 1, tiles: tiles))
-        append(.planar(step), [from], to)
+        append(.planar(step), [from] + (residual.map { [$0.other] } ?? []), to)
     }
 
     /// A bit for each byte: whether it belongs to a place of the output, or to the border.

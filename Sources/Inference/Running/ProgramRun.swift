@@ -133,7 +133,7 @@ struct ProgramRun {
     private func runAddition(
         _ rule: PackedRule, from: [Program.Location], count: Int, to: Program.Location
     ) {
-        guard case .addition(let multipliers, let constant, let rounding) = rule else { return }
+        guard case .addition(let multipliers, let constant, let rounding, _) = rule else { return }
         var addition = cik_addition(
             terms: from.count, multipliers: multipliers.pointer(to: Int32.self),
             constant: constant, rounding: rounding)
@@ -243,9 +243,13 @@ struct ProgramRun {
         case .bytes(let epilogue):
             planar.y = bytes(step.to!)
             planar.y_stride = step.height * step.width * program.lanes
-            withUnsafePointer(to: epilogue.view) {
-                planar.epilogue = $0
-                addPlanes(planar, layer.planar, of: step)
+            withUnsafePointer(to: epilogue.view) { epilogue in
+                planar.epilogue = epilogue
+                withResidual(of: step) { residual in
+                    var planar = planar
+                    planar.residual = residual
+                    addPlanes(planar, layer.planar, of: step)
+                }
             }
         case .logits(let real, let corrections):
             let sums = accumulators(step.accumulators!)
@@ -261,6 +265,17 @@ struct ProgramRun {
                 }
             }
         }
+    }
+
+    /// Calls `body` with what the layer adds to its bytes, if anything.
+    private func withResidual(
+        of step: Program.PlanarStep, _ body: (UnsafePointer<cik_residual>?) -> Void
+    ) {
+        guard let residual = step.residual,
+            case .addition(_, _, _, let rule?)? = network.rules[residual.node]
+        else { return body(nil) }
+        let distance = bytes(residual.other) - bytes(step.to!)
+        withUnsafePointer(to: rule.view(own: residual.own, distance: distance)) { body($0) }
     }
 
     /// The results of all outputs, shared among threads.
