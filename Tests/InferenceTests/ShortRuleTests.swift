@@ -145,7 +145,9 @@ private struct RandomRules {
 
 /// Rules for the sum of two bytes against the exact ones, at all pairs of bytes.
 @Suite struct ResidualRuleTests {
-    @Test(arguments: [[3, 3], [15, 15], [15, 31], [63, 15], [63, 63], [255, 15], [255, 255]] as [[Int64]])
+    @Test(
+        arguments: [[3, 3], [15, 15], [15, 31], [63, 15], [63, 63], [255, 15], [255, 255]]
+            as [[Int64]])
     func `give the bytes of the exact rule`(highest: [Int64]) {
         var random = SplitMix(UInt64(highest[0] + 100 * highest[1]))
         var found = 0
