@@ -22,8 +22,9 @@ ctp_pool *ctp_create(size_t workers);
 size_t ctp_workers(const ctp_pool *pool);
 
 /// Does the pieces 0..<count, each once, on the calling thread and on the workers as they come, and
-/// returns when all are done: the caller takes the first ones first, workers the last ones. While the pool is at work for another caller, or for a piece that
-/// calls this itself, the calling thread does all pieces alone.
+/// returns when all are done. The caller begins with the first pieces, workers with the last ones.
+/// While the pool is at work for another caller, or for a piece that calls this itself, the calling
+/// thread does all pieces alone.
 void ctp_run(ctp_pool *pool, size_t count, ctp_work work, void *context);
 
 /// Ends the threads. Nothing may run.

@@ -13,13 +13,17 @@ struct DirectWindow: Sendable {
     /// The byte of real zero, which places outside the plane have.
     let fill: UInt8
 
+    /// Planes of more places are copied: their tables would take long to make.
+    private static let mostPlaces = 1 << 18
+
     /// `nil` where the kernel can not read so, or where copies cost less: rows of more than four taps take
     /// two runs each, and on 5 × 5 taps sorting both took up to 1.6 times as long as copying.
     init?(_ window: PackedWindow, over input: [Int], output: [Int], fill: UInt8) {
         let followsRows = window.stride == [1, 1] && output[1] == input[1]
         let reachesAhead = window.padding[1] + Int(CIK_TILE) <= Int(CIK_UNDERREAD)
         guard followsRows || window.stride[1] == 2, window.dilation[1] == 1, reachesAhead,
-            window.kernel[1] <= 4, window.kernel[0] <= Int(CIK_DIRECT_RUNS)
+            window.kernel[1] <= 4, window.kernel[0] <= Int(CIK_DIRECT_RUNS),
+            output[0] * output[1] <= Self.mostPlaces
         else { return nil }
         kernel = window.kernel
         stride = window.stride

@@ -1,7 +1,7 @@
 import CIntegerKernels
 
-/// Weights of a depthwise layer in runs of four, one for each row of taps, for a kernel that reads the values as they
-/// stand (`cik_direct_weights`).
+/// Weights of a depthwise layer in runs of four, one for each row of taps, for a kernel that reads the
+/// values as they stand (`cik_direct_weights`).
 final class DirectWeights: @unchecked Sendable {
     let view: cik_direct_weights
     private let tiles: DirectTiles

@@ -14,6 +14,8 @@ struct ProgramPlanner {
     private let rules: [PackedRule?]
     /// Where each value is.
     private var locations: [Location] = []
+    /// The node that reads each value, if it is the only one.
+    private let onlyReaders: [Int?]
     /// Results of additions that a layer has done already.
     private var added: [Int: Location] = [:]
 
@@ -29,6 +31,7 @@ struct ProgramPlanner {
     init(_ checked: CheckedModel, rules: [PackedRule?], lanes: Int) {
         self.checked = checked
         self.rules = rules
+        onlyReaders = Self.onlyReaders(checked)
         self.lanes = lanes
         input = layout.add(byteCount: checked.values[0].count * lanes, at: 0)
         locations = [Location(buffer: input)]
@@ -80,16 +83,27 @@ struct ProgramPlanner {
     /// if the other one is there.
     private func residual(of index: Int) -> Program.Residual? {
         let value = index + 1
-        let nodes = checked.model.nodes
-        let readers = nodes.indices.filter { nodes[$0].inputs.contains(value) }
         let isPlanar = lanes > 1 || !checked.readsWholeInput(index)
-        guard isPlanar, readers.count == 1, let node = readers.first,
-            case .addition(_, _, _, _?)? = rules[node],
-            let own = nodes[node].inputs.firstIndex(of: value)
+        guard isPlanar, let node = onlyReaders[value],
+            case .addition(_, _, _, _?)? = rules[node]
         else { return nil }
-        let other = nodes[node].inputs[1 - own]
+        let inputs = checked.model.nodes[node].inputs
+        let own = inputs[0] == value ? 0 : 1
+        let other = inputs[1 - own]
         guard other < value else { return nil }
         return .init(node: node, own: own, other: locations[other])
+    }
+
+    private static func onlyReaders(_ checked: CheckedModel) -> [Int?] {
+        var readers = [Int?](repeating: nil, count: checked.values.count)
+        var counts = [Int](repeating: 0, count: checked.values.count)
+        for (index, node) in checked.model.nodes.enumerated() {
+            for value in node.inputs {
+                readers[value] = index
+                counts[value] += 1
+            }
+        }
+        return zip(readers, counts).map { $1 == 1 ? $0 : nil }
     }
 
     /// Appends the step or steps of an operation without weights.
