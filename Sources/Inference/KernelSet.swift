@@ -21,7 +21,8 @@ public enum InstructionSet: String, Sendable, CaseIterable {
 
 /// One variant of the kernels that this CPU can run.
 package struct KernelSet: @unchecked Sendable {
-    private let pointer: UnsafePointer<cik_kernel_set>
+    /// What a run calls kernels through: not a copy of all of them for each.
+    let pointer: UnsafePointer<cik_kernel_set>
 
     var functions: cik_kernel_set { pointer.pointee }
     package var isa: String { String(cString: pointer.pointee.isa) }

@@ -111,7 +111,7 @@ extension FloatRun {
                         planar,
                         ChannelGroups(
                             outputs: part, outputsInGroup: output.channels / geometry.groups,
-                            stride: geometry.groupStride), network.kernels.functions)
+                            stride: geometry.groupStride), network.kernels.pointer)
                     cfk_real_sums(
                         isa, &shape, sums, Int64(part.lowerBound), Int64(part.upperBound),
                         real.factors, real.corrections, real.bias, y)

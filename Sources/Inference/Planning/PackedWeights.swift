@@ -15,6 +15,9 @@ final class PackedWeights: Sendable {
     }
 
     let kernels: Kernels
+    /// Those for one sample of a layer that reads its whole input: a run would count references to all
+    /// that `kernels` holds.
+    let vector: VectorWeights?
     let epilogue: Epilogue
     let bound: Int
 
@@ -43,6 +46,7 @@ final class PackedWeights: Sendable {
         if checked.readsWholeInput(index) {
             let vector = VectorWeights(
                 weights, highest: highest, costs: costs, preference: preference)
+            self.vector = vector
             kernels = .vector(
                 vector,
                 blocks: geometry.map {
@@ -56,6 +60,7 @@ final class PackedWeights: Sendable {
                 preconditionFailure("'\(node.name)' reads windows and has no planes")
             }
             let choice = choice(geometry)
+            vector = nil
             kernels = .planar(
                 PlanarWeights(
                     weights, choice, geometry: geometry, highest: highest, bound: largest),

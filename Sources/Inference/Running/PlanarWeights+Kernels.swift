@@ -17,12 +17,15 @@ extension Program.PlanarStep {
 
 extension PlanarWeights {
     /// The sums, or the rounded results, of some outputs: those of one group of channels at a time.
-    func add(_ planar: cik_planar, _ groups: ChannelGroups, _ kernels: cik_kernel_set) {
+    func add(
+        _ planar: cik_planar, _ groups: ChannelGroups, _ kernels: UnsafePointer<cik_kernel_set>
+    ) {
         var planar = planar
         let outputs = groups.outputs
         if case .depthwise(let weights, _) = self {
             var view = weights.view
-            return kernels.u8_s8_depthwise(&view, &planar, outputs.lowerBound, outputs.count)
+            return kernels.pointee.u8_s8_depthwise(
+                &view, &planar, outputs.lowerBound, outputs.count)
         }
         var first = outputs.lowerBound
         while first < outputs.upperBound {
@@ -37,18 +40,18 @@ extension PlanarWeights {
 
     /// Those of outputs of one group.
     private func addGroup(
-        _ planar: inout cik_planar, _ outputs: Range<Int>, _ kernels: cik_kernel_set
+        _ planar: inout cik_planar, _ outputs: Range<Int>, _ kernels: UnsafePointer<cik_kernel_set>
     ) {
         switch self {
         case .fours(let weights):
             var view = weights.view
-            kernels.u6_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
+            kernels.pointee.u6_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
         case .sparse(let weights):
             var view = weights.view
-            kernels.u8_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
+            kernels.pointee.u8_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
         case .dense(let weights):
             var view = weights.view
-            kernels.u8_s8_gemm(&view, &planar, outputs.lowerBound, outputs.count)
+            kernels.pointee.u8_s8_gemm(&view, &planar, outputs.lowerBound, outputs.count)
         case .depthwise: preconditionFailure("depthwise weights have no groups of many channels")
         }
     }

@@ -16,14 +16,14 @@ struct ProgramRun {
     /// Where times are added up, if anybody wants to know.
     var stopwatch: Stopwatch?
 
-    private var kernels: cik_kernel_set { network.kernels.functions }
+    private var kernels: UnsafePointer<cik_kernel_set> { network.kernels.pointer }
 
     /// Runs on pixels `[count, channels, height, width]`.
     func run(pixels: UnsafePointer<UInt8>) {
         var encoding = cik_encoding(
             channels: network.input.channels, area: network.input.area,
             tables: network.pixelTable.pointer(to: UInt8.self))
-        kernels.u8_encode(&encoding, pixels, count, program.lanes, buffer(program.input))
+        kernels.pointee.u8_encode(&encoding, pixels, count, program.lanes, buffer(program.input))
         runSteps()
     }
 
@@ -79,7 +79,7 @@ struct ProgramRun {
         case .lookup(let node, let input, let from, let count, let to):
             runLookup(network.rules[node]!, input: input, from: from, count: count, to: to)
         case .channelShuffle(let groups, let channels, let size, let from, let to):
-            kernels.u8_channel_shuffle(groups, channels, size, bytes(from), bytes(to))
+            kernels.pointee.u8_channel_shuffle(groups, channels, size, bytes(from), bytes(to))
         case .vector(let node, let from, let sums, let to):
             runVector(node, from: from, accumulators: sums, to: to)
         case .planar(let step):
@@ -98,7 +98,7 @@ struct ProgramRun {
         shareChannels(planes.channels, byteCount: planes.channels * written) { channels in
             var part = planes
             part.channels = channels.count
-            kernels.u8_planes(
+            kernels.pointee.u8_planes(
                 &part, bytes(from) + channels.lowerBound * read, program.lanes,
                 bytes(to) + channels.lowerBound * written)
         }
@@ -113,7 +113,7 @@ struct ProgramRun {
         shareChannels(pooling.channels, byteCount: pooling.channels * read) { channels in
             var part = pooling
             part.channels = channels.count
-            kernels.u8_max_pooling(
+            kernels.pointee.u8_max_pooling(
                 &part, bytes(from) + channels.lowerBound * read, program.lanes,
                 bytes(to) + channels.lowerBound * written)
         }
@@ -127,7 +127,7 @@ struct ProgramRun {
         var averaging = cik_averaging(
             windows: pooling, fill: fill, multiplier: multiplier, constant: constant,
             rounding: rounding)
-        kernels.u8_average_pooling(&averaging, bytes(from), program.lanes, bytes(to))
+        kernels.pointee.u8_average_pooling(&averaging, bytes(from), program.lanes, bytes(to))
     }
 
     private func runAddition(
@@ -143,7 +143,7 @@ struct ProgramRun {
                     $0.initializeElement(
                         at: term, to: UnsafePointer(bytes(location) + places.lowerBound))
                 }
-                kernels.u8_add(
+                kernels.pointee.u8_add(
                     &addition, $0.baseAddress, places.count, bytes(to) + places.lowerBound)
             }
         }
@@ -160,7 +160,7 @@ struct ProgramRun {
             channels: shape.channels, area: shape.area, one_per_channel: shape.isOnePerChannel,
             both: both, first: first, second: second, constant: constant, rounding: rounding,
             highest: shape.highest)
-        kernels.u8_multiply(
+        kernels.pointee.u8_multiply(
             &multiplication, bytes(from[0]), bytes(from[1]), program.lanes, bytes(to))
     }
 
@@ -170,7 +170,7 @@ struct ProgramRun {
         guard case .lookup(let tables) = rule else { return }
         if let table = tables[input] {
             shareChannels(count, byteCount: count) { places in
-                kernels.u8_lookup(
+                kernels.pointee.u8_lookup(
                     table.pointer(to: UInt8.self), bytes(from) + places.lowerBound, places.count,
                     bytes(to) + places.lowerBound)
             }
@@ -201,12 +201,12 @@ struct ProgramRun {
         to: Program.Location?
     ) {
         let layer = network.layers[node]!
-        guard case .vector(let weights, _) = layer.kernels else { return }
+        guard let weights = layer.vector else { return }
         let work = network.estimates[node]
         let sums = accumulators(number)
         switch weights {
         case .sparse(let weights):
-            let kernel = weights.isNarrow ? kernels.u8_c4_spmv : kernels.u8_s8_spmv
+            let kernel = weights.isNarrow ? kernels.pointee.u8_c4_spmv : kernels.pointee.u8_s8_spmv
             share(weights.view.slices, unit: 1, nanoseconds: work) { slices in
                 var view = weights.view
                 kernel!(&view, slices.lowerBound, slices.count, bytes(from), sums)
@@ -214,16 +214,17 @@ struct ProgramRun {
         case .dense(let weights):
             share(weights.view.outputs, unit: Int(CIK_ROWS), nanoseconds: work) { outputs in
                 var view = weights.view
-                kernels.u8_s8_gemv(&view, outputs.lowerBound, outputs.count, bytes(from), sums)
+                kernels.pointee.u8_s8_gemv(
+                    &view, outputs.lowerBound, outputs.count, bytes(from), sums)
             }
         }
         switch layer.epilogue {
         case .bytes(let epilogue):
-            kernels.s32_requantize_each(
-                sums, epilogue.count, epilogue.multipliers, epilogue.constants,
-                epilogue.rounding, bytes(to!))
-        case .logits(let real, let corrections):
-            real.write(sums, corrections: corrections, to: logits)
+            kernels.pointee.s32_requantize_each(
+                sums, epilogue.count, epilogue.view.multipliers, epilogue.view.constants,
+                epilogue.view.rounding, bytes(to!))
+        case .logits(let epilogue):
+            epilogue.output.write(sums, corrections: epilogue.corrections, to: logits)
         }
     }
 
@@ -251,7 +252,7 @@ struct ProgramRun {
                     addPlanes(planar, layer.planar, of: step)
                 }
             }
-        case .logits(let real, let corrections):
+        case .logits(let epilogue):
             let sums = accumulators(step.accumulators!)
             for first in stride(from: 0, to: step.outputs, by: step.outputsInRun) {
                 let count = min(step.outputsInRun, step.outputs - first)
@@ -261,7 +262,7 @@ struct ProgramRun {
                     var planar = planar
                     planar.scratch = scratch
                     layer.planar.add(planar, step.groups(of: outputs), kernels)
-                    finish(step, outputs, real, corrections, planar)
+                    finish(step, outputs, epilogue.output, epilogue.corrections, planar)
                 }
             }
         }
@@ -297,7 +298,8 @@ struct ProgramRun {
             var (planar, view) = (planar, weights.view)
             planar.x = UnsafePointer(bytes(step.from))
             view.reaches += firstTile * view.runs
-            kernels.u8_s8_depthwise_direct(&view, &planar, outputs.lowerBound, outputs.count)
+            kernels.pointee.u8_s8_depthwise_direct(
+                &view, &planar, outputs.lowerBound, outputs.count)
         }
     }
 
@@ -316,7 +318,7 @@ struct ProgramRun {
                 let end = min(first + copy.channels, outputs.upperBound)
                 var planes = copy.planes
                 planes.channels = end - first
-                kernels.u8_planes(
+                kernels.pointee.u8_planes(
                     &planes, bytes(step.from) + first * read, program.lanes, copied)
                 // So that channel `first` is the first one of the copy.
                 planar.x = UnsafePointer(copied) - first * step.groupStride
