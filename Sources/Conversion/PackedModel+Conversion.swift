@@ -22,7 +22,7 @@ extension PackedModel {
     /// Batch normalization, clamps and quantizers become part of the layer whose results they change.
     /// Where pooling or flattening stands between, the order does not matter: both move codes, and
     /// rounding is monotone. Other functions, and quantizers behind quantizers, become tables. Dropout
-    /// is left out. A network of weights in half precision, or with dynamic quantizers, becomes a model
+    /// is left out, and so are channels that nobody reads. A network of weights in half precision, or with dynamic quantizers, becomes a model
     /// in floats.
     /// - Throws: `ConversionError` for what has no quantizer or can not be expressed.
     public init(
@@ -44,6 +44,7 @@ extension PackedModel {
                 mean: normalization.mean, deviation: normalization.deviation,
                 quantizer: quantizer),
             nodes: nodes, classNames: classNames)
+        self = withoutUnreadChannels()
     }
 }
 

@@ -116,10 +116,14 @@ struct PruneMethod: StageMethod {
         return scores
     }
 
-    /// What decides: the effective weights, or what has become of the pruned ones meanwhile.
+    /// What decides: the effective weights, or what has become of the pruned ones meanwhile; beside
+    /// what they take in a file, if that counts.
     private func score(_ weight: Parameter) -> Tensor {
-        settings.regrows && weight.chain.allSatisfy { $0 is Mask }
+        let value =
+            settings.regrows && weight.chain.allSatisfy { $0 is Mask }
             ? weight.trained.value : weight.effective
+        return settings.rate == 0
+            ? value : value.magnitudes(perBitTo: settings.rate, of: weight.effective)
     }
 
     private func checkNames(_ network: Network, _ context: StageContext) throws {

@@ -147,6 +147,8 @@ struct PruneSettings: Sendable {
     /// The share of the training over which the density falls.
     var ramp: Float
     var regrows: Bool
+    /// The power of a weight's bits by which its magnitude is divided; 0 for the magnitude alone.
+    var rate: Float
     /// Training batches from which the statistics of batch normalization are made anew at the end.
     var batchNormBatches: Int?
     var training: TrainingSettings
@@ -155,7 +157,7 @@ struct PruneSettings: Sendable {
         let keys = try setting.mapping(known: [
             "density", "global-density", "allocation", "floor", "dense", "quality", "schedule",
             "interval", "steps",
-            "ramp", "regrow", "batch-norm-batches", "train",
+            "ramp", "regrow", "rate", "batch-norm-batches", "train",
         ])
         let criteria = ["density", "global-density", "quality"].filter { keys[$0] != nil }
         guard criteria.count == 1 else {
@@ -180,11 +182,15 @@ struct PruneSettings: Sendable {
             guard let misplaced = keys[key] else { continue }
             throw misplaced.wrong("nothing, since it belongs to global-density")
         }
+        if keys["quality"] != nil, let misplaced = keys["rate"] {
+            throw misplaced.wrong("nothing, since thresholds are magnitudes with quality")
+        }
         schedule = try keys["schedule"]?.choice(of: Schedule.self) ?? .oneShot
         interval = try keys["interval"]?.integer(in: 1...1_000_000) ?? 100
         steps = try keys["steps"]?.integer(in: 1...1000) ?? 4
         ramp = try keys["ramp"]?.number(in: 0...1) ?? 0.5
         regrows = try keys["regrow"]?.boolean() ?? false
+        rate = try keys["rate"]?.number(in: 0...4) ?? 0
         batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
         training =
             try keys["train"].map { s throws(PipelineFileError) in

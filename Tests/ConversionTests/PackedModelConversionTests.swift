@@ -11,9 +11,9 @@ struct PackedModelConversionTests {
     private let normalization = InputNormalization(
         pixelScale: 1 / 255, mean: [0.25, 0.5], deviation: [2, 4])
 
-    /// A multiple of the step for the weight at `index`; many are 0.
+    /// A multiple of the step for the weight at `index`; some are 0, but no input is without a weight.
     private func level(_ index: Int) -> Int {
-        [0, 3, 0, -2, 1, 0, -4][(index * 5 + index / 7) % 7]
+        [2, 3, 0, -2, 1, 0, -4][(index * 5 + index / 7) % 7]
     }
 
     /// Weights in the layout of training, and biases 127, -50, 13, ... times 1/64.

@@ -29,6 +29,15 @@ import Testing
         #expect(try PipelineFile(path: folder.path + "/x.yaml", seed: 9).seed == 9)
     }
 
+    @Test func `with a rate beside thresholds of magnitudes says so`() throws {
+        #expect(
+            try error(
+                changed(
+                    "density: {conv1: 0.5, default: 0.1}", "quality: 0.5\n    rate: 0.7"))
+                == "x.yaml:9: stages.prune.rate is '0.7', expected nothing, since thresholds are "
+                + "magnitudes with quality")
+    }
+
     @Test func `with a key that is not known gets a list of those that are, with file and line`()
         throws
     {
@@ -36,7 +45,7 @@ import Testing
             try error(changed("schedule: cubic", "scedule: cubic"))
                 == "x.yaml:9: unknown key 'scedule' in stages.prune; known: density, "
                 + "global-density, allocation, floor, dense, quality, schedule, interval, steps, "
-                + "ramp, regrow, batch-norm-batches, train")
+                + "ramp, regrow, rate, batch-norm-batches, train")
         #expect(
             try error(changed("shift: 1", "shfit: 1"))?.hasPrefix(
                 "x.yaml:6: unknown key 'shfit' in stages.train; known: epochs,") == true)
