@@ -6,21 +6,28 @@ import Tensors
 /// function that can be differentiated.
 ///
 /// A weight at `u = w / step` between the codes `c` and `c + 1` counts for both, by how near it is.
-/// With these soft counts `h` of codes over all `n` weights, the pruned ones in code 0 included,
+/// With these soft counts `h` of the `K` codes other than zero, `N` of them together, and the parts
+/// `R` and `C` of `N` that stand in each row and in each column,
 ///
-///     bits = Σ_c h_c · −log₂((h_c + 1) / (n + K))          K codes
+///     bits = Σ_c h_c · −log₂((h_c + 1) / (N + K))
+///          + N log₂ N − Σ_rows R log₂ R − Σ_columns C log₂ C + N / ln 2
 ///
-/// which is, but for the smoothing by one count a code, `n` times the entropy of the codes:
-/// exactly the order-0 bound `nnz · H(code) + n · h(density)` of the file. Its gradient moves a
-/// weight towards the more frequent of its two codes, and so most of all towards zero.
+/// The first line is, but for the smoothing by one count a code, `N` times the entropy of the codes, the
+/// second what positions take whose density is `R C / N` (rows and columns are independent, each
+/// position is a Poisson event): a weight in a line with many others is cheap. Half a count is added to
+/// each line, so that one without weights has a price. The gradient by a soft count is the code's price
+/// and `log₂(N / (R C))`, which moves a weight towards the more frequent of its two codes, and most of
+/// all towards zero where it stands alone.
 public struct CodeRate {
     public let bits: Double
-    /// The same of the codes that weights are rounded to, as a file would have them now.
+    /// The order-0 bound of the codes that weights are rounded to, zeros included: `n` times their
+    /// entropy, by which positions and codes of a file are judged.
     public let roundedBits: Double
     /// The weights that count.
     public let weights: Int
-    /// `[K − 1]`: bits that moving a weight from code `lowest + k` to the next one costs.
-    private let slopes: [Double]
+    /// `[K + 1]`: bits of each code, 0 for code zero.
+    private let prices: [Double]
+    private let lines: LinePrices
     private let lowest: Float
     private let highest: Float
 
@@ -30,9 +37,10 @@ public struct CodeRate {
     ///   - shares: which of them count, and for how many weights of the layer.
     public init(_ weights: Tensor, grid: UniformGrid, steps: [Float], shares: WeightShares) {
         let (lowest, highest) = (grid.lowest, grid.highest)
+        let zero = Int(-lowest)
         var histogram = [Double](repeating: 0, count: Int(highest - lowest) + 1)
-        histogram[Int(-lowest)] += Double(shares.zeros)
         var rounded = histogram
+        var lines = LineCounts(weights.shape, shares)
         weights.withUnsafeElements { weights in
             shares.forEach { index, count in
                 let step = steps.count == 1 ? steps[0] : steps[index % steps.count]
@@ -42,24 +50,97 @@ public struct CodeRate {
                 histogram[place] += count * Double(below + 1 - u)
                 histogram[place + 1] += count * Double(u - below)
                 rounded[u - below < 0.5 ? place : place + 1] += count
+                lines.add(count * Double(min(u.magnitude, 1)), at: index)
             }
         }
-        let total = histogram.reduce(0, +) + Double(histogram.count)
-        func price(_ count: Double) -> Double { -log2((count + 1) / total) }
-        bits = histogram.reduce(0) { $0 + $1 * price($1) }
-        roundedBits = rounded.reduce(0) { $0 + $1 * price($1) }
+        rounded[zero] += Double(shares.zeros)
+        roundedBits = Self.bits(of: rounded)
         self.weights = shares.total + shares.zeros
-        // The derivative by the count; the total does not change.
-        let prices = histogram.map { price($0) - $0 / (($0 + 1) * log(2)) }
         self.lowest = lowest
         self.highest = highest
-        slopes = zip(prices.dropFirst(), prices).map { $0 - $1 }
+        histogram.remove(at: zero)
+        let total = histogram.reduce(0, +)
+        let all = total + Double(histogram.count)
+        self.lines = LinePrices(lines, total: total)
+        bits = Self.bits(of: histogram) + self.lines.bits
+        var prices = histogram.map { count in
+            -log2((count + 1) / all) + (total / all - count / (count + 1)) / log(2)
+        }
+        prices.insert(0, at: zero)
+        self.prices = prices
     }
 
-    /// The derivative of the bits by the place `u` of one weight; none outside the grid.
-    func slope(at u: Float) -> Double {
+    private static func bits(of histogram: [Double]) -> Double {
+        let all = histogram.reduce(0, +) + Double(histogram.count)
+        return histogram.reduce(0) { $0 - $1 * log2(($1 + 1) / all) }
+    }
+
+    /// The derivative of the bits by the place `u` of the weight at `index`; none outside the grid.
+    func slope(at u: Float, index: Int) -> Double {
         guard u > lowest, u < highest else { return 0 }
-        return slopes[Int(u.rounded(.down) - lowest)]
+        let place = Int(u.rounded(.down) - lowest)
+        let slope = prices[place + 1] - prices[place]
+        if u.magnitude >= 1 { return slope }
+        let position = lines.price(at: index)
+        return u < 0 ? slope - position : slope + position
+    }
+}
+
+/// Soft counts of the nonzeros in rows and columns.
+private struct LineCounts {
+    /// Both empty where a trained number is no single weight but stands for some all over the layer.
+    private(set) var outputs: [Double] = []
+    private(set) var inputs: [Double] = []
+    /// The weights of the layer.
+    let weights: Int
+
+    init(_ shape: [Int], _ shares: WeightShares) {
+        weights = shares.total + shares.zeros
+        guard shares.areWeights, let count = shape.last, count > 0 else { return }
+        outputs = [Double](repeating: 0.5, count: count)
+        inputs = [Double](repeating: 0.5, count: shape.reduce(1, *) / count)
+    }
+
+    @inline(__always)
+    mutating func add(_ count: Double, at index: Int) {
+        guard !outputs.isEmpty else { return }
+        outputs[index % outputs.count] += count
+        inputs[index / outputs.count] += count
+    }
+}
+
+/// What positions take.
+private struct LinePrices {
+    let bits: Double
+    /// Binary logarithms of the counts of lines.
+    private let outputs: [Double]
+    private let inputs: [Double]
+    /// To which those of a weight's lines are added.
+    private let base: Double
+
+    init(_ counts: LineCounts, total: Double) {
+        let total = max(total, 0.5)
+        outputs = counts.outputs.map { -log2($0) }
+        inputs = counts.inputs.map { -log2($0) }
+        func sum(_ counts: [Double], _ logarithms: [Double]) -> Double {
+            zip(counts, logarithms).reduce(0) { $0 + $1.0 * $1.1 }
+        }
+        if counts.outputs.isEmpty {
+            // All lines alike: log₂ of the number of weights for one that is not zero.
+            base = log2(Double(max(counts.weights, 1)) / total)
+            bits = total * (base + 1 / log(2))
+        } else {
+            base = log2(total)
+            bits =
+                total * (base + 1 / log(2)) + sum(counts.outputs, outputs)
+                + sum(counts.inputs, inputs)
+        }
+    }
+
+    @inline(__always)
+    func price(at index: Int) -> Double {
+        guard !outputs.isEmpty else { return base }
+        return base + outputs[index % outputs.count] + inputs[index / outputs.count]
     }
 }
 
@@ -83,7 +164,7 @@ extension Parameter {
                 shares.forEach { index, count in
                     let output = steps.count == 1 ? 0 : index % steps.count
                     let u = weights[index] / steps[output]
-                    let slope = Double(price) * count * rate.slope(at: u)
+                    let slope = Double(price) * count * rate.slope(at: u, index: index)
                     gradient[index] += Float(slope / Double(steps[output]))
                     byStep[output] -= slope * Double(u / steps[output])
                 }

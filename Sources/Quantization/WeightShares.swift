@@ -41,6 +41,9 @@ public struct WeightShares {
         zeros = mask.count - kept.count
     }
 
+    /// Whether each trained number is a weight of its own.
+    var areWeights: Bool { counts == nil }
+
     /// Weights that are not pruned.
     public var total: Int { counts?.reduce(0, +) ?? indices.count }
 
