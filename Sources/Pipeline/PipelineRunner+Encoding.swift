@@ -23,6 +23,12 @@ extension PipelineRunner {
         try AtomicFile.write(encoded.bytes, to: folder.model)
         let engine = try EngineRun(encoded.model, on: data.test, expected: encoded.test)
         let sizes = encoded.sizes
+        for (layer, tensor) in Self.matched(sizes, encoded.summary)
+        where tensor.shape[0] < layer.shape[0] {
+            display.say(
+                "\(layer.name): \(tensor.shape[0]) of \(layer.shape[0]) outputs are in the file, "
+                    + "nothing reads the others")
+        }
         if engine.report.agreement < 0.995 {
             display.say(
                 "warning: the engine predicts another class than the network on "
@@ -73,6 +79,15 @@ extension PipelineRunner {
                 name: tensor.name, shape: tensor.shape, weights: tensor.weights,
                 nonzero: tensor.nonzeros, weightBits: 1, bytes: tensor.bytes)
             return StageReport.Layer(known[tensor.name] ?? made, tensor)
+        }
+    }
+
+    /// Layers of the network beside what has become of them.
+    private static func matched(
+        _ sizes: NetworkSizes, _ summary: ContainerSummary
+    ) -> [(layer: StageReport.Layer, tensor: TensorSummary)] {
+        sizes.layers.compactMap { layer in
+            summary.tensors.first { $0.name == layer.name }.map { (layer, $0) }
         }
     }
 
@@ -128,9 +143,11 @@ extension InputNormalization {
 }
 
 extension StageReport.Layer {
-    /// A layer of the file: sizes before encoding say the bits, the container's summary the bytes.
+    /// A layer of the file: sizes before encoding say the bits and how many weights there were, the
+    /// container's summary what is left of them, and the bytes.
     fileprivate init(_ layer: StageReport.Layer, _ tensor: TensorSummary) {
         self = layer
+        nonzero = tensor.nonzeros
         coding = tensor.mode.description
         if case .deepCompression(let bits) = tensor.mode { indexBits = bits }
         weightBitsCoded = tensor.weightBitsCoded
