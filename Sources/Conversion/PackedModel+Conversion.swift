@@ -22,8 +22,8 @@ extension PackedModel {
     /// Batch normalization, clamps and quantizers become part of the layer whose results they change.
     /// Where pooling or flattening stands between, the order does not matter: both move codes, and
     /// rounding is monotone. Other functions, and quantizers behind quantizers, become tables. Dropout
-    /// is left out, and so are channels that nobody reads. A network of weights in half precision, or with dynamic quantizers, becomes a model
-    /// in floats.
+    /// is left out, and so are channels that nobody reads. A network of weights in half precision, or
+    /// with dynamic quantizers, becomes a model in floats.
     /// - Throws: `ConversionError` for what has no quantizer or can not be expressed.
     public init(
         converting network: Network, normalization: InputNormalization, classNames: [String]

@@ -5,8 +5,8 @@ extension PackedModel {
     /// weights stand, as pruning leaves them. They take weights, biases and scales, and change nothing.
     ///
     /// Results are the same to the bit. Channels that a sum, a product, a concatenation, a slice, a
-    /// shuffle or a grouped convolution reads stay, and so does everything in a model in floats, where
-    /// a channel that nobody reads still widens the grid of its sample.
+    /// shuffle or a convolution in groups, but for a depthwise one, reads stay, and so does everything
+    /// in a model in floats, where a channel that nobody reads still widens the grid of its sample.
     package func withoutUnreadChannels() -> PackedModel {
         guard !isFloat else { return self }
         let readers = ChannelReaders(self)

@@ -104,13 +104,18 @@ struct QuantizeMethod: StageMethod {
         let codebook = weight.parametrization(Codebook.self)
         let values = codebook == nil ? weight.effective : weight.trained.value
         let counts = codebook?.memberCounts(centroids: values.count)
+        // Centroids stand for weights of all outputs.
+        let isPerOutput = settings.weights.isPerChannel && counts == nil
         switch settings.weights.method {
         case .doReFa where bits < 8:
-            weight.quantize(with: DoReFaWeightQuantizer(bits: bits))
+            weight.quantize(
+                with: DoReFaWeightQuantizer(
+                    bits: bits, isPerOutput: isPerOutput, rule: settings.weights.rule))
         case .ewgs where bits < 8:
             weight.quantize(
                 with: EWGSWeightQuantizer(
-                    bits: bits, fitting: values, counts: counts, delta: settings.weights.delta))
+                    bits: bits, fitting: values, counts: counts, isPerOutput: isPerOutput,
+                    delta: settings.weights.delta, rule: settings.weights.rule))
         default:
             weight.quantize(with: learnedSteps(bits: bits, values, counts))
         }
@@ -166,16 +171,18 @@ struct QuantizeMethod: StageMethod {
         let settings = settings.activations
         guard site.role == .layer else { return learnedStep(site, statistics) }
         switch settings.method {
-        case .doReFa: return ActivationQuantizer.doReFa(bits: site.bits)
+        case .doReFa: return ActivationQuantizer.doReFa(bits: site.bits, rule: settings.rule)
         case .ewgs:
             return EWGSActivationQuantizer(
-                bits: site.bits, fitting: statistics.sample, delta: settings.delta)
+                bits: site.bits, fitting: statistics.sample, delta: settings.delta,
+                rounding: settings.rule.rounding)
         case .pact:
             let positive = statistics.sample.map { max($0, 0) }
             let grid = calibration.grid(
                 for: ActivationStatistics(of: positive), bits: site.bits,
                 scheme: .unsignedSymmetric)
-            return PACTQuantizer(bits: site.bits, bound: grid.step * grid.highest)
+            return PACTQuantizer(
+                bits: site.bits, bound: grid.step * grid.highest, rule: settings.rule)
         case .lsq, .lsqPlus, .llsq, .lgLSQ: return learnedStep(site, statistics)
         }
     }

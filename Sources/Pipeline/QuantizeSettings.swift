@@ -91,6 +91,9 @@ struct QuantizeSettings: Sendable {
         biasBits =
             try keys["bias-bits"]?.integer(in: 2...16) ?? (equalizes || correctsBias ? 16 : 8)
         rate = try keys["rate"].map { s throws(PipelineFileError) in try Self.rate(s) }
+        if !self.weights.method.learnsSteps {
+            try keys.refuse(["rate"], for: self.weights.method.rawValue)
+        }
         calibrationCount = try keys["calibration"]?.integer(in: 1...100_000) ?? 1024
         batchNormBatches = try keys["batch-norm-batches"].batchNormBatches()
         if !trains {
@@ -140,7 +143,7 @@ struct QuantizeSettings: Sendable {
         let method = try keys["method"]?.choice(of: WeightMethod.self) ?? .lsqPlus
         if !method.learnsSteps {
             try keys.refuse(
-                ["initialization", "narrow", "per-channel", "oscillations"] + GradientRule.keys,
+                ["initialization", "narrow", "oscillations"] + GradientRule.stepKeys,
                 for: method.rawValue)
         }
         if method != .ewgs { try keys.refuse(["delta"], for: method.rawValue) }
@@ -150,6 +153,9 @@ struct QuantizeSettings: Sendable {
         }
         var rule = method.rule
         try rule.read(keys, isForWeights: true)
+        if method == .ewgs, case .inGradient = rule.discretization {
+            throw keys["discretization"]!.wrong("off or loss; delta is the term in the gradient")
+        }
         return Weights(
             bits: bits,
             initialization: try keys["initialization"]?.choice(of: StepInitialization.self),
@@ -204,8 +210,9 @@ struct QuantizeSettings: Sendable {
         let method = try keys["method"]?.choice(of: ActivationMethod.self) ?? .lsqPlus
         if !method.learnsSteps {
             try keys.refuse(
-                ["configuration", "gradient-scale"] + GradientRule.keys, for: method.rawValue)
+                ["configuration", "gradient-scale"] + GradientRule.stepKeys, for: method.rawValue)
         }
+        if method == .ewgs { try keys.refuse(["discretization"], for: method.rawValue) }
         if method == .doReFa || method == .ewgs {
             try keys.refuse(
                 ["calibration", "initialization", "percentile"], for: method.rawValue)

@@ -9,7 +9,7 @@ enum WeightMethod: String, CaseIterable, Sendable {
     case ewgs
     case doReFa = "dorefa"
 
-    /// Whether it learns steps, so that the keys about steps and gradients apply.
+    /// Whether it learns steps, so that the keys about steps apply.
     var learnsSteps: Bool { self != .ewgs && self != .doReFa }
 
     var rule: GradientRule {
@@ -31,7 +31,7 @@ enum ActivationMethod: String, CaseIterable, Sendable {
     case pact
     case doReFa = "dorefa"
 
-    /// Whether it learns a step, so that the keys about grids and gradients apply.
+    /// Whether it learns a step, so that the keys about grids and steps apply.
     var learnsSteps: Bool { self != .ewgs && self != .pact && self != .doReFa }
 
     var rule: GradientRule {
@@ -44,7 +44,9 @@ enum ActivationMethod: String, CaseIterable, Sendable {
 }
 
 extension GradientRule {
-    static let keys = ["rounding", "discretization", "step-gradient", "probe"]
+    static let keys = ["rounding", "discretization"] + stepKeys
+    /// For those that learn steps.
+    static let stepKeys = ["step-gradient", "probe"]
 
     private enum RoundingWord: String, CaseIterable {
         case straightThrough = "straight-through"

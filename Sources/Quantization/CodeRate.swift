@@ -6,28 +6,27 @@ import Tensors
 /// function that can be differentiated.
 ///
 /// A weight at `u = w / step` between the codes `c` and `c + 1` counts for both, by how near it is.
-/// With these soft counts `h` of the `K` codes other than zero, `N` of them together, and the parts
-/// `R` and `C` of `N` that stand in each row and in each column,
+/// With these soft counts `h_c` of the `K` codes over all `n` weights, the pruned ones in code 0
+/// included,
 ///
-///     bits = Σ_c h_c · −log₂((h_c + 1) / (N + K))
-///          + N log₂ N − Σ_rows R log₂ R − Σ_columns C log₂ C + N / ln 2
+///     bits = Σ_c h_c · −log₂((h_c + 1) / (n + K)) − Σ_lines (N_l + ½) · log₂ ρ_l
 ///
-/// The first line is, but for the smoothing by one count a code, `N` times the entropy of the codes, the
-/// second what positions take whose density is `R C / N` (rows and columns are independent, each
-/// position is a Poisson event): a weight in a line with many others is cheap. Half a count is added to
-/// each line, so that one without weights has a price. The gradient by a soft count is the code's price
-/// and `log₂(N / (R C))`, which moves a weight towards the more frequent of its two codes, and most of
-/// all towards zero where it stands alone.
+/// The first sum is, but for the smoothing by one count a code, `n` times the entropy of the codes:
+/// the order-0 bound `nnz · H(code) + n · h(density)` of the file. The second is what a coder gains that
+/// knows how dense each row and each column is: of the `N` soft counts other than code 0, `N_l` stand in
+/// one of `m` rows (or columns), which is `ρ_l = m · (N_l + ½) / (N + m / 2)` times as many as in the
+/// mean one. The gradient moves a weight towards the more frequent of its two codes, and so most of all
+/// towards zero, and there most of all where few others stand.
 public struct CodeRate {
     public let bits: Double
-    /// The order-0 bound of the codes that weights are rounded to, zeros included: `n` times their
-    /// entropy, by which positions and codes of a file are judged.
+    /// The order-0 bound of the codes that weights are rounded to, as a file would have them now.
     public let roundedBits: Double
     /// The weights that count.
     public let weights: Int
-    /// `[K + 1]`: bits of each code, 0 for code zero.
-    private let prices: [Double]
-    private let lines: LinePrices
+    /// `[K − 1]`: bits that moving a weight from code `lowest + k` to the next one costs.
+    private let slopes: [Double]
+    private let outputs: LineGains?
+    private let inputs: LineGains?
     private let lowest: Float
     private let highest: Float
 
@@ -37,10 +36,14 @@ public struct CodeRate {
     ///   - shares: which of them count, and for how many weights of the layer.
     public init(_ weights: Tensor, grid: UniformGrid, steps: [Float], shares: WeightShares) {
         let (lowest, highest) = (grid.lowest, grid.highest)
-        let zero = Int(-lowest)
         var histogram = [Double](repeating: 0, count: Int(highest - lowest) + 1)
+        histogram[Int(-lowest)] += Double(shares.zeros)
         var rounded = histogram
-        var lines = LineCounts(weights.shape, shares)
+        let columns = shares.areWeights ? max(weights.shape.last ?? 1, 1) : 1
+        let rows = shares.areWeights ? weights.count / columns : 1
+        var (inColumn, inRow) = (
+            [Double](repeating: 0, count: columns), [Double](repeating: 0, count: rows)
+        )
         weights.withUnsafeElements { weights in
             shares.forEach { index, count in
                 let step = steps.count == 1 ? steps[0] : steps[index % steps.count]
@@ -50,97 +53,51 @@ public struct CodeRate {
                 histogram[place] += count * Double(below + 1 - u)
                 histogram[place + 1] += count * Double(u - below)
                 rounded[u - below < 0.5 ? place : place + 1] += count
-                lines.add(count * Double(min(u.magnitude, 1)), at: index)
+                guard rows > 1, columns > 1 else { return }
+                let (row, column) = index.quotientAndRemainder(dividingBy: columns)
+                inColumn[column] += Double(min(u.magnitude, 1))
+                inRow[row] += Double(min(u.magnitude, 1))
             }
         }
-        rounded[zero] += Double(shares.zeros)
-        roundedBits = Self.bits(of: rounded)
+        // In a single line all lines across are of one weight: that they differ is no gain.
+        let areLines = rows > 1 && columns > 1
+        outputs = areLines ? LineGains(inColumn) : nil
+        inputs = areLines ? LineGains(inRow) : nil
+        let total = histogram.reduce(0, +) + Double(histogram.count)
+        func price(_ count: Double) -> Double { -log2((count + 1) / total) }
+        bits =
+            histogram.reduce(0) { $0 + $1 * price($1) } - (outputs?.bits ?? 0) - (inputs?.bits ?? 0)
+        roundedBits = rounded.reduce(0) { $0 + $1 * price($1) }
         self.weights = shares.total + shares.zeros
+        // The derivative by the count; the total does not change.
+        let prices = histogram.map { price($0) - $0 / (($0 + 1) * log(2)) }
         self.lowest = lowest
         self.highest = highest
-        histogram.remove(at: zero)
-        let total = histogram.reduce(0, +)
-        let all = total + Double(histogram.count)
-        self.lines = LinePrices(lines, total: total)
-        bits = Self.bits(of: histogram) + self.lines.bits
-        var prices = histogram.map { count in
-            -log2((count + 1) / all) + (total / all - count / (count + 1)) / log(2)
-        }
-        prices.insert(0, at: zero)
-        self.prices = prices
-    }
-
-    private static func bits(of histogram: [Double]) -> Double {
-        let all = histogram.reduce(0, +) + Double(histogram.count)
-        return histogram.reduce(0) { $0 - $1 * log2(($1 + 1) / all) }
+        slopes = zip(prices.dropFirst(), prices).map { $0 - $1 }
     }
 
     /// The derivative of the bits by the place `u` of the weight at `index`; none outside the grid.
     func slope(at u: Float, index: Int) -> Double {
         guard u > lowest, u < highest else { return 0 }
-        let place = Int(u.rounded(.down) - lowest)
-        let slope = prices[place + 1] - prices[place]
-        if u.magnitude >= 1 { return slope }
-        let position = lines.price(at: index)
-        return u < 0 ? slope - position : slope + position
+        let below = u.rounded(.down)
+        let slope = slopes[Int(below - lowest)]
+        guard let outputs, let inputs, below == 0 || below == -1 else { return slope }
+        let columns = outputs.logarithms.count
+        let gain = outputs.logarithms[index % columns] + inputs.logarithms[index / columns]
+        return below == 0 ? slope - gain : slope + gain
     }
 }
 
-/// Soft counts of the nonzeros in rows and columns.
-private struct LineCounts {
-    /// Both empty where a trained number is no single weight but stands for some all over the layer.
-    private(set) var outputs: [Double] = []
-    private(set) var inputs: [Double] = []
-    /// The weights of the layer.
-    let weights: Int
-
-    init(_ shape: [Int], _ shares: WeightShares) {
-        weights = shares.total + shares.zeros
-        guard shares.areWeights, let count = shape.last, count > 0 else { return }
-        outputs = [Double](repeating: 0.5, count: count)
-        inputs = [Double](repeating: 0.5, count: shape.reduce(1, *) / count)
-    }
-
-    @inline(__always)
-    mutating func add(_ count: Double, at index: Int) {
-        guard !outputs.isEmpty else { return }
-        outputs[index % outputs.count] += count
-        inputs[index / outputs.count] += count
-    }
-}
-
-/// What positions take.
-private struct LinePrices {
+/// What a coder gains that knows how many weights stand in each of some lines.
+private struct LineGains {
     let bits: Double
-    /// Binary logarithms of the counts of lines.
-    private let outputs: [Double]
-    private let inputs: [Double]
-    /// To which those of a weight's lines are added.
-    private let base: Double
+    /// For each line `log₂ ρ`: by so much a weight in it is cheaper than one anywhere.
+    let logarithms: [Double]
 
-    init(_ counts: LineCounts, total: Double) {
-        let total = max(total, 0.5)
-        outputs = counts.outputs.map { -log2($0) }
-        inputs = counts.inputs.map { -log2($0) }
-        func sum(_ counts: [Double], _ logarithms: [Double]) -> Double {
-            zip(counts, logarithms).reduce(0) { $0 + $1.0 * $1.1 }
-        }
-        if counts.outputs.isEmpty {
-            // All lines alike: log₂ of the number of weights for one that is not zero.
-            base = log2(Double(max(counts.weights, 1)) / total)
-            bits = total * (base + 1 / log(2))
-        } else {
-            base = log2(total)
-            bits =
-                total * (base + 1 / log(2)) + sum(counts.outputs, outputs)
-                + sum(counts.inputs, inputs)
-        }
-    }
-
-    @inline(__always)
-    func price(at index: Int) -> Double {
-        guard !outputs.isEmpty else { return base }
-        return base + outputs[index % outputs.count] + inputs[index / outputs.count]
+    init(_ counts: [Double]) {
+        let mean = counts.reduce(0, +) / Double(counts.count) + 0.5
+        logarithms = counts.map { log2(($0 + 0.5) / mean) }
+        bits = zip(counts, logarithms).reduce(0) { $0 + ($1.0 + 0.5) * $1.1 }
     }
 }
 

@@ -9,41 +9,65 @@ import Tensors
 ///     ∂ŵ/∂w = m · (1 − tanh²(w)) / M                              M held
 ///
 /// In the paper `m` is 1, and batch normalization takes up the scale. With `keepsScale` it is `M`,
-/// so that a trained network stays about what it was. Integers are the odd numbers `−L...L`; 8
-/// bits would not fit `Int8`.
+/// so that a trained network stays about what it was; then each output can have an `M` of its own.
+/// Rounding can have another slope than 1. Integers are the odd numbers `−L...L`; 8 bits would not fit
+/// `Int8`.
 public struct DoReFaWeightQuantizer: UniformWeightQuantizer {
     public static let kind = "dorefa-weight-quantizer"
 
     /// 2...7
     public let bits: Int
     public let keepsScale: Bool
+    /// Whether `M` is that of each output, the last dimension of the weights.
+    public let isPerOutput: Bool
+    public var rule: GradientRule
 
-    public init(bits: Int, keepsScale: Bool = true) {
+    public init(
+        bits: Int, keepsScale: Bool = true, isPerOutput: Bool = false,
+        rule: GradientRule = GradientRule()
+    ) {
         precondition((2...7).contains(bits), "weights of DoReFa have 2 to 7 bits, not \(bits)")
         self.bits = bits
+        precondition(keepsScale || !isPerOutput, "outputs differ in the scale that is left out")
         self.keepsScale = keepsScale
+        self.isPerOutput = isPerOutput
+        self.rule = rule
     }
 
     private var levels: Float { Float(1 << bits - 1) }
 
     public func steps(for value: Tensor) -> [Float] {
-        [(keepsScale ? Self.bound(value) : 1) / levels]
+        keepsScale ? bounds(value).map { $0 / levels } : [1 / levels]
     }
 
-    /// `max|tanh(w)|`, positive.
-    private static func bound(_ value: Tensor) -> Float {
-        let most = value.withUnsafeElements { $0.reduce(0) { max($0, abs($1)) } }
-        return max(tanh(most), UniformGrid.smallestStep)
+    public mutating func follow(progress: Float) { rule.progress = progress }
+
+    /// `max|tanh(w)|`, positive: `[1]` or `[outputs]`.
+    private func bounds(_ value: Tensor) -> [Float] {
+        let outputs = isPerOutput ? value.shape.last ?? 1 : 1
+        var most = [Float](repeating: 0, count: outputs)
+        value.withUnsafeElements { w in
+            for index in w.indices {
+                most[index % outputs] = max(most[index % outputs], abs(w[index]))
+            }
+        }
+        return most.map { max(tanh($0), UniformGrid.smallestStep) }
+    }
+
+    /// `L · (tanh(w) / (2·M) + ½)`
+    @inline(__always)
+    private func place(_ tangent: Float, _ bound: Float) -> Float {
+        levels * (tangent / (2 * bound) + 0.5)
     }
 
     public func apply(to value: Tensor, into effective: inout Tensor) {
-        let (levels, bound, step) = (levels, Self.bound(value), steps(for: value)[0])
+        let (levels, bounds, steps) = (levels, bounds(value), steps(for: value))
         value.withUnsafeElements { w in
             effective.withUnsafeMutableElements { result in
                 for index in w.indices {
-                    let place = tanh(w[index]) / (2 * bound) + 0.5
-                    let code = (levels * place).rounded(.toNearestOrEven)
-                    result[index] = step * (2 * code - levels)
+                    let output = index % bounds.count
+                    let code = place(tanh(w[index]), bounds[output]).rounded(.toNearestOrEven)
+                    result[index] = steps[output] * (2 * code - levels)
                 }
             }
         }
@@ -52,13 +76,18 @@ public struct DoReFaWeightQuantizer: UniformWeightQuantizer {
     public func backpropagate(
         value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
     ) {
-        let scale = keepsScale ? 1 : 1 / Self.bound(value)
+        let (bounds, steps, surrogate) = (bounds(value), steps(for: value), rule.surrogate)
         value.withUnsafeElements { w in
             effectiveGradient.withUnsafeElements { gradient in
                 valueGradient.withUnsafeMutableElements { result in
                     for index in w.indices {
-                        let t = tanh(w[index])
-                        result[index] = gradient[index] * (1 - t * t) * scale
+                        let (t, output) = (tanh(w[index]), index % bounds.count)
+                        let u = place(t, bounds[output])
+                        let rounded = surrogate.gradient(
+                            gradient[index], u: u, code: u.rounded(.toNearestOrEven),
+                            step: 2 * steps[output], isInside: true)
+                        let scale = keepsScale ? 1 : 1 / bounds[output]
+                        result[index] = rounded * (1 - t * t) * scale
                     }
                 }
             }
@@ -67,22 +96,34 @@ public struct DoReFaWeightQuantizer: UniformWeightQuantizer {
 
     public var state: SavedState {
         var state = SavedState(kind: Self.kind)
-        state.numbers = ["bits": Double(bits), "keepsScale": keepsScale ? 1 : 0]
+        state.numbers = [
+            "bits": Double(bits), "keepsScale": keepsScale ? 1 : 0,
+            "isPerOutput": isPerOutput ? 1 : 0,
+        ]
+        rule.save(in: &state)
         return state
     }
 
     public init(state: SavedState) throws {
+        let keepsScale = try state.integer("keepsScale", in: 0...1) == 1
+        // Older checkpoints say nothing of it.
+        let isPerOutput =
+            state.numbers["isPerOutput"] == nil
+            ? false : try state.integer("isPerOutput", in: 0...(keepsScale ? 1 : 0)) == 1
         self.init(
-            bits: try state.integer("bits", in: 2...7),
-            keepsScale: try state.integer("keepsScale", in: 0...1) == 1)
+            bits: try state.integer("bits", in: 2...7), keepsScale: keepsScale,
+            isPerOutput: isPerOutput, rule: try GradientRule(state: state))
     }
 }
 
 extension ActivationQuantizer {
     /// DoReFa's: the grid from 0 to 1, and nothing to learn.
-    public static func doReFa(bits: Int) -> ActivationQuantizer {
+    public static func doReFa(
+        bits: Int, rule: GradientRule = GradientRule()
+    ) -> ActivationQuantizer {
         let grid = UniformGrid(bits: bits, isSigned: false)
         return ActivationQuantizer(
-            bits: bits, scheme: .unsignedSymmetric, step: 1 / grid.highest, isLearned: false)
+            bits: bits, scheme: .unsignedSymmetric, step: 1 / grid.highest, isLearned: false,
+            rule: rule)
     }
 }

@@ -12,6 +12,8 @@ import Tensors
 /// · (1 + δ · sign(g) · (x − q))`; bounds learn straight through, with the gradient scale of LSQ:
 ///
 ///     ∂â/∂u = q − x inside, 1 above, 0 below       ∂â/∂l = x − q inside, 0 above, 1 below
+///
+/// Rounding can have another slope than 1, which the bounds then see as well.
 public struct EWGSActivationQuantizer: UniformActivationQuantizer {
     public static let kind = "ewgs-activation-quantizer"
 
@@ -21,20 +23,26 @@ public struct EWGSActivationQuantizer: UniformActivationQuantizer {
     /// `[1]` each.
     public private(set) var lower: Variable
     public private(set) var upper: Variable
+    /// What is not straight through besides `delta`.
+    public private(set) var rounding: GradientRule.Rounding
+    private var progress: Float = 0
 
     public init(
-        bits: Int, lower: Float, upper: Float, delta: Float = EWGSWeightQuantizer.usualDelta
+        bits: Int, lower: Float, upper: Float, delta: Float = EWGSWeightQuantizer.usualDelta,
+        rounding: GradientRule.Rounding = .straightThrough
     ) {
         precondition((2...8).contains(bits), "an activation has 2 to 8 bits, not \(bits)")
         self.bits = bits
         self.delta = delta
+        self.rounding = rounding
         self.lower = Variable(Tensor(shape: [1], repeating: lower), decays: false)
         self.upper = Variable(Tensor(shape: [1], repeating: upper), decays: false)
     }
 
     /// From the least value to three deviations of a half-normal distribution.
     public init(
-        bits: Int, fitting sample: [Float], delta: Float = EWGSWeightQuantizer.usualDelta
+        bits: Int, fitting sample: [Float], delta: Float = EWGSWeightQuantizer.usualDelta,
+        rounding: GradientRule.Rounding = .straightThrough
     ) {
         let mean = sample.reduce(0) { $0 + Double($1) } / Double(max(sample.count, 1))
         let squares = sample.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
@@ -42,7 +50,8 @@ public struct EWGSActivationQuantizer: UniformActivationQuantizer {
         let lower = sample.min() ?? 0
         let upper = Float(3 * deviation / (1 - 2 / Double.pi).squareRoot())
         self.init(
-            bits: bits, lower: lower, upper: upper > lower ? upper : lower + 1, delta: delta)
+            bits: bits, lower: lower, upper: upper > lower ? upper : lower + 1, delta: delta,
+            rounding: rounding)
     }
 
     public var isSigned: Bool { false }
@@ -54,23 +63,31 @@ public struct EWGSActivationQuantizer: UniformActivationQuantizer {
         return grid
     }
 
+    public mutating func follow(progress: Float) { self.progress = progress }
+
+    /// In units of the step, which errors are there.
+    private var rule: GradientRule {
+        var rule = GradientRule()
+        rule.discretization = .inGradient(delta / grid.highest)
+        rule.rounding = rounding
+        rule.progress = progress
+        return rule
+    }
+
     public mutating func backward(
         _ inputs: [Tensor], output: Tensor, outputGradient: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        let grid = grid
-        var rule = GradientRule()
-        // There errors are in units of the step.
-        rule.discretization = .inGradient(delta / grid.highest)
+        let (grid, surrogate) = (grid, rule.surrogate)
         let sums: GradientSums
         if wants[0] {
             swap(&inputGradients[0], &outputGradient)
             sums = grid.backpropagate(
-                inputs[0], gradient: &inputGradients[0], surrogate: rule.surrogate,
+                inputs[0], gradient: &inputGradients[0], surrogate: surrogate,
                 threads: pass.threads)
         } else {
             sums = grid.parameterGradients(
-                inputs[0], resultGradient: outputGradient, surrogate: rule.surrogate,
+                inputs[0], resultGradient: outputGradient, surrogate: surrogate,
                 threads: pass.threads)
         }
         let scale = grid.gradientScale(sharedBy: inputs[0].count)
@@ -88,6 +105,7 @@ public struct EWGSActivationQuantizer: UniformActivationQuantizer {
         var state = SavedState(kind: Self.kind)
         state.numbers = ["bits": Double(bits), "delta": Double(delta)]
         state.tensors = ["lower": lower.value, "upper": upper.value]
+        rule.save(in: &state)
         return state
     }
 
@@ -95,5 +113,7 @@ public struct EWGSActivationQuantizer: UniformActivationQuantizer {
         self.init(
             bits: try state.integer("bits", in: 2...8), lower: try state.scalar("lower"),
             upper: try state.scalar("upper"), delta: try state.float("delta", in: 0...1000))
+        let rule = try GradientRule(state: state)
+        (rounding, progress) = (rule.rounding, rule.progress)
     }
 }

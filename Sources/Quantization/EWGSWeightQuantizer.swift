@@ -10,7 +10,8 @@ import Tensors
 /// Backward, rounding turns the gradient `g` of `q` into `g · (1 + δ · sign(g) · (x − q))`; weight
 /// and bounds get it through `x`. The paper renews δ from the Hessian's trace now and then; here
 /// it stays. Bounds and scale have the gradient scale of LSQ in the place of a learning rate of
-/// their own. Integers are the odd numbers `−L...L`; 8 bits would not fit `Int8`.
+/// their own, and there can be some for each output. Rounding can have another slope than 1, and the loss
+/// a term for the error, which pulls weights alone. Integers are the odd numbers `−L...L`; 8 bits would not fit `Int8`.
 public struct EWGSWeightQuantizer: UniformWeightQuantizer {
     public static let kind = "ewgs-weight-quantizer"
     public static let usualDelta: Float = 1e-3
@@ -20,50 +21,76 @@ public struct EWGSWeightQuantizer: UniformWeightQuantizer {
     public let delta: Float
     /// How many weights share the bounds.
     public let weightCount: Int
-    /// `[1]` each.
+    /// What is not straight through besides `delta`.
+    public var rule: GradientRule
+    /// `[1]` or `[outputs]` each.
     public private(set) var lower: Variable
     public private(set) var upper: Variable
-    /// `[1]`: `σ`; what is used is its absolute value.
+    /// `[1]` or `[outputs]`: `σ`; what is used is its absolute value.
     public private(set) var scale: Variable
 
+    /// - Parameters:
+    ///   - lower, upper, scale: one number for all outputs or one for each, the last dimension.
+    ///   - rule: its discretization is not in the gradient, where `delta` is.
     public init(
-        bits: Int, lower: Float, upper: Float, scale: Float, weightCount: Int,
-        delta: Float = EWGSWeightQuantizer.usualDelta
+        bits: Int, lower: [Float], upper: [Float], scale: [Float], weightCount: Int,
+        delta: Float = EWGSWeightQuantizer.usualDelta, rule: GradientRule = GradientRule()
     ) {
         precondition((2...7).contains(bits), "weights of EWGS have 2 to 7 bits, not \(bits)")
+        precondition(
+            lower.count == upper.count && upper.count == scale.count && !lower.isEmpty,
+            "\(lower.count), \(upper.count) bounds, \(scale.count) scales")
         self.bits = bits
         self.delta = delta
         self.weightCount = weightCount
+        self.rule = rule
         let variables = [lower, upper, scale].map {
-            Variable(Tensor(shape: [1], repeating: $0), decays: false)
+            Variable(Tensor(shape: [$0.count], elements: $0), decays: false)
         }
         (self.lower, self.upper, self.scale) = (variables[0], variables[1], variables[2])
     }
 
     /// Bounds at three deviations of the values that are not zero, and the scale that leaves
     /// weights about what they are.
-    /// - Parameter counts: how many weights each value stands for.
+    /// - Parameters:
+    ///   - counts: how many weights each value stands for.
+    ///   - isPerOutput: whether each output, the last dimension, gets its own.
     public init(
-        bits: Int, fitting values: Tensor, counts: [Int]? = nil,
-        delta: Float = EWGSWeightQuantizer.usualDelta
+        bits: Int, fitting values: Tensor, counts: [Int]? = nil, isPerOutput: Bool = false,
+        delta: Float = EWGSWeightQuantizer.usualDelta, rule: GradientRule = GradientRule()
     ) {
-        var (squares, count) = (0.0, 0)
+        let outputs = isPerOutput ? values.shape.last ?? 1 : 1
+        var squares = [Double](repeating: 0, count: outputs)
+        var count = [Int](repeating: 0, count: outputs)
         for (index, value) in values.elements.enumerated() where value != 0 {
             let weight = counts?[index] ?? 1
-            squares += Double(weight) * Double(value) * Double(value)
-            count += weight
+            squares[index % outputs] += Double(weight) * Double(value) * Double(value)
+            count[index % outputs] += weight
         }
-        let bound = 3 * Float((squares / Double(max(count, 1))).squareRoot())
-        let upper = bound > 0 ? bound : 1
+        let upper = zip(squares, count).map { squares, count -> Float in
+            let bound = 3 * Float((squares / Double(max(count, 1))).squareRoot())
+            return bound > 0 ? bound : 1
+        }
         self.init(
-            bits: bits, lower: -upper, upper: upper, scale: upper, weightCount: count, delta: delta)
+            bits: bits, lower: upper.map { -$0 }, upper: upper, scale: upper,
+            weightCount: count.reduce(0, +) / outputs, delta: delta, rule: rule)
     }
 
     private var levels: Float { Float(1 << bits - 1) }
 
     public func steps(for value: Tensor) -> [Float] {
-        [max(abs(scale.value[0]), UniformGrid.smallestStep) / levels]
+        scale.value.elements.map { max(abs($0), UniformGrid.smallestStep) / levels }
     }
+
+    public func requireFit(to shape: [Int]) throws(SavedStateError) {
+        guard lower.value.count == 1 || shape.last == lower.value.count else {
+            throw .wrongShape(
+                kind: Self.kind, field: "lower", found: lower.value.shape,
+                expected: [shape.last ?? 1])
+        }
+    }
+
+    public mutating func follow(progress: Float) { rule.progress = progress }
 
     /// Where weights lie between the bounds.
     private struct Interval {
@@ -78,17 +105,23 @@ public struct EWGSWeightQuantizer: UniformWeightQuantizer {
         }
     }
 
-    private var interval: Interval {
-        let width = max(upper.value[0] - lower.value[0], UniformGrid.smallestStep)
-        return Interval(lower: lower.value[0], width: width, levels: levels)
+    /// One for all outputs or one for each.
+    private var intervals: [Interval] {
+        zip(lower.value.elements, upper.value.elements).map { lower, upper in
+            Interval(
+                lower: lower, width: max(upper - lower, UniformGrid.smallestStep), levels: levels)
+        }
     }
 
     public func apply(to value: Tensor, into effective: inout Tensor) {
-        let (step, interval) = (steps(for: value)[0], interval)
+        let (steps, intervals) = (steps(for: value), intervals)
         value.withUnsafeElements { w in
             effective.withUnsafeMutableElements { result in
                 for index in w.indices {
-                    result[index] = step * (2 * interval.place(w[index]).code - interval.levels)
+                    let output = index % intervals.count
+                    let interval = intervals[output]
+                    result[index] =
+                        steps[output] * (2 * interval.place(w[index]).code - interval.levels)
                 }
             }
         }
@@ -97,28 +130,47 @@ public struct EWGSWeightQuantizer: UniformWeightQuantizer {
     public mutating func backpropagate(
         value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
     ) {
-        let (interval, factor, delta) = (interval, 2 * abs(scale.value[0]), delta)
-        var (byLower, byUpper, byScale) = (0.0, 0.0, 0.0)
+        let (intervals, scales, levels) = (intervals, scale.value.elements.map(abs), levels)
+        var surrogate = rule.surrogate
+        // There in units of the whole grid.
+        surrogate.delta = delta / levels
+        // The term of the loss pulls weights; bounds learn from the rest.
+        let pull = surrogate.pull
+        surrogate.pull = 0
+        let zeros = [Double](repeating: 0, count: scales.count)
+        var (byLower, byUpper, byScale) = (zeros, zeros, zeros)
         value.withUnsafeElements { w in
             effectiveGradient.withUnsafeElements { gradient in
                 valueGradient.withUnsafeMutableElements { result in
                     for index in w.indices {
+                        let output = index % intervals.count
+                        let interval = intervals[output]
                         let (x, code) = interval.place(w[index])
-                        let q = code / interval.levels
-                        byScale += Double(gradient[index]) * Double(2 * q - 1)
-                        let g = x > 0 && x < 1 ? factor * gradient[index] : 0
-                        let scaled = (g + delta * abs(g) * (x - q)) / interval.width
+                        let (u, isInside) = (levels * x, x > 0 && x < 1)
+                        byScale[output] += Double(gradient[index] * (2 * code / levels - 1))
+                        // ŵ by the weight, as if it were not rounded.
+                        let slope = 2 * scales[output] / interval.width
+                        let scaled =
+                            slope
+                            * surrogate.gradient(
+                                gradient[index], u: u, code: code, step: 0, isInside: isInside)
                         result[index] = scaled
-                        byUpper -= Double(scaled * x)
-                        byLower += Double(scaled * (x - 1))
+                        guard isInside else { continue }
+                        let step = 2 * scales[output] / levels
+                        result[index] += slope * pull * step * (u - code)
+                        byUpper[output] -= Double(scaled * x)
+                        byLower[output] += Double(scaled * (x - 1))
                     }
                 }
             }
         }
         let share = gradientScale
-        lower.gradient[0] = Float(byLower) * share
-        upper.gradient[0] = Float(byUpper) * share
-        scale.gradient[0] = scale.value.signOfFirst * Float(byScale) * share
+        for output in scales.indices {
+            lower.gradient[output] = Float(byLower[output]) * share
+            upper.gradient[output] = Float(byUpper[output]) * share
+            let sign: Float = scale.value[output] < 0 ? -1 : 1
+            scale.gradient[output] = sign * Float(byScale[output]) * share
+        }
     }
 
     /// `1/√(N·L)`
@@ -138,14 +190,24 @@ public struct EWGSWeightQuantizer: UniformWeightQuantizer {
             "bits": Double(bits), "delta": Double(delta), "weightCount": Double(weightCount),
         ]
         state.tensors = ["lower": lower.value, "upper": upper.value, "scale": scale.value]
+        rule.save(in: &state)
         return state
     }
 
     public init(state: SavedState) throws {
+        let lower = try state.tensor("lower").elements
+        let others = try ["upper", "scale"].map { name in
+            let tensor = try state.tensor(name)
+            guard tensor.count == lower.count, !lower.isEmpty else {
+                throw SavedStateError.wrongShape(
+                    kind: Self.kind, field: name, found: tensor.shape, expected: [lower.count])
+            }
+            return tensor.elements
+        }
         self.init(
-            bits: try state.integer("bits", in: 2...7), lower: try state.scalar("lower"),
-            upper: try state.scalar("upper"), scale: try state.scalar("scale"),
+            bits: try state.integer("bits", in: 2...7), lower: lower, upper: others[0],
+            scale: others[1],
             weightCount: try state.integer("weightCount", in: 0...Int(Int32.max)),
-            delta: try state.float("delta", in: 0...1000))
+            delta: try state.float("delta", in: 0...1000), rule: try GradientRule(state: state))
     }
 }

@@ -7,7 +7,8 @@ import Tensors
 ///     y = clip(x, 0, α)     ∂y/∂x = 1 inside, 0 outside     ∂y/∂α = 1 where x ≥ α, else 0
 ///
 /// As in the paper, the bound learns from what is clipped alone, its gradient is not scaled, and
-/// weight decay pulls it down. Its step is `α / (2^bits − 1)`.
+/// weight decay pulls it down. Its step is `α / (2^bits − 1)`. Its rule can round otherwise than straight
+/// through; the bound sees nothing of that.
 public struct PACTQuantizer: UniformActivationQuantizer {
     public static let kind = "pact-quantizer"
 
@@ -15,11 +16,13 @@ public struct PACTQuantizer: UniformActivationQuantizer {
     public let bits: Int
     /// `[1]`: `α`; what is used is its absolute value.
     public private(set) var bound: Variable
+    public var rule: GradientRule
 
-    public init(bits: Int, bound: Float) {
+    public init(bits: Int, bound: Float, rule: GradientRule = GradientRule()) {
         precondition((2...8).contains(bits), "an activation has 2 to 8 bits, not \(bits)")
         self.bits = bits
         self.bound = Variable(Tensor(shape: [1], repeating: bound), decays: true)
+        self.rule = rule
     }
 
     public var isSigned: Bool { false }
@@ -30,11 +33,13 @@ public struct PACTQuantizer: UniformActivationQuantizer {
         return grid
     }
 
+    public mutating func follow(progress: Float) { rule.progress = progress }
+
     public mutating func backward(
         _ inputs: [Tensor], output: Tensor, outputGradient: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        let surrogate = GradientRule().surrogate
+        let surrogate = rule.surrogate
         let sums: GradientSums
         if wants[0] {
             swap(&inputGradients[0], &outputGradient)
@@ -57,10 +62,13 @@ public struct PACTQuantizer: UniformActivationQuantizer {
         var state = SavedState(kind: Self.kind)
         state.numbers = ["bits": Double(bits)]
         state.tensors = ["bound": bound.value]
+        rule.save(in: &state)
         return state
     }
 
     public init(state: SavedState) throws {
-        self.init(bits: try state.integer("bits", in: 2...8), bound: try state.scalar("bound"))
+        self.init(
+            bits: try state.integer("bits", in: 2...8), bound: try state.scalar("bound"),
+            rule: try GradientRule(state: state))
     }
 }

@@ -34,6 +34,21 @@ struct GradientSums {
     }
 }
 
+extension cfk_surrogate {
+    /// The gradient of one value, as the kernels have it.
+    /// - Parameters:
+    ///   - dy: the gradient of its code's value.
+    ///   - u: where the value lies on the scale of codes.
+    ///   - step: how far the values of two codes are apart.
+    func gradient(_ dy: Float, u: Float, code: Float, step: Float, isInside: Bool) -> Float {
+        let error = u - code
+        let d = slope * (isInside ? 0.5 - abs(error) : 0.5 + abs(error))
+        let rounding = gain / (1 + d * d)
+        if isInside { return rounding * (dy + delta * abs(dy) * error) + pull * step * error }
+        return passes_outside != 0 ? dy : has_tail != 0 ? rounding * dy : 0
+    }
+}
+
 /// The backward pass of `fakeQuantize` under a rule. In cache it takes about 2.4 times as long as
 /// straight through (0.8 and 0.33 ns an element with AVX-512).
 extension UniformGrid {

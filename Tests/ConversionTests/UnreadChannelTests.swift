@@ -48,6 +48,64 @@ struct UnreadChannelTests {
             #expect(engine.logits(pixels: pixels) == all.logits(pixels: pixels))
         }
         #expect(small.withoutUnreadChannels() == small)
+        // In the others, sums and concatenations read everything, or some place of each channel is read.
+        if ![.dense, .features, .grouped].contains(graph) { #expect(small != model) }
+    }
+
+    /// Channels that either of two convolutions reads stay for both; a function, padding, pooling and new
+    /// shapes stand between layers with one scale for all outputs.
+    @Test
+    func `what anybody reads stays for everybody`() throws {
+        let quantizer = PackedQuantizer(bits: 4, isSigned: false, scale: 1, offset: 0)
+        var generator = SeededGenerator(seed: 3)
+        func layer(_ shape: [Int], _ isRead: (Int) -> Bool, real: Bool = false) -> PackedLayer {
+            let count = shape.product
+            let full = PackedTensor(
+                shape: shape, levels: [0, 1, -1, 2], gaps: Array(repeating: 0, count: count),
+                codes: (0..<count).map { _ in UInt8.random(in: 1...3, using: &generator) },
+                scales: [0.11])
+            return PackedLayer(
+                weights: full.clearing((0..<shape[1]).map { !isRead($0) }),
+                bias: PackedBias(bits: 8, scale: 0.3, codes: (0..<Int16(shape[0])).map { $0 }),
+                activation: .relu, output: real ? nil : quantizer)
+        }
+        let point = PackedWindow(kernel: [1, 1], stride: [1, 1])
+        let square = PackedWindow(kernel: [2, 2], stride: [1, 1])
+        let operations: [([Int], PackedOperation)] = [
+            ([0], .convolution(layer([6, 1, 1, 1], { _ in true }), point)),
+            ([1], .function(.silu, output: quantizer)),
+            ([2], .convolution(layer([4, 6, 1, 1], { [0, 2].contains($0) }), point)),
+            ([2], .convolution(layer([4, 6, 1, 1], { [2, 5].contains($0) }), point)),
+            ([3, 4], .add(.identity, output: quantizer)),
+            ([5], .padding([1, 0, 0, 1])),
+            ([6], .averagePooling(square, output: quantizer)),
+            ([7], .convolution(layer([5, 4, 1, 1], { $0 != 1 }), point)),
+            ([8], .reshape([5, 1, 9])),
+            // Linear layers read images as they are; vectors can be images of one place.
+            ([9], .linear(layer([7, 45], { $0 / 9 != 3 }))),
+            ([10], .reshape([7, 1, 1])),
+            ([11], .convolution(layer([3, 7, 1, 1], { $0 % 2 == 0 }, real: true), point)),
+            ([12], .flatten),
+        ]
+        let model = PackedModel(
+            name: "forked",
+            input: PackedInput(
+                shape: [1, 3, 3], pixelScale: 1, mean: [0], deviation: [1], quantizer: quantizer),
+            nodes: operations.enumerated().map { index, node in
+                PackedNode(name: "node\(index)", inputs: node.0, operation: node.1)
+            })
+        let small = model.withoutUnreadChannels()
+        #expect(
+            small.nodes.compactMap { $0.operation.layer?.weights.shape } == [
+                [3, 1, 1, 1], [4, 3, 1, 1], [4, 3, 1, 1], [4, 4, 1, 1], [4, 36], [3, 4, 1, 1],
+            ])
+        let (all, some) = (try ReferenceInterpreter(model), try ReferenceInterpreter(small))
+        let engine = try Engine(small)
+        for _ in 0..<5 {
+            let pixels = (0..<9).map { _ in UInt8.random(in: 0...15, using: &generator) }
+            #expect(some.logits(pixels: pixels) == all.logits(pixels: pixels))
+            #expect(engine.logits(pixels: pixels) == all.logits(pixels: pixels))
+        }
     }
 
     /// Convolution, depthwise convolution, pooling, flattening and two linear layers, all outputs but

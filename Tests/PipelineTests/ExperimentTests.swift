@@ -24,6 +24,7 @@ import Testing
           2 bits:
             stages.quantize.weights.bits.default: 2
             stages.quantize.train: {epochs: 1, learning-rate: 0.001}
+        answer: With all seeds, yes.
         """
 
     private func experiment(_ folder: TemporaryFolder, _ text: String) throws -> Experiment {
@@ -110,7 +111,10 @@ import Testing
             atPath: pages, withIntermediateDirectories: true)
         try results.write(to: pages)
         let page = try String(contentsOfFile: pages + "/quick.md", encoding: .utf8)
-        #expect(page.hasPrefix("# Two widths\n\nAre more bits better?\n"))
+        #expect(
+            page.hasPrefix(
+                "# Two widths\n\nAre more bits better?\n\n**Found:** With all seeds, yes.\n\nMade by "
+            ))
         let reports = results.reports.compactMap { $0 }
         let errors = [reports[0], reports[4]].map { 100 * (1 - $0.stages.last!.accuracy.top1) }
         let mean = String(format: "%.2f", (errors[0] + errors[1]) / 2)
@@ -198,7 +202,7 @@ import Testing
             let file = try PipelineFile(path: folder.file("\(cell.name).yaml", cell.yaml))
             #expect(file.stages.last?.kind == .encode)
         }
-        // What comes before the first quantization runs once for a column and a seed.
+        // What comes before the first quantization runs for several rows of a column and a seed.
         var keys: [String: Set<String>] = [:]
         for cell in experiment.cells {
             let file = try PipelineFile(path: folder.file("\(cell.name).yaml", cell.yaml))
@@ -206,7 +210,7 @@ import Testing
             keys["\(cell.column) \(cell.seed)", default: []].insert(file.key(ofStage: first - 1))
         }
         #expect(keys.count == experiment.columns.count * experiment.seeds.count)
-        #expect(keys.values.allSatisfy { $0.count == 1 })
+        #expect(keys.values.allSatisfy { $0.count <= max(1, experiment.rows.count / 2) })
         // The first lines say how long it takes.
         let text = try String(contentsOfFile: experiment.path, encoding: .utf8)
         let head = text.split(separator: "\n").prefix { $0.hasPrefix("#") }.joined()

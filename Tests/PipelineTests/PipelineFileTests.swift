@@ -29,6 +29,26 @@ import Testing
         #expect(try PipelineFile(path: folder.path + "/x.yaml", seed: 9).seed == 9)
     }
 
+    @Test(arguments: ["dorefa", "ewgs"])
+    func `with a rate for weights without steps says so`(method: String) throws {
+        let quantize = changed("weights: {bits:", "weights: {method: \(method), bits:")
+            .replacingOccurrences(
+                of: "activations: {bits: 6}", with: "activations: {bits: 6}\n    rate: 0.1")
+        #expect(
+            try error(quantize)
+                == "x.yaml:18: stages.quantize.rate is '0.1', expected nothing, since \(method) has "
+                + "no such choice")
+    }
+
+    @Test func `with two terms in the gradient says so`() throws {
+        let quantize = changed(
+            "weights: {bits:", "weights: {method: ewgs, discretization: gradient, bits:")
+        #expect(
+            try error(quantize)
+                == "x.yaml:16: stages.quantize.weights.discretization is 'gradient', expected off or "
+                + "loss; delta is the term in the gradient")
+    }
+
     @Test func `with a rate beside thresholds of magnitudes says so`() throws {
         #expect(
             try error(
@@ -141,8 +161,8 @@ import Testing
                 + "lg-lsq, ewgs, dorefa"
         ),
         (
-            "bits: {conv1: 8, default: 5}", "bits: 5, method: dorefa, rounding: arctangent",
-            "x.yaml:16: stages.quantize.weights.rounding is 'arctangent', expected nothing, since "
+            "bits: {conv1: 8, default: 5}", "bits: 5, method: dorefa, step-gradient: ssg",
+            "x.yaml:16: stages.quantize.weights.step-gradient is 'ssg', expected nothing, since "
                 + "dorefa has no such choice"
         ),
         (

@@ -89,6 +89,15 @@ import Testing
         ("method: ewgs", "method: lsq+", true),
         ("method: dorefa", "method: pact", false),
         ("method: dorefa", "method: dorefa", true),
+        (
+            "method: dorefa, per-channel: true, rounding: arctangent, discretization: gradient",
+            "method: pact, rounding: arctangent, discretization: {gradient: 0.1}", false
+        ),
+        (
+            "method: ewgs, per-channel: true, rounding: {slope: {from: 1, to: 4}}, "
+                + "discretization: {loss: 0.001}", "method: ewgs, rounding: {slope: 4, tail: true}",
+            false
+        ),
         ("rounding: {slope: {from: 1, to: 8}, tail: true}", "rounding: arctangent", false),
         (
             "discretization: {loss: {from: 0, to: 0.001, start: 0.25}}", "discretization: gradient",
@@ -99,10 +108,11 @@ import Testing
     ])
     func `ways to quantize`(weights: String, activations: String, isShared: Bool) throws {
         let bits = "{first: 8, default: 4}"
+        let learnsSteps = !weights.contains("dorefa") && !weights.contains("ewgs")
         let yaml = pipeline(
             quantize: """
-                {weights: {bits: \(bits), \(weights)}, activations: {bits: 6, \(activations)}, \
-                rate: 0.01}
+                {weights: {bits: \(bits), \(weights)}, activations: {bits: 6, \(activations)}\
+                \(learnsSteps ? ", rate: 0.01" : "")}
                 """)
         try expectAgreement(isShared ? yaml : withoutSharing(yaml))
     }
@@ -186,6 +196,22 @@ import Testing
                 share: """
                     {bits: 5, initialization: \(initialization), train: {\(Self.train): 0.0005}}
                     """))
+    }
+
+    /// As many weights as by magnitude alone, in fewer rows and columns, and so in a smaller file.
+    @Test func `pruning by what weights take`() throws {
+        let reports = try ["", "rate: 1, "].map { rate in
+            try runPipeline(
+                pipeline(
+                    prune: """
+                        {density: 0.1, schedule: cubic, interval: 5, \(rate)\
+                        train: {\(Self.train): 0.01}}
+                        """), in: TemporaryFolder())
+        }
+        let (pruned, encoded) = (reports.map { $0.stages[1] }, reports.map { $0.stages.last! })
+        #expect(pruned[0].layers.map(\.nonzero) == pruned[1].layers.map(\.nonzero))
+        #expect(pruned[1].bytes.stored < pruned[0].bytes.stored)
+        #expect(Double(encoded[1].bytes.stored) < 0.97 * Double(encoded[0].bytes.stored))
     }
 
     @Test(arguments: ["one-shot", "iterative", "cubic, interval: 5"])

@@ -29,8 +29,8 @@ struct BaselineQuantizersTests {
         let (w, dy) = (normal(200, seed: 1), normal(200, seed: 2))
         let (l, u, sigma, levels) = (-1.3, 1.7, 0.8, Double(1 << bits - 1))
         var quantizer = EWGSWeightQuantizer(
-            bits: bits, lower: Float(l), upper: Float(u), scale: Float(sigma), weightCount: 200,
-            delta: 0)
+            bits: bits, lower: [Float(l)], upper: [Float(u)], scale: [Float(sigma)],
+            weightCount: 200, delta: 0)
         let value = Tensor(shape: [200], elements: w)
         let gradient = Tensor(shape: [200], elements: dy)
         var dw = Tensor(shape: [200])
@@ -67,9 +67,9 @@ struct BaselineQuantizersTests {
     @Test func `EWGS on weights scales gradients by the distance to the code`() {
         let value = Tensor(shape: [3], elements: [-0.6, 0.1, 5])
         var plain = EWGSWeightQuantizer(
-            bits: 2, lower: -1, upper: 1, scale: 1, weightCount: 3, delta: 0)
+            bits: 2, lower: [-1], upper: [1], scale: [1], weightCount: 3, delta: 0)
         var scaled = EWGSWeightQuantizer(
-            bits: 2, lower: -1, upper: 1, scale: 1, weightCount: 3, delta: 0.5)
+            bits: 2, lower: [-1], upper: [1], scale: [1], weightCount: 3, delta: 0.5)
         var (dw, dwScaled) = (Tensor(shape: [3]), Tensor(shape: [3]))
         let gradient = Tensor(shape: [3], elements: [1, -2, 1])
         plain.backpropagate(value: value, effectiveGradient: gradient, into: &dw)
@@ -189,7 +189,7 @@ struct BaselineQuantizersTests {
             return effective
         }
         let ewgs = EWGSWeightQuantizer(
-            bits: 3, lower: -1, upper: 2, scale: 0.5, weightCount: 50, delta: 0.1)
+            bits: 3, lower: [-1], upper: [2], scale: [0.5], weightCount: 50, delta: 0.1)
         let copy = try EWGSWeightQuantizer(state: ewgs.state)
         #expect(effective(copy) == effective(ewgs))
         #expect(copy.delta == ewgs.delta && copy.weightCount == 50)

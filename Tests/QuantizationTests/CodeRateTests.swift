@@ -12,37 +12,31 @@ struct CodeRateTests {
 
     /// The formula, in `Double` and with one weight moved or the step changed.
     /// - Parameter columns: the length of rows of weights that each stand for themselves; `nil` for
-    ///   numbers that stand for `counts` weights somewhere among `total`.
+    ///   numbers that stand for `counts` weights somewhere in the layer.
     private func slowBits(
-        _ weights: [Double], steps: [Double], counts: [Int], total: Int, columns: Int?, _ n: Int,
+        _ weights: [Double], steps: [Double], counts: [Int], zeros: Int, columns: Int?, _ n: Int,
         _ p: Int
     ) -> Double {
         var histogram = [Int: Double]()
-        var (outputs, inputs) = ([Int: Double](), [Int: Double]())
-        if let columns {
-            for output in 0..<columns { outputs[output] = 0.5 }
-            for input in 0..<weights.count / columns { inputs[input] = 0.5 }
-        }
+        var lines = [[String: Double](), [:]]
+        histogram[0] = Double(zeros)
         for (index, weight) in weights.enumerated() {
             let u = min(max(weight / steps[index % steps.count], Double(n)), Double(p))
-            for code in n...p where code != 0 {
+            for code in n...p {
                 let count = Double(counts[index]) * max(0, 1 - abs(u - Double(code)))
                 histogram[code, default: 0] += count
                 guard let columns else { continue }
-                outputs[index % columns]! += count
-                inputs[index / columns]! += count
+                lines[0]["column \(index % columns)", default: 0] += code == 0 ? 0 : count
+                lines[1]["row \(index / columns)", default: 0] += code == 0 ? 0 : count
             }
         }
-        let nonzeros = histogram.values.reduce(0, +)
-        let codes = histogram.values.reduce(0) {
-            $0 - $1 * log2(($1 + 1) / (nonzeros + Double(p - n)))
-        }
-        let positions = nonzeros * (log2(nonzeros) + 1 / log(2))
-        guard columns != nil else {
-            return codes + positions + nonzeros * (log2(Double(total)) - 2 * log2(nonzeros))
-        }
-        return [outputs, inputs].reduce(codes + positions) { bits, lines in
-            lines.values.reduce(bits) { $0 - $1 * log2($1) }
+        let total = histogram.values.reduce(0, +) + Double(p - n + 1)
+        let codes = histogram.values.reduce(0) { $0 - $1 * log2(($1 + 1) / total) }
+        return lines.reduce(codes) { bits, lines in
+            let (m, nonzeros) = (Double(lines.count), lines.values.reduce(0, +))
+            return lines.values.reduce(bits) { bits, count in
+                bits - (count + 0.5) * log2(m * (count + 0.5) / (nonzeros + m / 2))
+            }
         }
     }
 
@@ -69,7 +63,7 @@ struct CodeRateTests {
         let (n, p) = (Int(quantizer.grid.lowest), Int(quantizer.grid.highest))
         func slow(_ weights: [Double], _ steps: [Double]) -> Double {
             slowBits(
-                weights, steps: steps, counts: counts, total: rate.weights,
+                weights, steps: steps, counts: counts, zeros: areShared ? 300 : 24,
                 columns: areShared ? nil : 2, n, p)
         }
         let (w, s, h) = (weights.map(Double.init), steps.map(Double.init), 1e-6)
@@ -96,20 +90,26 @@ struct CodeRateTests {
         }
     }
 
-    @Test func `on the grid the bits are those of the entropy`() {
+    @Test(arguments: [[100], [100, 1], [1, 100]])
+    func `on the grid the bits are those of the entropy`(shape: [Int]) {
         // 900 zeros, 60 ones, 40 minus ones: but for one count a code, n · H.
         let weights = [Float](repeating: 0.5, count: 60) + [Float](repeating: -0.5, count: 40)
-        var parameter = Parameter(Tensor(shape: [100], elements: weights), decays: true)
+        var parameter = Parameter(Tensor(shape: shape, elements: weights), decays: true)
         parameter.quantize(with: WeightQuantizer(bits: 2, steps: [0.5], weightCount: 100))
-        let counts = Array(repeating: 1, count: 100)
-        let rate = parameter.codeRate(shares: WeightShares(counts: counts, zeros: 900))!
-        func entropy(_ shares: [Double]) -> Double { shares.reduce(0) { $0 - $1 * log2($1) } }
-        let all = 1000 * entropy([0.9, 0.06, 0.04])
-        #expect(abs(rate.roundedBits - all) < 0.02 * all)
-        // Positions as Poisson events: log₂(e) more for each than their binary logarithm.
-        let soft = 100 * (entropy([0.6, 0.4]) + log2(10) + log2(M_E))
-        #expect(abs(rate.bits - soft) < 0.02 * soft)
-        #expect(rate.weights == 1000)
+        let rate = parameter.codeRate(shares: WeightShares(count: 100, zeros: 900))!
+        let entropy = [0.9, 0.06, 0.04].reduce(0) { $0 - 1000 * $1 * log2($1) }
+        #expect(abs(rate.bits - entropy) < 0.02 * entropy)
+        #expect(rate.roundedBits == rate.bits && rate.weights == 1000)
+    }
+
+    /// Where lines are alike, what they are like says nothing, at any density.
+    @Test(arguments: [1, 4, 7, 8])
+    func `lines that are alike gain nothing`(nonzeros: Int) {
+        let elements = (0..<1600).map { Float(($0 / 40 + $0) % 8 < nonzeros ? 1 : 0) }
+        let rate = CodeRate(
+            Tensor(shape: [40, 40], elements: elements), grid: UniformGrid(bits: 2, isSigned: true),
+            steps: [1], shares: WeightShares(count: 1600))
+        #expect(abs(rate.bits - rate.roundedBits) < 1e-6)
     }
 
     /// The same weights at the same density, but in half of the rows and half of the columns.

@@ -139,6 +139,9 @@ struct GradientRuleTests {
         for (hasTail, passesOutside) in [(false, false), (true, false), (false, true)] {
             var rule = rule(slope: slope, delta: delta, hasTail: hasTail)
             rule.passesOutside = passesOutside
+            // The term is in the gradient or in the loss.
+            let pull: Float = delta == 0 ? 0.3 : 0
+            if pull > 0 { rule.discretization = .inLoss(Schedule(pull / 2)) }
             for steps in [[0.4], [0.3, 0.5, 0.8]] as [[Float]] {
                 let shape = [111, 3]
                 let (x, dy) = (normal(333, seed: 3), normal(333, seed: 4))
@@ -152,7 +155,7 @@ struct GradientRuleTests {
                     var grid = quantizer.grid
                     grid.step = steps[index % steps.count]
                     let expected = slowGradient(
-                        x[index], dy[index], grid, rule, slope: slope, delta: delta, pull: 0)
+                        x[index], dy[index], grid, rule, slope: slope, delta: delta, pull: pull)
                     #expect(abs(Double(dx[index]) - expected) < 1e-5 * (1 + abs(expected)))
                 }
             }
@@ -298,6 +301,41 @@ struct GradientRuleTests {
                 ? abs(plain.step.gradient[0]) : step * Float(norm(dx) / norm(weights))
             let found = quantizer.step.gradient[0]
             #expect(abs(found - sign * expected) < 1e-4 * expected, "step \(step)")
+        }
+    }
+
+    /// A step may be negative; what counts is its size, which then grows where the step falls.
+    @Test(
+        arguments: [GradientRule.Amplitude.balanced, .learned, .squaredStep], [1, -1] as [Float])
+    func `activations have simulated gradients, too`(
+        amplitude: GradientRule.Amplitude, side: Float
+    ) {
+        var rule = GradientRule()
+        rule.step = .simulated(amplitude, .init(interval: 1))
+        let (x, dy) = (normal(2000, seed: 14).map(abs), normal(2000, seed: 15))
+        let input = Tensor(shape: [1, 2000], elements: x)
+        for (step, direction) in [(0.01, -1), (3, 1)] as [(Float, Float)] {
+            var gradients: [Float] = []
+            var norm = 0.0
+            for rule in [rule, GradientRule()] {
+                var quantizer = ActivationQuantizer(
+                    bits: 4, scheme: .unsignedSymmetric, step: side * step, offset: 0, rule: rule)
+                var (dx, pass) = ([Tensor(shape: [1, 2000])], Pass(isTraining: true))
+                var gradient = Tensor(shape: [1, 2000], elements: dy)
+                quantizer.backward(
+                    [input], output: input, outputGradient: &gradient, into: &dx, wants: [true],
+                    pass: &pass)
+                gradients.append(quantizer.step.gradient[0])
+                norm = dx[0].elements.reduce(0) { $0 + Double($1 * $1) }.squareRoot()
+            }
+            let inputs = x.reduce(0) { $0 + Double($1 * $1) }.squareRoot()
+            let size: Float =
+                switch amplitude {
+                case .learned: abs(gradients[1])
+                case .squaredStep: step * step
+                case .balanced: step * Float(norm / inputs)
+                }
+            #expect(abs(gradients[0] - side * direction * size) < 1e-4 * size, "step \(step)")
         }
     }
 

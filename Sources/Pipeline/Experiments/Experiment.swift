@@ -32,6 +32,8 @@ public struct Experiment: Sendable {
     public let title: String
     /// What is to be found out.
     public let question: String
+    /// What was found out, if anything has been yet.
+    public let answer: String?
     public let seeds: [UInt64]
     public let rows: [String]
     public let columns: [String]
@@ -52,7 +54,7 @@ public struct Experiment: Sendable {
         name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         let root = try Setting(yaml: yaml, file: path)
         let keys = try root.mapping(
-            known: ["title", "question", "seeds", "plot", "pipeline", "rows", "columns"])
+            known: ["title", "question", "answer", "seeds", "plot", "pipeline", "rows", "columns"])
         func required(_ key: String) throws -> Setting {
             guard let setting = keys[key] else {
                 throw PipelineFileError.missingKey(place: root.place, path: "", key: key)
@@ -61,6 +63,7 @@ public struct Experiment: Sendable {
         }
         title = try required("title").string()
         question = try required("question").string()
+        answer = try keys["answer"]?.string()
         seeds = try required("seeds").list().map { UInt64(try $0.integer(in: 0...Int.max)) }
         plot = try keys["plot"]?.choice(of: Plot.self) ?? .columns
         let rows = try Variant.list(required("rows"))

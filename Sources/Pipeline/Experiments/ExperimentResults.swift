@@ -30,6 +30,7 @@ public struct ExperimentResults: Sendable {
 
             \(experiment.question)
 
+            \(experiment.answer.map { "**Found:** \($0)\n\n" } ?? "")\
             Made by `make experiment NAME=\(experiment.name)` from [\(file)](../../\(file)) in \
             \(formatted(seconds: seconds)) of training. Mean ± standard deviation (n − 1) over the \
             seeds \(seeds), single values below; test error is on the whole test set, by which no \
