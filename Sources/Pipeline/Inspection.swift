@@ -103,7 +103,7 @@ public struct Inspection: Codable, Sendable, Equatable {
         let ratio = String(format: "%.1f", compressionRatio)
         return """
             \(file): \(network), input \(inputShape), \(fileBytes) bytes, \(ratio)× smaller than \
-            float32
+            these shapes in float32
 
             \(table.text(usesColor: usesColor))
             \(nodes.map { "\($0.name): \($0.operation)" + ($0.quantizer.map { " → \($0)" } ?? "") }
