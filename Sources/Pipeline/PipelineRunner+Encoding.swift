@@ -5,6 +5,7 @@ import Importing
 import Inference
 import Networks
 import PackedModel
+import Quantization
 import Tensors
 import Training
 
@@ -21,7 +22,8 @@ extension PipelineRunner {
                 path: folder.model, reason: "what was written reads back as another model")
         }
         try AtomicFile.write(encoded.bytes, to: folder.model)
-        let engine = try EngineRun(encoded.model, on: data.test, expected: encoded.test)
+        let engine = try EngineRun(
+            encoded.model, on: data.test, expected: encoded.test, inFloat: encoded.testInFloat)
         let sizes = encoded.sizes
         for (layer, tensor) in Self.matched(sizes, encoded.summary)
         where tensor.shape[0] < layer.shape[0] {
@@ -50,7 +52,9 @@ extension PipelineRunner {
         let bytes: [UInt8]
         let summary: ContainerSummary
         let sizes: NetworkSizes
+        /// Exactly, unless the network is in floats.
         let test: Evaluation
+        let testInFloat: Evaluation
         let validation: Evaluation?
     }
 
@@ -64,9 +68,12 @@ extension PipelineRunner {
             classNames: encoding.classNames)
         let (bytes, summary) = try Container.write(model, options: encoding.options)
         let sizes = try NetworkSizes(of: network, encoding, file: summary)
+        let exact =
+            model.isFloat
+            ? nil : ExactNetwork(network)?.evaluate(on: data.test, threads: threads)
         return Encoded(
-            model: model, bytes: bytes, summary: summary, sizes: sizes, test: test,
-            validation: validation)
+            model: model, bytes: bytes, summary: summary, sizes: sizes, test: exact ?? test,
+            testInFloat: test, validation: validation)
     }
 
     /// The layers of the file, those included that conversion has made.
@@ -121,7 +128,9 @@ struct Encoding {
 struct EngineRun {
     let report: StageReport.Engine
 
-    init(_ model: PackedModel, on images: LabelledImages, expected: Evaluation) throws {
+    init(
+        _ model: PackedModel, on images: LabelledImages, expected: Evaluation, inFloat: Evaluation
+    ) throws {
         let engine = try Engine(model)
         let begin = ContinuousClock.now
         let predictions = engine.predict(pixels: images.pixels)
@@ -129,7 +138,7 @@ struct EngineRun {
         let evaluation = Evaluation(predictions: predictions, labels: images.labels)
         report = StageReport.Engine(
             top1: evaluation.top1, agreement: evaluation.agreement(with: expected),
-            isa: engine.plan.instructionSet,
+            agreementInFloat: evaluation.agreement(with: inFloat), isa: engine.plan.instructionSet,
             microsecondsPerSample: seconds / Double(images.count) * 1e6)
     }
 }

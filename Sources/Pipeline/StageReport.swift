@@ -63,8 +63,11 @@ public struct StageReport: Codable, Sendable, Equatable {
 
     public struct Engine: Codable, Sendable, Equatable {
         public var top1: Double
-        /// The share of test images on which engine and fake-quantized network predict the same.
+        /// The share of test images on which engine and fake-quantized network predict the same; the
+        /// network computed exactly (`ExactNetwork`) where it is in integers.
         public var agreement: Double
+        /// The same with the network's forward pass in `Float`, whose sums depend on their order.
+        public var agreementInFloat: Double?
         public var isa: String
         /// Of batches on one thread.
         public var microsecondsPerSample: Double

@@ -9,26 +9,6 @@ import Testing
 /// Networks with fake quantization beside what they convert to: the same codes, but for ties.
 struct GraphConversionTests {
     private static let samples = 20
-    /// Raw samples `[channels, height, width]` and the batch that the network reads.
-    private func images(
-        _ shape: [Int], _ count: Int, using generator: inout SeededGenerator
-    ) -> (raw: [[Float]], batch: Tensor) {
-        let size = shape.reduce(1, *)
-        let channels = shape.count == 3 ? shape[2] : 1
-        var raw: [[Float]] = []
-        var batch = Tensor(shape: [count] + shape)
-        for image in 0..<count {
-            let pixels = (0..<size).map { _ in Float(Int.random(in: 0...255, using: &generator)) }
-            for index in 0..<size {
-                // NHWC from CHW; a vector is one channel.
-                let (place, channel) = (index / channels, index % channels)
-                let pixel = pixels[channel * (size / channels) + place]
-                batch[image * size + index] = pixel / 64 - 2
-            }
-            raw.append(pixels)
-        }
-        return (raw, batch)
-    }
 
     /// The activation of an image in the order of channels, height and width.
     private func channelsFirst(_ activation: Tensor, image: Int) -> [Float] {
@@ -61,17 +41,12 @@ struct GraphConversionTests {
     ) throws {
         var generator = SeededGenerator(seed: UInt64(bits))
         var network = try graph.network(using: &generator)
-        let (_, calibration) = images(network.inputShape, 16, using: &generator)
+        let (_, calibration) = SampleGraph.images(network.inputShape, 16, using: &generator)
         network = try network.quantized(
             on: calibration, bits: bits, scheme: scheme, perOutput: perOutput)
         try network.roundForConversion()
-        let channels = network.inputShape.count == 3 ? network.inputShape[2] : 1
-        let model = try PackedModel(
-            converting: network,
-            normalization: InputNormalization(
-                pixelScale: 1 / 64, mean: Array(repeating: 2, count: channels),
-                deviation: Array(repeating: 1, count: channels)), classNames: [])
-        let (raw, batch) = images(network.inputShape, Self.samples, using: &generator)
+        let model = try network.packed()
+        let (raw, batch) = SampleGraph.images(network.inputShape, Self.samples, using: &generator)
         var pass = Pass(isTraining: false)
         let logits = network.forward(batch, pass: &pass)
         // In real numbers, and in the integers that define what engines compute.

@@ -1,4 +1,6 @@
+import Conversion
 import Networks
+import PackedModel
 import Quantization
 import Tensors
 
@@ -40,6 +42,27 @@ enum SampleGraph: String, CaseIterable {
             name: rawValue, inputShape: graph.shapes[0], nodes: graph.nodes)
         network.randomize(using: &generator)
         return network
+    }
+
+    /// Raw samples `[channels, height, width]` and the batch that the network reads, `pixel / 64 − 2`.
+    static func images(
+        _ shape: [Int], _ count: Int, using generator: inout SeededGenerator
+    ) -> (raw: [[Float]], batch: Tensor) {
+        let size = shape.reduce(1, *)
+        let channels = shape.count == 3 ? shape[2] : 1
+        var raw: [[Float]] = []
+        var batch = Tensor(shape: [count] + shape)
+        for image in 0..<count {
+            let pixels = (0..<size).map { _ in Float(Int.random(in: 0...255, using: &generator)) }
+            for index in 0..<size {
+                // NHWC from CHW; a vector is one channel.
+                let (place, channel) = (index / channels, index % channels)
+                let pixel = pixels[channel * (size / channels) + place]
+                batch[image * size + index] = pixel / 64 - 2
+            }
+            raw.append(pixels)
+        }
+        return (raw, batch)
     }
 
     private static func residual(_ g: inout GraphMaker) {
@@ -254,5 +277,15 @@ extension Network {
                 quantizer.calibrate(on: sample, initialization: .minMax)
                 return quantizer
             })
+    }
+
+    /// What it converts to, for the pixels of `SampleGraph.images`.
+    func packed() throws -> PackedModel {
+        let channels = inputShape.count == 3 ? inputShape[2] : 1
+        return try PackedModel(
+            converting: self,
+            normalization: InputNormalization(
+                pixelScale: 1 / 64, mean: Array(repeating: 2, count: channels),
+                deviation: Array(repeating: 1, count: channels)), classNames: [])
     }
 }

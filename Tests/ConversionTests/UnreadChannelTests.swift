@@ -16,12 +16,7 @@ struct UnreadChannelTests {
         var images = Tensor(shape: [8] + network.inputShape)
         images.fill(withDeviation: 1, seed: 1, threads: 1)
         network = try network.quantized(on: images, bits: 4, scheme: nil, perOutput: true)
-        let channels = network.inputShape.count == 3 ? network.inputShape[2] : 1
-        var model = try PackedModel(
-            converting: network,
-            normalization: InputNormalization(
-                pixelScale: 1 / 64, mean: Array(repeating: 2, count: channels),
-                deviation: Array(repeating: 1, count: channels)), classNames: [])
+        var model = try network.packed()
         for index in model.nodes.indices {
             guard let layer = model.nodes[index].operation.layer else { continue }
             let channels = layer.weights.shape[1]

@@ -48,6 +48,7 @@ import Testing
         let quantized = try #require(report.stages.first { $0.stage == "quantize" })
         let engine = try #require(report.engine)
         #expect(engine.agreement >= 0.995)
+        #expect(try #require(engine.agreementInFloat) >= 0.98)
         #expect(abs(engine.top1 - quantized.accuracy.top1) <= 0.0021, "one image of 500")
         #expect(quantized.bytes.stored == report.stages.last?.bytes.stored)
         #expect(report.stages[0].bytes.stored == report.stages[0].bytes.float32)

@@ -27,6 +27,15 @@ import Testing
         #expect(try sampleReport().tables(usesColor: false) == expected)
     }
 
+    @Test func `another prediction of sums in Float is told`() throws {
+        var report = try sampleReport()
+        report.engine?.agreementInFloat = 0.9841
+        let text = "network on 99.99 % (with sums in Float: 98.41 %), 1.2 µs/sample"
+        #expect(report.tables(usesColor: false).contains(text))
+        report.engine?.agreementInFloat = 0.9999
+        #expect(report.tables(usesColor: false) == (try sampleReport().tables(usesColor: false)))
+    }
+
     @Test func `bits of weight and position together are marked`() throws {
         var report = try sampleReport()
         for layer in 0..<2 {

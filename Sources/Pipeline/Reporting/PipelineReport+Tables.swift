@@ -20,8 +20,15 @@ extension PipelineReport {
 extension StageReport.Engine {
     var sentence: String {
         "engine (\(isa)): test \(NumberText.percent(top1)) %, "
-            + "agrees with the fake-quantized network on \(NumberText.agreement(agreement)) %, "
-            + "\(speed) µs/sample"
+            + "agrees with the fake-quantized network on "
+            + "\(NumberText.agreement(agreement)) %\(inFloat), \(speed) µs/sample"
+    }
+
+    /// Says where the roundings of `Float` change what the network predicts.
+    private var inFloat: String {
+        guard let agreementInFloat else { return "" }
+        let text = NumberText.agreement(agreementInFloat)
+        return text == NumberText.agreement(agreement) ? "" : " (with sums in Float: \(text) %)"
     }
 
     /// Microseconds for a sample; two digits where there is less than one.

@@ -1,0 +1,383 @@
+import Foundation
+import Networks
+import Tensors
+
+/// A fake-quantized network without the roundings of `Float`: what it computes on paper.
+///
+/// The forward pass of training rounds every sum, so a value next to the border between two codes may
+/// fall on either side; another order of the sums, as another CPU has it, gives other codes. Where
+/// activations have 4 bits and a network is deep, one such code changes many of those behind it.
+/// Here layers add up whole numbers (exact in `Float` below 2²⁴), everything between them and the next
+/// quantizer is in `Double`, and no code hangs on the order of a sum.
+///
+/// It is slower than the forward pass, has no backward pass, and is what the engine has to agree with.
+public struct ExactNetwork: Sendable {
+    private let network: Network
+    /// The layers with weights, by their nodes.
+    private let layers: [Int: ExactLayer]
+
+    /// - Returns: `nil` if weights are not whole multiples of a step.
+    public init?(_ network: Network) {
+        var network = network
+        network.updateEffective()
+        var layers: [Int: ExactLayer] = [:]
+        for (index, node) in network.nodes.enumerated() {
+            guard node.layer is Linear || node.layer is Convolution else { continue }
+            guard let layer = ExactLayer(node.layer) else { return nil }
+            layers[index] = layer
+        }
+        self.network = network
+        self.layers = layers
+    }
+
+    /// What a forward pass keeps of one sample.
+    public var elementsPerSample: Int { network.elementsPerSample }
+
+    /// The outputs for a batch `[batch, ...inputShape]`, one sample after the other.
+    ///
+    /// Layers, products, means and concatenations have to read quantized values.
+    public func outputs(for x: Tensor) -> [Double] {
+        var values: [ExactValue?] = [.input(x)]
+        let readers = network.readers
+        var left = readers.map(\.count)
+        left[network.nodes.count] += 1
+        for (index, node) in network.nodes.enumerated() {
+            let inputs = node.inputs.map { values[$0]! }
+            for source in node.inputs {
+                left[source] -= 1
+                if left[source] == 0 { values[source] = nil }
+            }
+            let shape = [x.shape[0]] + network.shapes[index]
+            values.append(value(of: index, inputs, shape: shape))
+        }
+        return values[network.nodes.count]!.reals
+    }
+
+    private func value(of index: Int, _ inputs: [ExactValue], shape: [Int]) -> ExactValue {
+        let channels = shape.last!
+        switch network.nodes[index].layer {
+        case is Linear, is Convolution:
+            return .real(layers[index]!.outputs(for: inputs[0], shape: shape))
+        case let quantizer as any UniformActivationQuantizer:
+            return quantizer.grid.exactCodes(of: inputs[0], shape: shape)
+        case let layer as BatchNormalization:
+            var values = inputs[0].reals
+            let factors = layer.exactFactors
+            values.scaleAndShift(
+                by: factors,
+                (0..<channels).map {
+                    Double(layer.bias.effective[$0]) - Double(layer.runningMean[$0]) * factors[$0]
+                })
+            values.apply(layer.activation)
+            return .real(values)
+        case let layer as Activation:
+            var values = inputs[0].reals
+            values.apply(layer.function)
+            return .real(values)
+        case let layer as Add:
+            var values = inputs[0].reals
+            values.combine(with: inputs[1].reals, +)
+            values.apply(layer.activation)
+            return .real(values)
+        case is Multiply:
+            return .real(inputs[0].gated(by: inputs[1], shape: shape))
+        case is Concatenation:
+            let widths = inputs.map { $0.shape!.last! }
+            return .real(
+                [Double](concatenating: inputs.map(\.reals), widths: widths))
+        case let layer as AveragePooling:
+            let positions = layer.kernel[0] * layer.kernel[1]
+            return .real(inputs[0].means(of: positions) { moved($0, by: layer, to: shape) })
+        case let layer as GlobalAveragePooling:
+            let source = inputs[0].shape!
+            return .real(
+                inputs[0].means(of: source[1] * source[2]) { moved($0, by: layer, to: shape) })
+        case is Dropout:
+            return inputs[0]
+        case let layer as Softmax:
+            let logits = Tensor(shape: shape, elements: inputs[0].reals.map(Float.init))
+            return .input(moved(logits, by: layer, to: shape))
+        case let layer:
+            return inputs[0].moved(shape: [shape[0]] + self.shape(of: index)) {
+                moved($0, by: layer, to: shape)
+            }
+        }
+    }
+
+    /// The sample shape of what node `index` reads first.
+    private func shape(of index: Int) -> [Int] {
+        let source = network.nodes[index].inputs[0]
+        return source == 0 ? network.inputShape : network.shapes[source - 1]
+    }
+
+    private func moved(_ x: Tensor, by layer: any Layer, to shape: [Int]) -> Tensor {
+        var layer = layer
+        return layer.evaluated(x, shape: shape)
+    }
+}
+
+extension Layer {
+    /// The layer's forward pass on one input.
+    fileprivate mutating func evaluated(_ x: Tensor, shape: [Int]) -> Tensor {
+        var result = Tensor(shape: shape)
+        var pass = Pass(isTraining: false)
+        forward([x], into: &result, pass: &pass)
+        return result
+    }
+}
+
+// MARK: Values
+
+/// A batch of values of one node.
+private enum ExactValue: Sendable {
+    /// As they were handed in.
+    case input(Tensor)
+    /// `step · codes + zero`, with the codes counted from the one of real zero, which padding carries.
+    case codes(Tensor, step: Double, zero: Double)
+    case real([Double])
+
+    /// With the batch in front; `nil` for real values.
+    var shape: [Int]? {
+        switch self {
+        case .input(let tensor), .codes(let tensor, _, _): tensor.shape
+        case .real: nil
+        }
+    }
+
+    var reals: [Double] {
+        switch self {
+        case .real(let values): values
+        case .input(let tensor): tensor.withUnsafeElements { $0.map(Double.init) }
+        case .codes(let codes, let step, let zero):
+            codes.withUnsafeElements { $0.map { step * Double($0) + zero } }
+        }
+    }
+
+    /// What a layer that only moves values makes of them. Real ones are rounded to `Float` for it.
+    func moved(shape: [Int], by move: (Tensor) -> Tensor) -> ExactValue {
+        switch self {
+        case .input(let tensor): .input(move(tensor))
+        case .codes(let codes, let step, let zero): .codes(move(codes), step: step, zero: zero)
+        case .real(let values): .input(move(Tensor(shape: shape, elements: values.map(Float.init))))
+        }
+    }
+
+    /// Means of codes, each of `count`: the sums are whole numbers, so a mean in `Float` says them.
+    func means(of count: Int, by means: (Tensor) -> Tensor) -> [Double] {
+        guard case .codes(let codes, let step, let zero) = self else {
+            preconditionFailure("a mean reads values that are not quantized")
+        }
+        return means(codes).withUnsafeElements {
+            $0.map { step * (Double($0) * Double(count)).rounded() / Double(count) + zero }
+        }
+    }
+
+    /// Products with values of the same shape `[batch, height, width, channels]`, or one a channel.
+    func gated(by gate: ExactValue, shape: [Int]) -> [Double] {
+        var values = reals
+        let gates = gate.reals
+        if gates.count == values.count {
+            values.combine(with: gates, *)
+        } else {
+            let (channels, sample) = (shape[3], values.count / shape[0])
+            for place in values.indices {
+                values[place] *= gates[place / sample * channels + place % channels]
+            }
+        }
+        return values
+    }
+}
+
+extension UniformGrid {
+    /// The codes of values, with what they are worth.
+    fileprivate func exactCodes(of value: ExactValue, shape: [Int]) -> ExactValue {
+        let zeroCode = Float(codes(of: Tensor(shape: [1]))[0])
+        var result = Tensor(shape: shape)
+        result.withUnsafeMutableElements { result in
+            if case .input(let tensor) = value {
+                // The first rounding is the same as in training: pixels are few and lie on no border.
+                for (place, code) in codes(of: tensor).enumerated() {
+                    result[place] = Float(code) - zeroCode
+                }
+                return
+            }
+            let (step, offset) = (Double(step), Double(offset))
+            let (lowest, highest) = (Double(lowest), Double(highest))
+            value.reals.withUnsafeBufferPointer { values in
+                for place in values.indices {
+                    let code = min(max((values[place] - offset) / step, lowest), highest)
+                    result[place] = Float(code.roundedToEven) - zeroCode
+                }
+            }
+        }
+        return .codes(
+            result, step: Double(step), zero: Double(step) * Double(zeroCode) + Double(offset))
+    }
+}
+
+extension Double {
+    /// The nearest whole number of one below 2⁵¹, ties to even: two additions, where CPUs without
+    /// SSE4.1 have no instruction for it.
+    fileprivate var roundedToEven: Double { (self + 0x1.8p52) - 0x1.8p52 }
+}
+
+// MARK: Layers
+
+/// A linear layer or a convolution on whole numbers.
+private struct ExactLayer: Sendable {
+    /// With integer weights and no bias.
+    private var layer: any Layer
+    /// `[1]` or `[outputs]`
+    private let steps: [Double]
+    /// `[outputs]`: the sum of the integer weights.
+    private let weightSums: [Double]
+    /// `[outputs]`
+    private let bias: [Double]
+
+    init?(_ layer: any Layer) {
+        switch layer {
+        case var linear as Linear:
+            guard let weights = ExactWeights(linear.weight) else { return nil }
+            (steps, weightSums) = (weights.steps, weights.sums)
+            bias = linear.bias.exactBiases
+            linear.weight = Parameter(weights.integers, decays: false)
+            linear.bias = Parameter(Tensor(shape: [linear.outputs]), decays: false)
+            self.layer = linear
+        case var convolution as Convolution:
+            guard let weights = ExactWeights(convolution.weight) else { return nil }
+            let outputs = convolution.geometry.outputs
+            (steps, weightSums) = (weights.steps, weights.sums)
+            bias =
+                convolution.bias?.exactBiases ?? [Double](repeating: 0, count: outputs)
+            convolution.weight = Parameter(weights.integers, decays: false)
+            convolution.bias = nil
+            self.layer = convolution
+        default: return nil
+        }
+    }
+
+    func outputs(for input: ExactValue, shape: [Int]) -> [Double] {
+        guard case .codes(let codes, let step, let zero) = input else {
+            preconditionFailure("a layer reads values that are not quantized")
+        }
+        var layer = layer
+        let sums = layer.evaluated(codes, shape: shape)
+        var result = sums.withUnsafeElements { $0.map(Double.init) }
+        let weightSteps = bias.indices.map { steps[$0 % steps.count] }
+        result.scaleAndShift(
+            by: weightSteps.map { step * $0 },
+            bias.indices.map { zero * weightSteps[$0] * weightSums[$0] + bias[$0] })
+        return result
+    }
+}
+
+/// Weights `[..., outputs]` in multiples of their steps.
+private struct ExactWeights {
+    let integers: Tensor
+    /// `[1]` or `[outputs]`
+    let steps: [Double]
+    /// `[outputs]`
+    let sums: [Double]
+
+    init?(_ weight: Parameter) {
+        guard let quantizer = weight.weightQuantizer else { return nil }
+        let steps = quantizer.steps(for: weight.trained.value)
+        let values = weight.effective
+        let outputs = values.shape.last!
+        var integers = Tensor(shape: values.shape)
+        var sums = [Double](repeating: 0, count: outputs)
+        values.withUnsafeElements { values in
+            integers.withUnsafeMutableElements { integers in
+                for place in values.indices {
+                    let step = steps[place % outputs % steps.count]
+                    let integer = (values[place] / step).rounded(.toNearestOrEven)
+                    integers[place] = integer
+                    sums[place % outputs] += Double(integer)
+                }
+            }
+        }
+        self.integers = integers
+        self.steps = steps.map(Double.init)
+        self.sums = sums
+    }
+}
+
+extension Parameter {
+    /// Biases on their grid, if they have one.
+    fileprivate var exactBiases: [Double] {
+        guard let quantizer = parametrization(BiasQuantizer.self) else {
+            return effective.elements.map(Double.init)
+        }
+        let (step, codes) = quantizer.codes(of: trained.value)
+        return codes.map { Double(step) * Double($0) }
+    }
+}
+
+extension BatchNormalization {
+    /// `γ / √(σ² + ε)` of each channel.
+    fileprivate var exactFactors: [Double] {
+        (0..<channels).map {
+            Double(weight.effective[$0]) / Double(runningVariance[$0] + epsilon).squareRoot()
+        }
+    }
+}
+
+// MARK: Arrays
+
+extension [Double] {
+    /// Multiplies and adds a number for each channel, the channels being the last dimension.
+    fileprivate mutating func scaleAndShift(by factors: [Double], _ constants: [Double]) {
+        let channels = factors.count
+        withUnsafeMutableBufferPointer { values in
+            factors.withUnsafeBufferPointer { factors in
+                constants.withUnsafeBufferPointer { constants in
+                    for row in stride(from: 0, to: values.count, by: channels) {
+                        for channel in 0..<channels {
+                            let place = row + channel
+                            values[place] = values[place] * factors[channel] + constants[channel]
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fileprivate mutating func combine(
+        with others: [Double], _ operation: (Double, Double) -> Double
+    ) {
+        precondition(others.count == count)
+        for place in indices { self[place] = operation(self[place], others[place]) }
+    }
+
+    /// Values of so many channels each behind each other, at every place.
+    fileprivate init(concatenating parts: [[Double]], widths: [Int]) {
+        self = []
+        reserveCapacity(parts.reduce(0) { $0 + $1.count })
+        for place in 0..<(parts[0].count / widths[0]) {
+            for (part, width) in zip(parts, widths) {
+                append(contentsOf: part[place * width..<(place + 1) * width])
+            }
+        }
+    }
+
+    fileprivate mutating func apply(_ function: ActivationFunction) {
+        switch function {
+        case .identity: return
+        case .relu: replace { Swift.max($0, 0) }
+        case .clip(let lowest, let highest):
+            let (lowest, highest) = (Double(lowest), Double(highest))
+            replace { Swift.min(Swift.max($0, lowest), highest) }
+        case .leakyReLU(let slope):
+            let slope = Double(slope)
+            replace { $0 > 0 ? $0 : slope * $0 }
+        case .sigmoid: replace { 1 / (1 + exp(-$0)) }
+        case .hardSigmoid: replace { Swift.min(Swift.max($0 / 6 + 0.5, 0), 1) }
+        case .silu: replace { $0 / (1 + exp(-$0)) }
+        case .hardSwish: replace { $0 * Swift.min(Swift.max($0 / 6 + 0.5, 0), 1) }
+        }
+    }
+
+    private mutating func replace(_ function: (Double) -> Double) {
+        for place in indices { self[place] = function(self[place]) }
+    }
+}
