@@ -30,6 +30,10 @@ public struct Network: Sendable {
     /// Memory of gradients that nobody needs any more.
     private var freeGradients: [Tensor] = []
     private var effectiveIsCurrent = false
+    /// For each node the last one that may be computed together with it.
+    private var lastInRow: [Int] = []
+    /// Of each node that ended a chain in the last forward pass, the one at its head.
+    private var chainHeads: [Int: Int] = [:]
 
     /// - Throws: `NetworkError` for a graph that does not fit together.
     public init(name: String, inputShape: [Int], nodes: [Node]) throws(NetworkError) {
@@ -53,6 +57,7 @@ public struct Network: Sendable {
             }
             try Self.requireUsable(shapes[index], of: node.name)
         }
+        lastInRow = Self.lastInRow(nodes, readers: readers)
     }
 
     /// The most values that one sample may have behind a node.
@@ -96,17 +101,38 @@ public struct Network: Sendable {
         allocate()
         activations[0] = x
         var zeros: [Float] = [0]
-        for index in nodes.indices {
+        chainHeads = [:]
+        var index = 0
+        while index < nodes.count {
             pass.paddingValue = zeros[nodes[index].inputs[0]]
-            zeros.append(nodes[index].layer.paddingValue(behind: pass.paddingValue))
-            let inputs = nodes[index].inputs.map { activations[$0] }
+            let end = pass.isTraining ? lastInChain(from: index) : index
+            for node in nodes[index...end] {
+                zeros.append(node.layer.paddingValue(behind: zeros[node.inputs[0]]))
+            }
             var output = Tensor.empty
-            swap(&output, &activations[index + 1])
-            output.resize(to: [x.shape[0]] + shapes[index])
-            nodes[index].layer.forward(inputs, into: &output, pass: &pass)
-            swap(&output, &activations[index + 1])
+            swap(&output, &activations[end + 1])
+            output.resize(to: [x.shape[0]] + shapes[end])
+            if end > index, let head = nodes[index].layer as? any ChainHead {
+                chainHeads[end] = index
+                head.forward(
+                    activations[nodes[index].inputs[0]], through: nodes[index + 1...end],
+                    into: &output, pass: &pass)
+            } else {
+                let inputs = nodes[index].inputs.map { activations[$0] }
+                nodes[index].layer.forward(inputs, into: &output, pass: &pass)
+            }
+            swap(&output, &activations[end + 1])
+            index = end + 1
         }
         return activations[nodes.count]
+    }
+
+    /// The last of the nodes that are computed together with node `index`.
+    private func lastInChain(from index: Int) -> Int {
+        guard lastInRow[index] > index, let head = nodes[index].layer as? any ChainHead else {
+            return index
+        }
+        return index + head.takesOver(nodes[index + 1...lastInRow[index]])
     }
 
     /// Computes all gradients of the last forward pass from that of its output.
@@ -117,8 +143,9 @@ public struct Network: Sendable {
         isWritten[nodes.count] = true
         let depends = dependsOnVariables()
         for index in nodes.indices.reversed() where isWritten[index + 1] {
-            let wants = nodes[index].inputs.map { depends[$0] }
-            backward(node: index, wants: wants, isWritten: &isWritten, pass: &pass)
+            let first = chainHeads[index] ?? index
+            let wants = nodes[first].inputs.map { depends[$0] }
+            backward(first, to: index, wants: wants, isWritten: &isWritten, pass: &pass)
         }
         for index in nodes.indices {
             nodes[index].layer.visitParameters { $1.backpropagate() }
@@ -140,18 +167,28 @@ public struct Network: Sendable {
         return depends
     }
 
+    /// Through one node, or through a chain to node `end`.
     private mutating func backward(
-        node index: Int, wants: [Bool], isWritten: inout [Bool], pass: inout Pass
+        _ index: Int, to end: Int, wants: [Bool], isWritten: inout [Bool], pass: inout Pass
     ) {
         let inputs = nodes[index].inputs
         let values = inputs.map { activations[$0] }
         var inputGradients = zip(values, wants).map {
             $1 ? gradientMemory(for: $0.shape) : .empty
         }
-        nodes[index].layer.backward(
-            values, output: activations[index + 1], outputGradient: &gradients[index + 1],
-            into: &inputGradients, wants: wants, pass: &pass)
-        freeGradient(of: index + 1)
+        if end > index, var head = nodes[index].layer as? any ChainHead {
+            var followers = Array(nodes[index + 1...end])
+            head.backward(
+                values[0], through: &followers, outputGradient: &gradients[end + 1],
+                into: &inputGradients[0], wants: wants[0], pass: &pass)
+            nodes[index].layer = head
+            nodes.replaceSubrange(index + 1...end, with: followers)
+        } else {
+            nodes[index].layer.backward(
+                values, output: activations[index + 1], outputGradient: &gradients[index + 1],
+                into: &inputGradients, wants: wants, pass: &pass)
+        }
+        freeGradient(of: end + 1)
         for (slot, source) in inputs.enumerated() where wants[slot] {
             if isWritten[source] {
                 gradients[source].add(inputGradients[slot], threads: pass.threads)
@@ -229,7 +266,8 @@ public struct Network: Sendable {
         effectiveIsCurrent = false
     }
 
-    /// The output of a node (or the input, index 0) in the last forward pass.
+    /// The output of a node (or the input, index 0) in the last forward pass; of one that only evaluation
+    /// computes (`ChainHead`), that of the last evaluation.
     public func activation(_ index: Int) -> Tensor { activations[index] }
 
     /// How many numbers the parameters have, biases included.

@@ -77,7 +77,7 @@ public struct ActivationQuantizer: UniformActivationQuantizer {
         _ inputs: [Tensor], output: Tensor, outputGradient: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        let (input, grid) = (inputs[0], grid)
+        let input = inputs[0]
         let sums: GradientSums
         if wants[0] {
             swap(&inputGradients[0], &outputGradient)
@@ -87,6 +87,14 @@ public struct ActivationQuantizer: UniformActivationQuantizer {
         } else {
             return
         }
+        setGradients(sums, input: input)
+    }
+
+    /// - Parameters:
+    ///   - sums: unscaled.
+    ///   - input: what it reads, or for LSQ's rule something of that shape.
+    mutating func setGradients(_ sums: GradientSums, input: Tensor) {
+        let grid = grid
         let sharers = sharing == .elements ? input.count : input.count / max(input.shape[0], 1)
         let scale = grid.gradientScale(sharedBy: sharers)
         var gradient = Float(sums.step) * scale

@@ -19,6 +19,7 @@
 #include "isa.h"
 #include "normalization.h"
 #include "pooling.h"
+#include "quantized_function.h"
 #include "softmax.h"
 #include "sparse.h"
 #include "surrogate_gradient.h"

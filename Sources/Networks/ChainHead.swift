@@ -1,0 +1,34 @@
+import Tensors
+
+/// A layer that, in training, takes over the work of some that follow it: all of them in one pass over
+/// memory, which is what layers that work element by element spend their time on.
+///
+/// Results and gradients are those that the layers would give one by one. What lies between them is
+/// not computed.
+public protocol ChainHead: Layer {
+    /// How many of the nodes behind it, each of which alone reads the one before, it takes over.
+    func takesOver(_ followers: ArraySlice<Network.Node>) -> Int
+
+    /// Writes the output of the last follower.
+    func forward(
+        _ input: Tensor, through followers: ArraySlice<Network.Node>, into output: inout Tensor,
+        pass: inout Pass)
+
+    /// Writes the gradients of all variables, and that of the input if `wants` it.
+    mutating func backward(
+        _ input: Tensor, through followers: inout [Network.Node], outputGradient: inout Tensor,
+        into inputGradient: inout Tensor, wants: Bool, pass: inout Pass)
+}
+
+extension Network {
+    /// For each node the last one that can be in a chain with it: from one to the next there is a
+    /// single reader, with nothing else to read.
+    static func lastInRow(_ nodes: [Node], readers: [[Reader]]) -> [Int] {
+        var last = Array(nodes.indices)
+        for index in nodes.indices.dropLast().reversed()
+        where readers[index + 1].count == 1 && nodes[index + 1].inputs == [index + 1] {
+            last[index] = last[index + 1]
+        }
+        return last
+    }
+}

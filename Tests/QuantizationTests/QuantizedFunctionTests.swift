@@ -1,0 +1,173 @@
+import CFloatKernels
+import Networks
+import Quantization
+import Tensors
+import Testing
+
+/// Functions between two grids, computed together, beside the same layers one by one.
+struct QuantizedFunctionTests {
+    private static let functions: [ActivationFunction] = [
+        .silu, .hardSwish, .sigmoid, .hardSigmoid, .relu, .leakyReLU(slope: 0.1), .relu6,
+    ]
+
+    private func normal(_ count: Int, seed: UInt64) -> [Float] {
+        var generator = SeededGenerator(seed: seed)
+        return (0..<count).map { _ in 3 * generator.normal() }
+    }
+
+    /// A network that is nothing but a function between two quantizers behind a linear layer, whose
+    /// variables want the gradient of the first one's input. `Dropout` of nothing keeps the layers apart.
+    private func network(
+        _ function: ActivationFunction, _ first: ActivationQuantizer,
+        _ second: ActivationQuantizer, isApart: Bool
+    ) throws -> Network {
+        var linear = Linear(inputs: 40, outputs: 40)
+        for index in 0..<40 { linear.weight.trained.value[index * 41] = 1 }
+        var chain: [(String, any Layer)] = [("linear", linear), ("first", first)]
+        if isApart { chain.append(("apart", Dropout(rate: 0))) }
+        chain += [("function", Activation(function)), ("second", second)]
+        return try Network(
+            name: "chain", inputShape: [40], chain: chain.map { (name: $0.0, layer: $0.1) })
+    }
+
+    private func results(
+        of network: Network, isTraining: Bool = true
+    ) -> (y: [Float], gradients: [String: [Float]]) {
+        var network = network
+        let shape = [25, 40]
+        let x = Tensor(shape: shape, elements: normal(1000, seed: 1))
+        let dy = Tensor(shape: shape, elements: normal(1000, seed: 2))
+        var pass = Pass(isTraining: isTraining)
+        let y = network.forward(x, pass: &pass)
+        network.backward(dy, pass: &pass)
+        var gradients: [String: [Float]] = [:]
+        network.visitVariables { gradients[$0] = $1.gradient.elements }
+        return (y.elements, gradients)
+    }
+
+    @Test(arguments: functions, ActivationScheme.allCases)
+    func `together they compute what they compute one by one`(
+        function: ActivationFunction, scheme: ActivationScheme
+    ) throws {
+        for bits in [2, 4, 8] {
+            let first = ActivationQuantizer(
+                bits: bits, scheme: scheme, step: 7 / Float(1 << bits),
+                offset: scheme.hasOffset ? -1.1 : 0)
+            let second = ActivationQuantizer(
+                bits: 4, scheme: .unsignedAsymmetric, step: 0.3, offset: -0.28)
+            let together = try network(function, first, second, isApart: false)
+            let found = results(of: together)
+            let expected = results(of: try network(function, first, second, isApart: true))
+            #expect(found.y == expected.y, "\(bits) bits")
+            #expect(found.y == results(of: together, isTraining: false).y, "\(bits) bits")
+            #expect(found.gradients.count == expected.gradients.count)
+            for (name, values) in expected.gradients {
+                let size = 1e-6 * (1 + values.map(abs).max()!)
+                let isNear = zip(found.gradients[name]!, values).allSatisfy {
+                    abs($0 - $1) <= size
+                }
+                #expect(isNear, "\(name), \(bits) bits")
+                #expect(values.contains { $0 != 0 } || name.hasSuffix("offset"))
+            }
+        }
+    }
+
+    /// What is between them is not computed, which tells that they are.
+    @Test
+    func `a network computes them together where both learn as LSQ+ has it`() throws {
+        let plain = ActivationQuantizer(bits: 4, scheme: .unsignedAsymmetric, step: 0.3)
+        var other = plain
+        other.rule = .lgLSQStyle(forWeights: false)
+        func computes(_ second: ActivationQuantizer, isTraining: Bool) throws -> Bool {
+            var network = try network(.silu, plain, second, isApart: false)
+            var pass = Pass(isTraining: isTraining)
+            _ = network.forward(Tensor(shape: [25, 40], repeating: 1), pass: &pass)
+            return network.activation(3).count > 0
+        }
+        #expect(try !computes(plain, isTraining: true))
+        #expect(try computes(plain, isTraining: false))
+        #expect(try computes(other, isTraining: true))
+    }
+
+    @Test
+    func `what others read, too, is computed`() throws {
+        let quantizer = ActivationQuantizer(bits: 4, scheme: .unsignedAsymmetric, step: 0.3)
+        let layers: [(any Layer, [Int])] = [
+            (quantizer, [0]), (Activation(.silu), [1]), (quantizer, [2]), (Add(), [3, 1]),
+        ]
+        var network = try Network(
+            name: "fork", inputShape: [8],
+            nodes: layers.enumerated().map {
+                Network.Node(name: "\($0)", inputs: $1.1, layer: $1.0)
+            })
+        var pass = Pass(isTraining: true)
+        _ = network.forward(Tensor(shape: [2, 8], repeating: 1), pass: &pass)
+        #expect((1...4).allSatisfy { network.activation($0).count == 16 })
+    }
+
+    /// The formulas, one value at a time.
+    private func slow(
+        _ g: cfk_grid, _ tables: [[Float]], _ x: [Float], _ dy: [Float]
+    ) -> (y: [Float], dx: [Float], sums: [Double]) {
+        var (y, dx, sums) = ([Float](), [Float](), [0.0, 0, 0, 0])
+        for (x, dy) in zip(x, dy) {
+            let u = (x - g.offset) / g.step
+            let code = min(max(u, g.lowest), g.highest).rounded(.toNearestOrEven)
+            let isInside = g.lowest < u && u < g.highest
+            let place = Int(code - g.lowest)
+            let slope = dy * tables[1][place]
+            y.append(tables[0][place])
+            dx.append(isInside ? slope : 0)
+            sums[0] += Double(slope * (isInside ? code - u : code))
+            sums[1] += isInside ? 0 : Double(slope)
+            sums[2] += Double(dy * tables[2][place])
+            sums[3] += Double(dy * tables[3][place])
+        }
+        return (y, dx, sums)
+    }
+
+    @Test(arguments: instructionSets)
+    func `kernels agree with the formulas at every length`(isa: UInt32) {
+        let isa = cfk_isa(rawValue: isa)
+        let grid = cfk_grid(
+            step: 0.17, offset: -0.3, lowest: -128, highest: 127, keeps_nonzero: 0)
+        let tables = (0..<4).map { normal(256, seed: 10 + $0) }
+        for count in Array(0...40) + [1009] {
+            let x = normal(count, seed: 3).map { 4 * $0 }
+            let dy = normal(count, seed: 4)
+            let expected = slow(grid, tables, x, dy)
+            var (y, dx) = (x, dy)
+            var (sums, sumsAlone) = ([9.0, 9, 9, 9], [0.0, 0, 0, 0])
+            cfk_quantize_lookup(isa, grid, tables[0], x, &y, Int64(count))
+            tables[1].withUnsafeBufferPointer { values in
+                tables[2].withUnsafeBufferPointer { steps in
+                    tables[3].withUnsafeBufferPointer { offsets in
+                        var slopes = cfk_lookup_slopes(
+                            values: values.baseAddress, steps: steps.baseAddress,
+                            offsets: offsets.baseAddress)
+                        cfk_quantize_lookup_gradient(
+                            isa, grid, slopes, x, dy, &dx, Int64(count), &sums)
+                        slopes.offsets = nil
+                        cfk_quantize_lookup_gradient(
+                            isa, grid, slopes, x, dy, nil, Int64(count), &sumsAlone)
+                    }
+                }
+            }
+            #expect(y == expected.y && dx == expected.dx, "\(count) values")
+            let size = 1e-5 * (1 + dy.reduce(0) { $0 + Double(abs($1)) } * 500)
+            #expect(zip(sums, expected.sums).allSatisfy { abs($0 - $1) < size })
+            #expect(sumsAlone == [sums[0], sums[1], sums[2], 0], "\(count) values")
+        }
+    }
+
+    @Test(arguments: instructionSets)
+    func `what is no number stays so, and infinity has the last code`(isa: UInt32) {
+        let grid = cfk_grid(step: 1, offset: 0, lowest: 0, highest: 255, keeps_nonzero: 0)
+        let x: [Float] = [.nan, .infinity, -.infinity, 3, 1e30]
+        var y = [Float](repeating: 0, count: 5)
+        let table = (0..<256).map { Float($0) + 0.5 }
+        cfk_quantize_lookup(cfk_isa(rawValue: isa), grid, table, x, &y, 5)
+        #expect(y[0].isNaN)
+        #expect(Array(y[1...]) == [255.5, 0.5, 3.5, 255.5])
+    }
+}
