@@ -66,9 +66,9 @@ public struct LinearKernels: Sendable {
         let threads = Self.threads(threads, forProducts: batch * inputs * outputs)
         scratch.resize(to: [threads, batch * Self.inputChunk])
         withPointers(x, dy, &dw, &scratch) { x, dy, dw, scratch in
-            let chunks = (inputs + Self.inputChunk - 1) / Self.inputChunk
-            parallel(chunks: chunks, threads: threads) { chunk, worker in
-                let part = range(ofChunk: chunk, size: Self.inputChunk, count: inputs)
+            let size = Self.size(ofChunksOf: inputs, upTo: Self.inputChunk)
+            parallel(chunks: (inputs + size - 1) / size, threads: threads) { chunk, worker in
+                let part = range(ofChunk: chunk, size: size, count: inputs)
                 let columns = scratch + worker * batch * Self.inputChunk
                 cfk_copy_rows(
                     x + part.lowerBound, Int64(inputs), columns, Int64(part.count), Int64(batch),
@@ -96,23 +96,34 @@ public struct LinearKernels: Sendable {
         let threads = Self.threads(threads, forProducts: batch * terms * columns)
         scratch.resize(to: [threads, panelCount])
         withPointers(x, &y, &scratch) { x, y, scratch in
-            let chunks = (columns + Self.panel - 1) / Self.panel
-            parallel(chunks: chunks, threads: threads) { chunk, worker in
-                let part = range(ofChunk: chunk, size: Self.panel, count: columns)
+            let panels = (columns + Self.panel - 1) / Self.panel
+            // Few panels would not be shared evenly; then each is packed once for either half of the batch.
+            let halves = threads > 1 && panels < 8 && batch >= 32 ? 2 : 1
+            parallel(chunks: panels * halves, threads: threads) { chunk, worker in
+                let part = range(ofChunk: chunk / halves, size: Self.panel, count: columns)
+                let samples = range(
+                    ofChunk: chunk % halves, size: (batch + halves - 1) / halves, count: batch)
                 let packed = scratch + worker * panelCount
                 pack(part, packed)
                 var window = Self.window(
-                    terms: terms, columns: part.count, pitch: columns, batch: batch)
+                    terms: terms, columns: part.count, pitch: columns, batch: samples.count)
                 cfk_window_forward(
-                    isa, &window, x, packed, bias.map { $0 + part.lowerBound },
-                    y + part.lowerBound)
+                    isa, &window, x + samples.lowerBound * terms, packed,
+                    bias.map { $0 + part.lowerBound },
+                    y + samples.lowerBound * columns + part.lowerBound)
             }
         }
     }
 
-    /// `threads`, or 1 if so few products (about 70 µs of them on AVX-512) are not worth a second one.
+    /// The size of an even number of chunks, nearly equal ones: two threads are done at the same time.
+    private static func size(ofChunksOf count: Int, upTo limit: Int) -> Int {
+        let chunks = (count + 2 * limit - 1) / (2 * limit) * 2
+        return (count + 4 * chunks - 1) / (4 * chunks) * 4
+    }
+
+    /// `threads`, or 1 if so few products (about 15 µs of them on AVX-512) are not worth a second one.
     private static func threads(_ threads: Int, forProducts count: Int) -> Int {
-        count < 1 << 22 ? 1 : threads
+        count < 1 << 20 ? 1 : threads
     }
 
     /// Samples stand where a convolution has columns, some columns of the matrix where it has outputs.
