@@ -107,10 +107,12 @@ class Model:
         """
         if not samples.flags.c_contiguous:
             raise ValueError("samples have to be contiguous")
-        run = {"uint8": _library.shrink_run_bytes, "float32": _library.shrink_run_floats}.get(
+        name = {"uint8": "shrink_run_bytes", "float32": "shrink_run_floats"}.get(
             samples.dtype.name)
-        if run is None:
+        if name is None:
             raise TypeError(f"samples are {samples.dtype}, expected uint8 or float32")
+        # A function of its own without types of arguments, which would be checked at every call.
+        run = _library[name]
         count, rest = divmod(samples.size, self.input_count)
         if rest:
             raise ValueError(f"{samples.shape} is no number of samples {self.shape}")
@@ -119,7 +121,7 @@ class Model:
             out = np.empty(shape, np.float32)
         elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
             raise ValueError(f"out has to be a contiguous float32 array of {shape}")
-        # Converted once: that takes a tenth of a call of LeNet-300-100.
+        # Converted once: that would take a tenth of a call of LeNet-300-100.
         arguments = (self._model, ctypes.c_void_p(samples.ctypes.data), ctypes.c_size_t(count),
                      ctypes.c_void_p(out.ctypes.data))
 

@@ -58,6 +58,10 @@ public final class Engine: Sendable {
     /// Shared by all runs: one at a time has its workers, others go on alone.
     let threads: ThreadPool
 
+    /// How single samples run, if there is nothing but layers that read their whole input and one thread
+    /// does each.
+    package let vectorRun: VectorRun?
+
     private enum Prepared: Sendable {
         case integers(PreparedNetwork)
         case floats(FloatNetwork)
@@ -87,6 +91,7 @@ public final class Engine: Sendable {
             let network = try FloatNetwork(
                 model, kernels: kernels, preference: options.kernels, threads: threads)
             prepared = .floats(network)
+            vectorRun = nil
             plan = network.plan
             (inputCount, outputCount) = (network.input.image.count, network.outputCount)
             scratches = network.scratches
@@ -95,6 +100,16 @@ public final class Engine: Sendable {
                 model, kernels: kernels, preference: options.kernels,
                 leastInBlock: options.leastInBlock, threads: threads)
             prepared = .integers(network)
+            let isShared =
+                options.threads > 1
+                && network.estimates.contains { $0 >= options.leastSharedWork }
+            let isInBlock = network.block != nil && network.leastInBlock == 1
+            vectorRun =
+                isShared || isInBlock
+                ? nil
+                : VectorRun(
+                    network.single, network.layers, input: network.input,
+                    pixelTable: network.pixelTable, kernels: kernels)
             plan = network.plan
             (inputCount, outputCount) = (
                 network.input.channels * network.input.area, network.outputCount

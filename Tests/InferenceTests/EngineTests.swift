@@ -78,7 +78,8 @@ func expectEqual(
             layer.bias.scale = 0.1
             let model = chain(
                 [70], input, [.linear(layer), showing(19).operation])
-            for count in [1, 17] {
+            // A sample alone, one by one, and a block.
+            for count in [1, 3, 17] {
                 try expectEqual(
                     model, options, count: count, seed: 3,
                     "signed \(isSigned), offset \(offset), \(recipe)")
@@ -213,6 +214,29 @@ func expectEqual(
                 #expect(logits == Array(single[..<(count * 10)]), "\(threads) threads, \(count)")
             }
         }
+    }
+
+    /// Whole inputs alone, and no work for a second thread: then a sample runs without a program.
+    @Test func `a sample runs as a vector where every layer reads its whole input`() throws {
+        var random = SplitMix(17)
+        let hidden = PackedQuantizer(bits: 4, isSigned: false, scale: 0.5, offset: 0)
+        let first = PackedOperation.linear(
+            randomLayer(shape: [40, 64], recipe: LayerRecipe(), output: hidden, using: &random))
+        let last = PackedOperation.linear(
+            randomLayer(shape: [9, 40], recipe: LayerRecipe(), output: nil, using: &random))
+        let input = quantizer(bits: 8, isSigned: false)
+        let layers = chain([1, 8, 8], input, [.flatten, first, last])
+        var options = EngineOptions(threads: 2)
+        #expect(try Engine(layers).vectorRun != nil)
+        #expect(try Engine(layers, options: options).vectorRun != nil)
+        try expectEqual(layers, options, count: 1, seed: 1, "two threads")
+        options.leastSharedWork = 0
+        #expect(try Engine(layers, options: options).vectorRun == nil)
+        options = EngineOptions()
+        options.leastInBlock = 1
+        #expect(try Engine(layers, options: options).vectorRun == nil)
+        let softmax = chain([1, 8, 8], input, [.flatten, first, last, .softmax])
+        #expect(try Engine(softmax).vectorRun == nil)
     }
 
     @Test(arguments: variants)

@@ -18,6 +18,11 @@ extension Engine {
 
     /// Cuts the batch into pieces of constant size and shares them among the threads.
     func run(_ batch: Batch) {
+        if batch.count == 1, let vectorRun, case .pixels(let pixels) = batch.input {
+            return arenas.withArena {
+                vectorRun.run(pixels: pixels, in: $0, logits: batch.logits)
+            }
+        }
         if let floats { return run(batch, on: floats) }
         let size = samplesInPiece(of: batch.count)
         let pieces = (batch.count + size - 1) / size
