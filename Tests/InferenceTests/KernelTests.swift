@@ -165,6 +165,29 @@ struct Variant: CustomTestStringConvertible, Sendable {
         }
     }
 
+    @Test(arguments: Variant.all)
+    func `requantizing in floats is the floor of one fused multiply-add for every length`(
+        variant: Variant
+    ) throws {
+        guard let kernel = variant.kernels.s32_requantize_floats else { return }
+        var random = SplitMix(6)
+        for count in 0...70 {
+            let acc = (0..<count).map { _ in Int32(truncatingIfNeeded: random.next() % 40_000) }
+            let multipliers = (0..<count).map { _ in
+                Float(Int(random.next() % 2_000) - 1_000) / 300_000
+            }
+            let constants = (0..<count).map { _ in Float(Int(random.next() % 400) - 100) / 3 }
+            let rounding = cik_rounding(shift: 1, low: 3, high: 250)
+            var bytes = [UInt8](repeating: 1, count: count + 1)
+            kernel(acc, count, multipliers, constants, rounding, &bytes)
+            for i in 0..<count {
+                let value = constants[i].addingProduct(multipliers[i], Float(acc[i]))
+                #expect(Float(bytes[i]) == min(max(value.rounded(.down), 3), 250))
+            }
+            #expect(bytes[count] == 1, "writes behind the end")
+        }
+    }
+
     @Test(arguments: Variant.all, [1, 64])
     func `encoding looks pixels up and puts samples side by side`(variant: Variant, lanes: Int) {
         var random = SplitMix(5)

@@ -238,8 +238,8 @@ typedef struct {
     const int16_t *narrow_multipliers;
     const int32_t *narrow_constants;
     int32_t narrow_shift;
-    /// `[outputs]` each, for 32 bits, or NULL: the floor of `acc * m + c`, rounded once, is, cut to the
-    /// range, what the rule gives, for every accumulator.
+    /// `[outputs]` each, for 32 bits (and for 16 where a layer reads its whole input), or NULL: the floor
+    /// of `acc * m + c`, rounded once, is, cut to the range, what the rule gives, for every accumulator.
     const float *float_multipliers, *float_constants;
 } cik_epilogue;
 
@@ -424,6 +424,11 @@ typedef struct {
     /// y `[count]`: one accumulator of each of `count` outputs.
     void (*s32_requantize_each)(
         const int32_t *acc, size_t count, const int32_t *multipliers, const int64_t *constants,
+        cik_rounding rounding, uint8_t *y);
+    /// The same by the rule in floats of `cik_epilogue`: the floor of `acc * m + c`, rounded once, cut to
+    /// the range of `rounding`. NULL in variants without a fused multiply-add.
+    void (*s32_requantize_floats)(
+        const int32_t *acc, size_t count, const float *multipliers, const float *constants,
         cik_rounding rounding, uint8_t *y);
 
     /// y: values of `cik_planes`, from x `[channels, height, width, lanes]`

@@ -13,10 +13,11 @@ enum Epilogue: Sendable {
     case bytes(ByteEpilogue)
     case logits(LogitEpilogue)
 
-    /// `rule` belongs to the layer's output quantizer and is `nil` without one.
+    /// `rule` belongs to the layer's output quantizer and is `nil` without one; `isVector` tells if the
+    /// layer reads its whole input.
     init(
         _ layer: PackedLayer, weights: SparseRows, input: PackedQuantizer, bound: Int,
-        rule: Requantization?
+        rule: Requantization?, isVector: Bool
     ) {
         let corrections = (0..<weights.outputs).map { Int(input.lowest) * weights.sum(of: $0) }
         guard let output = layer.output, let rule else {
@@ -27,7 +28,9 @@ enum Epilogue: Sendable {
             return
         }
         self = .bytes(
-            ByteEpilogue(rule, corrections: corrections, lowest: output.lowest, bound: bound))
+            ByteEpilogue(
+                rule, corrections: corrections, lowest: output.lowest, bound: bound,
+                isVector: isVector))
     }
 }
 
@@ -52,7 +55,9 @@ final class ByteEpilogue: @unchecked Sendable {
     private let buffers: [AlignedBuffer]
 
     /// `bound` is the largest magnitude of an accumulator.
-    init(_ rule: Requantization, corrections: [Int], lowest: Int32, bound: Int) {
+    init(
+        _ rule: Requantization, corrections: [Int], lowest: Int32, bound: Int, isVector: Bool
+    ) {
         // |lowest · Σ level| < 2³⁰ by the accumulator's bound and |B| < 2⁶²: the sum fits.
         let constants = rule.constants.indices.map {
             rule.constants[$0] + Int64(corrections[$0]) * Int64(rule.multipliers[$0])
@@ -67,7 +72,7 @@ final class ByteEpilogue: @unchecked Sendable {
                 multipliers: rule.multipliers, constants: constants, shift: rule.shift,
                 bytes: bytes, bound: Int64(bound)) : nil
         let float =
-            bits == 32
+            bits == 32 || bits == 16 && isVector
             ? FloatRule(
                 multipliers: rule.multipliers, constants: constants, shift: rule.shift,
                 bytes: bytes, bound: Int64(bound)) : nil
@@ -86,6 +91,14 @@ final class ByteEpilogue: @unchecked Sendable {
             float_constants: float.map { kept($0.constants) })
         count = constants.count
         self.buffers = buffers
+    }
+
+    /// Writes the bytes of one accumulator of each output.
+    var each: EachRule {
+        EachRule(
+            count: count, multipliers: view.multipliers, constants: view.constants,
+            floatMultipliers: view.float_multipliers, floatConstants: view.float_constants,
+            rounding: view.rounding)
     }
 
     /// `[outputs, 4]`: multipliers and constants in halves, as `cik_epilogue` wants them.
@@ -114,6 +127,27 @@ final class ByteEpilogue: @unchecked Sendable {
         // Both are below 2^62 and 2^63.
         let sum = UInt64(bound) * UInt64(largestMultiplier) + constant
         return sum >> UInt64(rule.shift) < Int32.max ? 32 : 64
+    }
+}
+
+/// How one accumulator of each output becomes a byte, as numbers and pointers into an epilogue.
+struct EachRule {
+    var count: Int
+    var multipliers: UnsafePointer<Int32>
+    var constants: UnsafePointer<Int64>
+    var floatMultipliers, floatConstants: UnsafePointer<Float>?
+    var rounding: cik_rounding
+
+    func write(
+        _ sums: UnsafePointer<Int32>, to bytes: UnsafeMutablePointer<UInt8>,
+        _ kernels: UnsafePointer<cik_kernel_set>
+    ) {
+        if let floatMultipliers, let kernel = kernels.pointee.s32_requantize_floats {
+            kernel(sums, count, floatMultipliers, floatConstants, rounding, bytes)
+        } else {
+            kernels.pointee.s32_requantize_each(
+                sums, count, multipliers, constants, rounding, bytes)
+        }
     }
 }
 

@@ -36,7 +36,8 @@ final class PackedWeights: Sendable {
         let largest = weights.largestSum * Int(input.highest - input.lowest)
         epilogue = Epilogue(
             layer, weights: weights, input: input, bound: largest,
-            rule: try checked.requantization(of: index))
+            rule: try checked.requantization(of: index),
+            isVector: checked.readsWholeInput(index))
         let highest = input.highest - input.lowest
         func choice(_ geometry: PlaneGeometry) -> PlanarChoice {
             PlanarChoice(

@@ -220,9 +220,7 @@ struct ProgramRun {
         }
         switch layer.epilogue {
         case .bytes(let epilogue):
-            kernels.pointee.s32_requantize_each(
-                sums, epilogue.count, epilogue.view.multipliers, epilogue.view.constants,
-                epilogue.view.rounding, bytes(to!))
+            epilogue.each.write(sums, to: bytes(to!), kernels)
         case .logits(let epilogue):
             epilogue.output.write(sums, corrections: epilogue.corrections, to: logits)
         }

@@ -32,10 +32,7 @@ package final class VectorRun: @unchecked Sendable {
     /// Of a layer that is not the last one.
     private struct Bytes {
         var to: Int
-        var count: Int
-        var multipliers: UnsafePointer<Int32>
-        var constants: UnsafePointer<Int64>
-        var rounding: cik_rounding
+        var rule: EachRule
     }
 
     private let steps: [Step]
@@ -63,10 +60,7 @@ package final class VectorRun: @unchecked Sendable {
             else { return nil }
             var bytes: Bytes?
             if case .bytes(let epilogue) = layer.epilogue, let to {
-                bytes = Bytes(
-                    to: place(to.buffer, to.offset), count: epilogue.count,
-                    multipliers: epilogue.view.multipliers, constants: epilogue.view.constants,
-                    rounding: epilogue.view.rounding)
+                bytes = Bytes(to: place(to.buffer, to.offset), rule: epilogue.each)
             }
             steps.append(
                 Step(
@@ -110,9 +104,7 @@ package final class VectorRun: @unchecked Sendable {
             guard let bytes = step.bytes else {
                 return logits.output.write(sums, corrections: logits.corrections, to: output)
             }
-            kernels.pointee.s32_requantize_each(
-                sums, bytes.count, bytes.multipliers, bytes.constants, bytes.rounding,
-                arena + bytes.to)
+            bytes.rule.write(sums, to: arena + bytes.to, kernels)
         }
     }
 }
