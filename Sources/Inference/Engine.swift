@@ -58,7 +58,7 @@ public final class Engine: Sendable {
     /// Shared by all runs: one at a time has its workers, others go on alone.
     let threads: ThreadPool
 
-    /// How single samples run, if there is nothing but layers that read their whole input and one thread
+    /// How single samples in pixels run, if there is nothing but layers that read their whole input and one thread
     /// does each.
     package let vectorRun: VectorRun?
 

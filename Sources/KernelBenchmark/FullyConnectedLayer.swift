@@ -118,7 +118,8 @@ struct FullyConnectedLayer {
     }
 }
 
-/// Sums of all outputs to bytes.
+/// Sums of all outputs to bytes, by the rule in integers; results of few bits are rounded in floats by some
+/// variants, in half the time.
 private struct Rounding {
     let outputs: Int
     private let multipliers: AlignedBuffer

@@ -114,6 +114,7 @@ public struct Network: Sendable {
             output.resize(to: [x.shape[0]] + shapes[end])
             if end > index, let head = nodes[index].layer as? any ChainHead {
                 chainHeads[end] = index
+                for inner in index..<end { activations[inner + 1] = .empty }
                 head.forward(
                     activations[nodes[index].inputs[0]], through: nodes[index + 1...end],
                     into: &output, pass: &pass)
@@ -266,8 +267,8 @@ public struct Network: Sendable {
         effectiveIsCurrent = false
     }
 
-    /// The output of a node (or the input, index 0) in the last forward pass; of one that only evaluation
-    /// computes (`ChainHead`), that of the last evaluation.
+    /// The output of a node (or the input, index 0) in the last forward pass; empty for what is not computed
+    /// in training (`ChainHead`).
     public func activation(_ index: Int) -> Tensor { activations[index] }
 
     /// How many numbers the parameters have, biases included.

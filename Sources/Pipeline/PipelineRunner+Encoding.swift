@@ -68,12 +68,12 @@ extension PipelineRunner {
             classNames: encoding.classNames)
         let (bytes, summary) = try Container.write(model, options: encoding.options)
         let sizes = try NetworkSizes(of: network, encoding, file: summary)
-        let exact =
-            model.isFloat
-            ? nil : ExactNetwork(network)?.evaluate(on: data.test, threads: threads)
+        let exact = model.isFloat ? nil : ExactNetwork(network)
+        precondition(model.isFloat || exact != nil, "what was converted has quantized weights")
         return Encoded(
-            model: model, bytes: bytes, summary: summary, sizes: sizes, test: exact ?? test,
-            testInFloat: test, validation: validation)
+            model: model, bytes: bytes, summary: summary, sizes: sizes,
+            test: exact?.evaluate(on: data.test, threads: threads) ?? test, testInFloat: test,
+            validation: validation)
     }
 
     /// The layers of the file, those included that conversion has made.

@@ -66,7 +66,8 @@ public struct StageReport: Codable, Sendable, Equatable {
         /// The share of test images on which engine and fake-quantized network predict the same; the
         /// network computed exactly (`ExactNetwork`) where it is in integers.
         public var agreement: Double
-        /// The same with the network's forward pass in `Float`, whose sums depend on their order.
+        /// The same with the network's forward pass in `Float`, whose sums depend on their order. Reports
+        /// without it are of a network in floats, or are older: there `agreement` is this figure.
         public var agreementInFloat: Double?
         public var isa: String
         /// Of batches on one thread.

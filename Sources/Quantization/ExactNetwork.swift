@@ -7,8 +7,9 @@ import Tensors
 /// The forward pass of training rounds every sum, so a value next to the border between two codes may
 /// fall on either side; another order of the sums, as another CPU has it, gives other codes. Where
 /// activations have 4 bits and a network is deep, one such code changes many of those behind it.
-/// Here layers add up whole numbers (exact in `Float` below 2²⁴), everything between them and the next
-/// quantizer is in `Double`, and no code hangs on the order of a sum.
+/// Here layers add up whole numbers, which `Float` does exactly below 2²⁴, everything between them and the
+/// next quantizer is in `Double`, and no code hangs on the order of a sum. (Real values that are moved
+/// before they are rounded, as by max pooling, go through `Float` once.)
 ///
 /// It is slower than the forward pass, has no backward pass, and is what the engine has to agree with.
 public struct ExactNetwork: Sendable {
@@ -16,7 +17,7 @@ public struct ExactNetwork: Sendable {
     /// The layers with weights, by their nodes.
     private let layers: [Int: ExactLayer]
 
-    /// - Returns: `nil` if weights are not whole multiples of a step.
+    /// - Returns: `nil` for weights without a quantizer.
     public init?(_ network: Network) {
         var network = network
         network.updateEffective()
@@ -62,7 +63,7 @@ public struct ExactNetwork: Sendable {
             return quantizer.grid.exactCodes(of: inputs[0], shape: shape)
         case let layer as BatchNormalization:
             var values = inputs[0].reals
-            let factors = layer.exactFactors
+            let factors = layer.evaluationFactors
             values.scaleAndShift(
                 by: factors,
                 (0..<channels).map {
@@ -70,6 +71,8 @@ public struct ExactNetwork: Sendable {
                 })
             values.apply(layer.activation)
             return .real(values)
+        case let layer as Activation where layer.function == .identity:
+            return inputs[0]
         case let layer as Activation:
             var values = inputs[0].reals
             values.apply(layer.function)
@@ -96,7 +99,8 @@ public struct ExactNetwork: Sendable {
             return inputs[0]
         case let layer as Softmax:
             let logits = Tensor(shape: shape, elements: inputs[0].reals.map(Float.init))
-            return .input(moved(logits, by: layer, to: shape))
+            return .real(
+                moved(logits, by: layer, to: shape).withUnsafeElements { $0.map(Double.init) })
         case let layer:
             return inputs[0].moved(shape: [shape[0]] + self.shape(of: index)) {
                 moved($0, by: layer, to: shape)
@@ -130,7 +134,7 @@ extension Layer {
 
 /// A batch of values of one node.
 private enum ExactValue: Sendable {
-    /// As they were handed in.
+    /// The network's input.
     case input(Tensor)
     /// `step · codes + zero`, with the codes counted from the one of real zero, which padding carries.
     case codes(Tensor, step: Double, zero: Double)
@@ -158,7 +162,10 @@ private enum ExactValue: Sendable {
         switch self {
         case .input(let tensor): .input(move(tensor))
         case .codes(let codes, let step, let zero): .codes(move(codes), step: step, zero: zero)
-        case .real(let values): .input(move(Tensor(shape: shape, elements: values.map(Float.init))))
+        case .real(let values):
+            .real(
+                move(Tensor(shape: shape, elements: values.map(Float.init)))
+                    .withUnsafeElements { $0.map(Double.init) })
         }
     }
 
@@ -226,48 +233,82 @@ extension Double {
 /// A linear layer or a convolution on whole numbers.
 private struct ExactLayer: Sendable {
     /// With integer weights and no bias.
-    private var layer: any Layer
+    private let layer: any Layer
+    /// The same with the weights' sixteens and with what is left of them, for sums beyond `Float`.
+    private let parts: [any Layer]
     /// `[1]` or `[outputs]`
     private let steps: [Double]
     /// `[outputs]`: the sum of the integer weights.
     private let weightSums: [Double]
+    /// The largest sum of magnitudes of an output's weights.
+    private let largestSum: Double
     /// `[outputs]`
     private let bias: [Double]
 
     init?(_ layer: any Layer) {
+        let weight: Parameter
         switch layer {
-        case var linear as Linear:
-            guard let weights = ExactWeights(linear.weight) else { return nil }
-            (steps, weightSums) = (weights.steps, weights.sums)
-            bias = linear.bias.exactBiases
-            linear.weight = Parameter(weights.integers, decays: false)
-            linear.bias = Parameter(Tensor(shape: [linear.outputs]), decays: false)
-            self.layer = linear
-        case var convolution as Convolution:
-            guard let weights = ExactWeights(convolution.weight) else { return nil }
-            let outputs = convolution.geometry.outputs
-            (steps, weightSums) = (weights.steps, weights.sums)
+        case let linear as Linear: (weight, bias) = (linear.weight, linear.bias.exactBiases)
+        case let convolution as Convolution:
+            weight = convolution.weight
             bias =
-                convolution.bias?.exactBiases ?? [Double](repeating: 0, count: outputs)
-            convolution.weight = Parameter(weights.integers, decays: false)
-            convolution.bias = nil
-            self.layer = convolution
+                convolution.bias?.exactBiases
+                ?? [Double](repeating: 0, count: convolution.geometry.outputs)
         default: return nil
         }
+        guard let weights = ExactWeights(weight) else { return nil }
+        (steps, weightSums, largestSum) = (weights.steps, weights.sums, weights.largestSum)
+        self.layer = layer.withWeights(weights.integers)
+        let sixteens = weights.integers.mapped { ($0 / 16).rounded(.down) }
+        let rests = weights.integers.mapped { $0 - 16 * ($0 / 16).rounded(.down) }
+        parts = [layer.withWeights(sixteens), layer.withWeights(rests)]
     }
 
     func outputs(for input: ExactValue, shape: [Int]) -> [Double] {
         guard case .codes(let codes, let step, let zero) = input else {
             preconditionFailure("a layer reads values that are not quantized")
         }
-        var layer = layer
-        let sums = layer.evaluated(codes, shape: shape)
-        var result = sums.withUnsafeElements { $0.map(Double.init) }
+        let largest = codes.withUnsafeElements { $0.reduce(0) { max($0, abs($1)) } }
+        var result: [Double]
+        if largestSum * Double(largest) < 0x1p24 {
+            result = sums(layer, of: codes, shape)
+        } else {
+            result = sums(parts[0], of: codes, shape)
+            result.combine(with: sums(parts[1], of: codes, shape)) { 16 * $0 + $1 }
+        }
         let weightSteps = bias.indices.map { steps[$0 % steps.count] }
         result.scaleAndShift(
             by: weightSteps.map { step * $0 },
             bias.indices.map { zero * weightSteps[$0] * weightSums[$0] + bias[$0] })
         return result
+    }
+
+    private func sums(_ layer: any Layer, of codes: Tensor, _ shape: [Int]) -> [Double] {
+        var layer = layer
+        return layer.evaluated(codes, shape: shape).withUnsafeElements { $0.map(Double.init) }
+    }
+}
+
+extension Layer {
+    /// A linear layer or a convolution with other weights and no bias.
+    fileprivate func withWeights(_ weights: Tensor) -> any Layer {
+        switch self {
+        case var linear as Linear:
+            linear.weight = Parameter(weights, decays: false)
+            linear.bias = Parameter(Tensor(shape: [linear.outputs]), decays: false)
+            return linear
+        case var convolution as Convolution:
+            convolution.weight = Parameter(weights, decays: false)
+            convolution.bias = nil
+            return convolution
+        default: return self
+        }
+    }
+}
+
+extension Tensor {
+    fileprivate func mapped(_ function: (Float) -> Float) -> Tensor {
+        Tensor(shape: shape, elements: withUnsafeElements { $0.map(function) })
     }
 }
 
@@ -278,6 +319,8 @@ private struct ExactWeights {
     let steps: [Double]
     /// `[outputs]`
     let sums: [Double]
+    /// Of an output's magnitudes.
+    let largestSum: Double
 
     init?(_ weight: Parameter) {
         guard let quantizer = weight.weightQuantizer else { return nil }
@@ -286,6 +329,7 @@ private struct ExactWeights {
         let outputs = values.shape.last!
         var integers = Tensor(shape: values.shape)
         var sums = [Double](repeating: 0, count: outputs)
+        var magnitudes = sums
         values.withUnsafeElements { values in
             integers.withUnsafeMutableElements { integers in
                 for place in values.indices {
@@ -293,12 +337,14 @@ private struct ExactWeights {
                     let integer = (values[place] / step).rounded(.toNearestOrEven)
                     integers[place] = integer
                     sums[place % outputs] += Double(integer)
+                    magnitudes[place % outputs] += Double(abs(integer))
                 }
             }
         }
         self.integers = integers
         self.steps = steps.map(Double.init)
         self.sums = sums
+        largestSum = magnitudes.max() ?? 0
     }
 }
 
@@ -310,15 +356,6 @@ extension Parameter {
         }
         let (step, codes) = quantizer.codes(of: trained.value)
         return codes.map { Double(step) * Double($0) }
-    }
-}
-
-extension BatchNormalization {
-    /// `γ / √(σ² + ε)` of each channel.
-    fileprivate var exactFactors: [Double] {
-        (0..<channels).map {
-            Double(weight.effective[$0]) / Double(runningVariance[$0] + epsilon).squareRoot()
-        }
     }
 }
 

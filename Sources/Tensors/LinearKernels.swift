@@ -3,8 +3,9 @@ import CFloatKernels
 /// Fully connected products, `y = x W + b`, and their gradients.
 ///
 /// Weights are `[inputs, outputs]`, activations `[batch, features]`. Threads share the columns of a
-/// product. A panel of the weights is packed right before it is multiplied, while it is in the cache:
-/// weights change every step, and no packed copy of all of them takes memory.
+/// product, or where those are few the columns and the halves of the batch. A panel of the weights is
+/// packed right before it is multiplied, while it is in the cache: weights change every step, and no
+/// packed copy of all of them takes memory.
 public struct LinearKernels: Sendable {
     public let inputs: Int
     public let outputs: Int
@@ -15,7 +16,7 @@ public struct LinearKernels: Sendable {
 
     /// Columns of a product that are computed together: as many as AVX-512's register tile has.
     private static let panel = 32
-    /// Inputs whose weights' gradients are computed together. Their columns are copied before: read from
+    /// Inputs, at most, whose weights' gradients are computed together. Their columns are copied before: read from
     /// rows of 784 floats, each row on another page of memory, they take 1.3 times as long.
     private static let inputChunk = 96
 

@@ -172,7 +172,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
         guard let kernel = variant.kernels.s32_requantize_floats else { return }
         var random = SplitMix(6)
         for count in 0...70 {
-            let acc = (0..<count).map { _ in Int32(truncatingIfNeeded: random.next() % 40_000) }
+            let acc = (0..<count).map { _ in Int32(random.next() % 40_000) - 20_000 }
             let multipliers = (0..<count).map { _ in
                 Float(Int(random.next() % 2_000) - 1_000) / 300_000
             }

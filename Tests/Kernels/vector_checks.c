@@ -142,6 +142,32 @@ static void check_requantize_each(const cik_kernel_set *scalar, const cik_kernel
         }
 }
 
+/// Products and sums are whole multiples of 2^-10 that floats hold, so that no rounding hides.
+static void check_requantize_floats(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    (void)scalar;
+    if (!variant->s32_requantize_floats) return;
+    for (size_t count = 0; count <= 70; count++) {
+        int32_t *acc = random_memory(count * sizeof *acc);
+        float *multipliers = random_memory(count * sizeof *multipliers);
+        float *constants = random_memory(count * sizeof *constants);
+        cik_rounding rounding = {1, (int32_t)random_in(0, 9), (int32_t)random_in(9, 255)};
+        uint8_t *expected = random_memory(count + GUARD), *found = random_memory(count + GUARD);
+        memcpy(found, expected, count + GUARD);
+        for (size_t i = 0; i < count; i++) {
+            acc[i] = (int32_t)random_in(-4000, 4000);
+            int64_t multiplier = random_in(-200, 200), constant = random_in(-100000, 300000);
+            multipliers[i] = (float)multiplier / 1024;
+            constants[i] = (float)constant / 1024;
+            int64_t value = (acc[i] * multiplier + constant) >> 10;
+            if (value < rounding.low) value = rounding.low;
+            expected[i] = (uint8_t)(value > rounding.high ? rounding.high : value);
+        }
+        variant->s32_requantize_floats(acc, count, multipliers, constants, rounding, found);
+        expect_equal(expected, found, count + GUARD, "%zu sums in floats", count);
+        free(acc), free(multipliers), free(constants), free(expected), free(found);
+    }
+}
+
 static void check_lookup(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
     for (size_t count = 0; count <= 200; count++) {
         uint8_t *table = random_memory(256), *x = random_memory(count);
@@ -179,6 +205,7 @@ const named_check vector_checks[] = {
     {"u8_s8_spmv", check_s8_spmv},
     {"u8_s8_gemv", check_gemv},
     {"s32_requantize_each", check_requantize_each},
+    {"s32_requantize_floats", check_requantize_floats},
     {"u8_lookup", check_lookup},
     {"u8_encode", check_encode},
     {0},

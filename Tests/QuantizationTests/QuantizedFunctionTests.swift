@@ -15,15 +15,16 @@ struct QuantizedFunctionTests {
         return (0..<count).map { _ in 3 * generator.normal() }
     }
 
-    /// A network that is nothing but a function between two quantizers behind a linear layer, whose
-    /// variables want the gradient of the first one's input. `Dropout` of nothing keeps the layers apart.
+    /// A function between two quantizers, behind a linear layer whose variables want the gradient of the
+    /// first one's input, or on the input itself. `Dropout` of nothing keeps the layers apart.
     private func network(
         _ function: ActivationFunction, _ first: ActivationQuantizer,
-        _ second: ActivationQuantizer, isApart: Bool
+        _ second: ActivationQuantizer, isApart: Bool, isBehindLayer: Bool = true
     ) throws -> Network {
         var linear = Linear(inputs: 40, outputs: 40)
         for index in 0..<40 { linear.weight.trained.value[index * 41] = 1 }
-        var chain: [(String, any Layer)] = [("linear", linear), ("first", first)]
+        var chain: [(String, any Layer)] = isBehindLayer ? [("linear", linear)] : []
+        chain.append(("first", first))
         if isApart { chain.append(("apart", Dropout(rate: 0))) }
         chain += [("function", Activation(function)), ("second", second)]
         return try Network(
@@ -31,18 +32,30 @@ struct QuantizedFunctionTests {
     }
 
     private func results(
-        of network: Network, isTraining: Bool = true
+        of network: Network, isTraining: Bool = true, batch: Int = 25, threads: Int = 1
     ) -> (y: [Float], gradients: [String: [Float]]) {
         var network = network
-        let shape = [25, 40]
-        let x = Tensor(shape: shape, elements: normal(1000, seed: 1))
-        let dy = Tensor(shape: shape, elements: normal(1000, seed: 2))
-        var pass = Pass(isTraining: isTraining)
+        let shape = [batch, 40]
+        let x = Tensor(shape: shape, elements: normal(batch * 40, seed: 1))
+        let dy = Tensor(shape: shape, elements: normal(batch * 40, seed: 2))
+        var pass = Pass(isTraining: isTraining, threads: threads)
         let y = network.forward(x, pass: &pass)
         network.backward(dy, pass: &pass)
         var gradients: [String: [Float]] = [:]
         network.visitVariables { gradients[$0] = $1.gradient.elements }
         return (y.elements, gradients)
+    }
+
+    private func expectSame(
+        _ found: [String: [Float]], _ expected: [String: [Float]], _ what: String
+    ) {
+        #expect(found.count == expected.count)
+        for (name, values) in expected {
+            let size = 1e-6 * (1 + values.map(abs).max()!)
+            let isNear = zip(found[name]!, values).allSatisfy { abs($0 - $1) <= size }
+            #expect(isNear, "\(name), \(what)")
+            #expect(values.contains { $0 != 0 } || name.hasSuffix("offset"), "\(name), \(what)")
+        }
     }
 
     @Test(arguments: functions, ActivationScheme.allCases)
@@ -60,16 +73,32 @@ struct QuantizedFunctionTests {
             let expected = results(of: try network(function, first, second, isApart: true))
             #expect(found.y == expected.y, "\(bits) bits")
             #expect(found.y == results(of: together, isTraining: false).y, "\(bits) bits")
-            #expect(found.gradients.count == expected.gradients.count)
-            for (name, values) in expected.gradients {
-                let size = 1e-6 * (1 + values.map(abs).max()!)
-                let isNear = zip(found.gradients[name]!, values).allSatisfy {
-                    abs($0 - $1) <= size
-                }
-                #expect(isNear, "\(name), \(bits) bits")
-                #expect(values.contains { $0 != 0 } || name.hasSuffix("offset"))
-            }
+            expectSame(found.gradients, expected.gradients, "\(bits) bits")
         }
+    }
+
+    /// Many chunks, also on several threads; and without the gradient of the input.
+    @Test(arguments: ActivationScheme.allCases, [true, false])
+    func `as much on several threads, for every second grid`(
+        scheme: ActivationScheme, isBehindLayer: Bool
+    ) throws {
+        let first = ActivationQuantizer(
+            bits: 8, scheme: .signedAsymmetric, step: 0.05, offset: 0.1,
+            isLearned: scheme.hasOffset, sharing: .features)
+        let second = ActivationQuantizer(
+            bits: 4, scheme: scheme, step: 0.4, offset: scheme.hasOffset ? -0.2 : 0)
+        func run(isApart: Bool, threads: Int) throws -> (y: [Float], gradients: [String: [Float]]) {
+            let network = try network(
+                .silu, first, second, isApart: isApart, isBehindLayer: isBehindLayer)
+            return results(of: network, batch: 7000, threads: threads)
+        }
+        let (found, expected) = (
+            try run(isApart: false, threads: 1), try run(isApart: true, threads: 1)
+        )
+        #expect(found.y == expected.y)
+        expectSame(found.gradients, expected.gradients, "\(scheme)")
+        let shared = try run(isApart: false, threads: 3)
+        #expect(shared.y == found.y && shared.gradients == found.gradients)
     }
 
     /// What is between them is not computed, which tells that they are.

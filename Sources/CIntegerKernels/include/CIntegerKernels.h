@@ -426,7 +426,7 @@ typedef struct {
         const int32_t *acc, size_t count, const int32_t *multipliers, const int64_t *constants,
         cik_rounding rounding, uint8_t *y);
     /// The same by the rule in floats of `cik_epilogue`: the floor of `acc * m + c`, rounded once, cut to
-    /// the range of `rounding`. NULL in variants without a fused multiply-add.
+    /// the range of `rounding`. NULL where a variant has none.
     void (*s32_requantize_floats)(
         const int32_t *acc, size_t count, const float *multipliers, const float *constants,
         cik_rounding rounding, uint8_t *y);

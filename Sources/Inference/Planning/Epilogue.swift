@@ -48,7 +48,7 @@ final class LogitEpilogue: Sendable {
 
 /// The fixed-point rule from accumulators of bytes to bytes.
 final class ByteEpilogue: @unchecked Sendable {
-    /// A ``NarrowRule`` or a ``FloatRule`` is in it if there is one.
+    /// A ``NarrowRule`` and a ``FloatRule`` are in it if there are any.
     let view: cik_epilogue
     /// Outputs.
     let count: Int

@@ -1,4 +1,4 @@
-/// A rule from accumulators of more than 16 bits to bytes as one fused multiply-add of floats:
+/// A rule from accumulators to bytes as one fused multiply-add of floats:
 /// `⌊acc · m + c⌋`, which for every accumulator that can come is the byte that the exact rule gives.
 ///
 /// A fused multiply-add rounds once, and rounding never turns an order around. So both rules are

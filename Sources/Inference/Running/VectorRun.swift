@@ -68,6 +68,7 @@ package final class VectorRun: @unchecked Sendable {
                     sums: place(sums), bytes: bytes))
             used.append(layer)
         }
+        guard steps.dropLast().allSatisfy({ $0.bytes != nil }) else { return nil }
         guard case .logits(let logits)? = used.last?.epilogue else { return nil }
         self.steps = steps
         self.logits = logits
@@ -78,6 +79,11 @@ package final class VectorRun: @unchecked Sendable {
         encoding = cik_encoding(
             channels: input.channels, area: input.area,
             tables: pixelTable.pointer(to: UInt8.self))
+    }
+
+    /// Whether all bytes are rounded in floats where the kernels can.
+    package var roundsInFloats: Bool {
+        steps.dropLast().allSatisfy { $0.bytes?.rule.floatMultipliers != nil }
     }
 
     /// Runs on the pixels `[channels, height, width]` of one sample.
