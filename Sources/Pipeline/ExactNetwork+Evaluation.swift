@@ -8,7 +8,7 @@ extension ExactNetwork {
     private static let largestBatch = 50
 
     /// Classifies all images, each thread a batch of its own.
-    func evaluate(on data: LabelledImages, threads: Int) -> Evaluation {
+    package func evaluate(on data: LabelledImages, threads: Int) -> Evaluation {
         let batch = max(
             1, min(Self.largestBatch, Self.batchElements / (elementsPerSample * threads)))
         var predictions = [Int](repeating: 0, count: data.count)

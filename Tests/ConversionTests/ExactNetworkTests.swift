@@ -14,11 +14,8 @@ struct ExactNetworkTests {
         _ graph: SampleGraph, bits: Int, scheme: ActivationScheme?, perOutput: Bool
     ) throws {
         var generator = SeededGenerator(seed: UInt64(bits))
-        var network = try graph.network(using: &generator)
-        let (_, calibration) = SampleGraph.images(network.inputShape, 16, using: &generator)
-        network = try network.quantized(
-            on: calibration, bits: bits, scheme: scheme, perOutput: perOutput)
-        try network.roundForConversion()
+        var network = try graph.rounded(
+            bits: bits, scheme: scheme, perOutput: perOutput, using: &generator)
         let (raw, batch) = SampleGraph.images(network.inputShape, Self.samples, using: &generator)
         let exact = try #require(ExactNetwork(network)).outputs(for: batch)
         var pass = Pass(isTraining: false)

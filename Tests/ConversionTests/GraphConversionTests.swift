@@ -40,11 +40,8 @@ struct GraphConversionTests {
         at location: SourceLocation = #_sourceLocation
     ) throws {
         var generator = SeededGenerator(seed: UInt64(bits))
-        var network = try graph.network(using: &generator)
-        let (_, calibration) = SampleGraph.images(network.inputShape, 16, using: &generator)
-        network = try network.quantized(
-            on: calibration, bits: bits, scheme: scheme, perOutput: perOutput)
-        try network.roundForConversion()
+        var network = try graph.rounded(
+            bits: bits, scheme: scheme, perOutput: perOutput, using: &generator)
         let model = try network.packed()
         let (raw, batch) = SampleGraph.images(network.inputShape, Self.samples, using: &generator)
         var pass = Pass(isTraining: false)

@@ -65,6 +65,19 @@ enum SampleGraph: String, CaseIterable {
         return (raw, batch)
     }
 
+    /// The network in few bits, with the numbers that its file will have.
+    func rounded(
+        bits: Int, scheme: ActivationScheme?, perOutput: Bool,
+        using generator: inout SeededGenerator
+    ) throws -> Network {
+        let network = try network(using: &generator)
+        let (_, calibration) = Self.images(network.inputShape, 16, using: &generator)
+        var quantized = try network.quantized(
+            on: calibration, bits: bits, scheme: scheme, perOutput: perOutput)
+        try quantized.roundForConversion()
+        return quantized
+    }
+
     private static func residual(_ g: inout GraphMaker) {
         let stem = g.convolution(0, 8, normalized: .relu)
         let a = g.convolution(stem, 8, normalized: .relu)

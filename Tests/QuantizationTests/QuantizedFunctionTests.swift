@@ -118,11 +118,12 @@ struct QuantizedFunctionTests {
         #expect(try computes(other, isTraining: true))
     }
 
-    @Test
-    func `what others read, too, is computed`() throws {
+    /// The sum reads the first quantizer, or the function, besides.
+    @Test(arguments: [1, 2])
+    func `what others read, too, is computed`(other: Int) throws {
         let quantizer = ActivationQuantizer(bits: 4, scheme: .unsignedAsymmetric, step: 0.3)
         let layers: [(any Layer, [Int])] = [
-            (quantizer, [0]), (Activation(.silu), [1]), (quantizer, [2]), (Add(), [3, 1]),
+            (quantizer, [0]), (Activation(.silu), [1]), (quantizer, [2]), (Add(), [3, other]),
         ]
         var network = try Network(
             name: "fork", inputShape: [8],
