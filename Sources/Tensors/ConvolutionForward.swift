@@ -4,7 +4,8 @@ import CFloatKernels
 ///
 /// Images are padded horizontally by copying each into scratch memory that stays in the cache; vertical
 /// padding with zeros is skipped by the kernels, and all of it in a depthwise convolution. A 1×1
-/// convolution is a product over all positions of the batch, whatever image they are in.
+/// convolution is a product over all positions of the batch, whatever image they are in. Most 3×3
+/// convolutions are left to minimal filtering.
 struct ConvolutionForward: Sendable {
     let geometry: ConvolutionGeometry
     let isa: cfk_isa
@@ -14,10 +15,12 @@ struct ConvolutionForward: Sendable {
     private var paddingValue: Float = 0
     /// One padded image for each thread.
     private var scratch = Tensor.empty
+    var winograd: WinogradConvolution?
 
-    init(_ geometry: ConvolutionGeometry, isa: cfk_isa) {
+    init(_ geometry: ConvolutionGeometry, isa: cfk_isa, sums: ConvolutionSums) {
         self.geometry = geometry
         self.isa = isa
+        winograd = sums == .direct ? nil : WinogradConvolution(geometry, isa: isa)
     }
 
     /// Positions of a 1×1 convolution that are computed together: 16 register tiles of 12.
@@ -31,6 +34,11 @@ struct ConvolutionForward: Sendable {
         precondition(weights.count == g.weightCount && (bias?.count ?? g.outputs) == g.outputs)
         precondition(y.count == batch * g.outputCount, "output \(y.shape) for \(batch) images")
         self.paddingValue = paddingValue
+        if winograd != nil {
+            return winograd!.forward(
+                x, weights: weights, bias: bias, paddingValue: paddingValue, into: &y,
+                threads: threads)
+        }
         let (border, hasBias) = (border, bias != nil)
         border.resize(&scratch, threads: threads)
         if g.isDepthwise {

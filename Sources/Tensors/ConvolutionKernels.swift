@@ -1,5 +1,13 @@
 import CFloatKernels
 
+/// How a convolution's sums are made.
+public enum ConvolutionSums: Sendable {
+    /// Also by minimal filtering, which adds and halves values before it multiplies.
+    case fastest
+    /// Of the products and nothing else: exact where all partial sums are whole numbers below 2²⁴.
+    case direct
+}
+
 /// 2-D convolution and its gradients, with groups, strides, dilation and padding.
 ///
 /// Weights are `[kernelHeight, kernelWidth, channels / groups, outputs]`, activations NHWC. Packed
@@ -20,12 +28,14 @@ public struct ConvolutionKernels: Sendable {
     /// One image with its border for each thread.
     private var scratch = Tensor.empty
 
-    public init(_ geometry: ConvolutionGeometry, isa: cfk_isa? = nil) {
+    public init(
+        _ geometry: ConvolutionGeometry, sums: ConvolutionSums = .fastest, isa: cfk_isa? = nil
+    ) {
         self.geometry = geometry
         self.isa = isa ?? bestISA
-        forwardPass = ConvolutionForward(geometry, isa: self.isa)
+        forwardPass = ConvolutionForward(geometry, isa: self.isa, sums: sums)
         inputGradientPass = geometry.inputGradient.map { [isa = self.isa] in
-            ConvolutionForward($0, isa: isa)
+            ConvolutionForward($0, isa: isa, sums: sums)
         }
     }
 
@@ -72,11 +82,20 @@ public struct ConvolutionKernels: Sendable {
     ) {
         let (g, batch) = (geometry, x.count / geometry.inputCount)
         precondition(dy.count == batch * g.outputCount && dw.count == g.weightCount)
-        if g.weightCount > Self.largestPartial && !g.isDepthwise {
-            return gradientByTiles(x, dy, &dw, batch, threads)
+        let isLarge = g.weightCount > Self.largestPartial && !g.isDepthwise
+        let blocks = isLarge ? 1 : min(Self.blocks, batch)
+        if forwardPass.winograd != nil {
+            if blocks == 1 {
+                return forwardPass.winograd!.parameterGradients(
+                    x, dy, blocks: 1, into: &dw, threads: threads)
+            }
+            partials.resize(to: [blocks, g.weightCount])
+            forwardPass.winograd!.parameterGradients(
+                x, dy, blocks: blocks, into: &partials, threads: threads)
+            return addPartials(blocks, to: &dw)
         }
+        if isLarge { return gradientByTiles(x, dy, &dw, batch, threads) }
         let isa = isa
-        let blocks = min(Self.blocks, batch)
         let size = (batch + blocks - 1) / blocks
         partials.resize(to: [blocks, g.weightCount])
         let (window, depthwise) = (forwardPass.window, forwardPass.depthwise)
@@ -106,10 +125,15 @@ public struct ConvolutionKernels: Sendable {
                 }
             }
         }
+        addPartials(blocks, to: &dw)
+    }
+
+    private func addPartials(_ blocks: Int, to dw: inout Tensor) {
+        let count = geometry.weightCount
         withPointers(partials, &dw) { partials, dw in
-            dw.update(from: partials, count: g.weightCount)
+            dw.update(from: partials, count: count)
             for block in 1..<max(blocks, 1) {
-                cfk_add(isa, partials + block * g.weightCount, dw, Int64(g.weightCount))
+                cfk_add(isa, partials + block * count, dw, Int64(count))
             }
         }
     }
@@ -207,7 +231,7 @@ public struct ConvolutionKernels: Sendable {
         _ dy: Tensor, _ weights: Tensor, _ dx: inout Tensor, _ threads: Int
     ) {
         let (g, isa, batch) = (geometry, isa, dy.count / geometry.outputCount)
-        let depthwise = ConvolutionForward(g, isa: isa).depthwise
+        let depthwise = ConvolutionForward(g, isa: isa, sums: .direct).depthwise
         withPointers(dy, weights, &dx) { dy, weights, dx in
             parallel(chunks: batch, threads: threads) { image in
                 var depthwise = depthwise

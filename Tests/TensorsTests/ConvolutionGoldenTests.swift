@@ -55,9 +55,9 @@ func `convolutions and their gradients are those of PyTorch`(name: String) throw
     let (x, dy) = (try Golden.tensor("\(name).x"), try Golden.tensor("\(name).dy"))
     let weight = try Golden.tensor("\(name).weight")
     let bias = try Golden.tensor("\(name).bias")
-    for isa in instructionSets {
-        let place = String(cString: cfk_isa_name(isa))
-        var kernels = ConvolutionKernels(geometry, isa: isa)
+    for (isa, sums) in instructionSets.flatMap({ [($0, ConvolutionSums.direct), ($0, .fastest)] }) {
+        let place = "\(String(cString: cfk_isa_name(isa))), \(sums)"
+        var kernels = ConvolutionKernels(geometry, sums: sums, isa: isa)
         var (y, dx) = (Tensor(shape: dy.shape), Tensor(shape: x.shape))
         var (dw, db) = (Tensor(shape: weight.shape), Tensor(shape: bias.shape))
         kernels.forward(x, weights: weight, bias: bias, into: &y, threads: 2)

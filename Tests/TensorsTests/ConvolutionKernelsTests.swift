@@ -91,17 +91,19 @@ private struct Example {
     }
 }
 
-private func check(_ g: ConvolutionGeometry, seed: UInt64) {
+private func check(
+    _ g: ConvolutionGeometry, seed: UInt64, sums: ConvolutionSums = .fastest
+) {
     var generator = SeededGenerator(seed: seed)
     for isa in instructionSets {
-        var kernels = ConvolutionKernels(g, isa: isa)
+        var kernels = ConvolutionKernels(g, sums: sums, isa: isa)
         // The same kernels serve batches of other sizes and other padding values.
         for (batch, padding) in [(2, 0), (1, 0.75), (2, -1.5)] as [(Int, Float)] {
             let e = Example(g, batch: batch, using: &generator)
             let slow = SlowConvolution(g, x: e.x, w: e.w, b: e.b, dy: e.dy, padding: padding)
             let fast = FastConvolution(
                 &kernels, x: e.x, w: e.w, b: e.b, dy: e.dy, padding: padding, threads: 1)
-            let place = "\(name(isa)), seed \(seed), padding of \(padding), \(g)"
+            let place = "\(name(isa)), \(sums), seed \(seed), padding of \(padding), \(g)"
             expect(fast.y, is: slow.y, "output, \(place)")
             expect(fast.dx, is: slow.dx, "input gradient, \(place)")
             expect(fast.dw, is: slow.dw, "weight gradient, \(place)")
@@ -182,11 +184,12 @@ func `pointwise kernels are right for positions around their chunks`(height: Int
 }
 
 /// More weights than are summed in blocks of the batch.
-@Test func `large weights are cut into tiles`() {
+@Test(arguments: [ConvolutionSums.direct, .fastest])
+func `large weights are cut into tiles or slices`(sums: ConvolutionSums) {
     let g = ConvolutionGeometry(
         height: 3, width: 3, channels: 180, outputs: 182, kernel: [3, 3], stride: [1, 1],
         padding: [1, 1])
-    check(g, seed: 5)
+    check(g, seed: 5, sums: sums)
 }
 
 @Test(arguments: [([1, 1], [4, 3]), ([3, 3], [5, 6]), ([2, 5], [2, 7])])

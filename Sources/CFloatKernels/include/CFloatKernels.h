@@ -23,3 +23,4 @@
 #include "softmax.h"
 #include "sparse.h"
 #include "surrogate_gradient.h"
+#include "winograd.h"

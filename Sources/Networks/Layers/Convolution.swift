@@ -20,6 +20,13 @@ public struct Convolution: Layer {
         kernels = ConvolutionKernels(geometry)
     }
 
+    /// The same layer, with sums of products and nothing else (``ConvolutionSums/direct``).
+    package var summingDirectly: Convolution {
+        var layer = self
+        layer.kernels = ConvolutionKernels(geometry, sums: .direct)
+        return layer
+    }
+
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
         let expected = [geometry.height, geometry.width, geometry.channels]
         guard shapes.count == 1, shapes[0] == expected else {
