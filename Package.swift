@@ -102,7 +102,8 @@ let package = Package(
             dependencies: ["Networks", "Training", "Quantization", "Tensors"], swiftSettings: swift),
         // Timed by `make bench`
         .executableTarget(
-            name: "EngineBenchmark", dependencies: ["Inference", "Container", "PackedModel"],
+            name: "EngineBenchmark",
+            dependencies: ["Inference", "Container", "Conversion", "PackedModel"],
             swiftSettings: swift),
         // Timed by `make bench-kernels`
         .target(name: "CBaselines", cSettings: c),

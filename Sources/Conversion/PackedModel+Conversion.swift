@@ -22,11 +22,14 @@ extension PackedModel {
     /// Batch normalization, clamps and quantizers become part of the layer whose results they change.
     /// Where pooling or flattening stands between, the order does not matter: both move codes, and
     /// rounding is monotone. Other functions, and quantizers behind quantizers, become tables. Dropout
-    /// is left out, and so are channels that nobody reads. A network of weights in half precision, or
-    /// with dynamic quantizers, becomes a model in floats.
+    /// is left out. A network of weights in half precision, or with dynamic quantizers, becomes a model
+    /// in floats.
+    /// - Parameter arrangesChannels: whether channels that nobody reads are left out, and the others
+    ///   sorted by the number of their weights. If not, each layer has the channels of the network's.
     /// - Throws: `ConversionError` for what has no quantizer or can not be expressed.
     public init(
-        converting network: Network, normalization: InputNormalization, classNames: [String]
+        converting network: Network, normalization: InputNormalization, classNames: [String],
+        arrangesChannels: Bool = true
     ) throws(ConversionError) {
         var network = network
         network.updateEffective()
@@ -44,7 +47,7 @@ extension PackedModel {
                 mean: normalization.mean, deviation: normalization.deviation,
                 quantizer: quantizer),
             nodes: nodes, classNames: classNames)
-        self = withoutUnreadChannels()
+        if arrangesChannels { self = arrangingChannels() }
     }
 }
 

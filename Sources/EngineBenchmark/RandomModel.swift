@@ -1,3 +1,4 @@
+import Conversion
 import PackedModel
 
 #if canImport(Darwin)
@@ -53,6 +54,7 @@ struct RandomModel {
 
     var input: Value { Value(number: 0, shape: inputShape, quantizer: inputQuantizer) }
 
+    /// With its channels in the order that conversion gives them.
     var model: PackedModel {
         let channels = inputShape.count == 3 ? inputShape[0] : 1
         return PackedModel(
@@ -61,7 +63,8 @@ struct RandomModel {
                 shape: inputShape, pixelScale: 1 / 255,
                 mean: [Float](repeating: 0.45, count: channels),
                 deviation: [Float](repeating: 0.25, count: channels), quantizer: inputQuantizer),
-            nodes: nodes)
+            nodes: nodes
+        ).arrangingChannels()
     }
 
     // MARK: Layers

@@ -54,14 +54,14 @@ struct PackedModelConversionTests {
     private func convert(_ chain: Chain, inputShape: [Int]) throws -> PackedModel {
         try PackedModel(
             converting: Network(name: "hand-made", inputShape: inputShape, chain: chain),
-            normalization: normalization, classNames: ["left", "right"])
+            normalization: normalization, classNames: ["left", "right"], arrangesChannels: false)
     }
 
     /// A graph that reads three features.
     private func convert(_ nodes: [Network.Node]) throws -> PackedModel {
         try PackedModel(
             converting: Network(name: "graph", inputShape: [3], nodes: nodes),
-            normalization: normalization, classNames: [])
+            normalization: normalization, classNames: [], arrangesChannels: false)
     }
 
     private let inputQuantizer = ActivationQuantizer(

@@ -292,13 +292,15 @@ extension Network {
             })
     }
 
-    /// What it converts to, for the pixels of `SampleGraph.images`.
-    func packed() throws -> PackedModel {
+    /// What it converts to, for the pixels of `SampleGraph.images`; with all channels as they are, unless
+    /// `arrangesChannels`.
+    func packed(arrangesChannels: Bool = false) throws -> PackedModel {
         let channels = inputShape.count == 3 ? inputShape[2] : 1
         return try PackedModel(
             converting: self,
             normalization: InputNormalization(
                 pixelScale: 1 / 64, mean: Array(repeating: 2, count: channels),
-                deviation: Array(repeating: 1, count: channels)), classNames: [])
+                deviation: Array(repeating: 1, count: channels)), classNames: [],
+            arrangesChannels: arrangesChannels)
     }
 }

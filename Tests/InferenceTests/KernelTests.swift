@@ -35,9 +35,11 @@ struct Variant: CustomTestStringConvertible, Sendable {
         for window in [64, 128, 256] {
             for slices in 1...3 {
                 for highest in [15, 127, 255] {
-                    expectSparse(
-                        variant, isNarrow: isNarrow, window: window, slices: slices,
-                        highest: highest, &random)
+                    for inOrder in [false, true] {
+                        expectSparse(
+                            variant, isNarrow: isNarrow, window: window, slices: slices,
+                            highest: highest, inOrder: inOrder, &random)
+                    }
                 }
             }
         }
@@ -46,7 +48,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
     /// Slots hold random columns and weights, the extreme ones in every other slice.
     private func expectSparse(
         _ variant: Variant, isNarrow: Bool, window: Int, slices: Int, highest: Int,
-        _ random: inout SplitMix
+        inOrder: Bool, _ random: inout SplitMix
     ) {
         var firstPair: [UInt32] = [0]
         for _ in 0..<slices {
@@ -71,7 +73,8 @@ struct Variant: CustomTestStringConvertible, Sendable {
                 pairs += weights[start..<start + 128].map { UInt8(bitPattern: $0) }
             }
         }
-        let outputs = (0..<UInt32(slices * 16)).shuffled(using: &random)
+        let ordered = [UInt32](0..<UInt32(slices * 16))
+        let outputs = inOrder ? ordered : ordered.shuffled(using: &random)
         let x = activations(60 * 3 * 16 + 256, highest: highest, &random)
         var expected = [Int32](repeating: 0, count: slices * 16)
         for slice in 0..<slices {
@@ -95,7 +98,8 @@ struct Variant: CustomTestStringConvertible, Sendable {
                                 slices: slices, window: window,
                                 first_pair: firstPair.baseAddress,
                                 advances: advances.baseAddress, pairs: pairs.baseAddress,
-                                outputs: outputs.baseAddress, levels: levels.baseAddress,
+                                outputs: outputs.baseAddress, in_order: inOrder,
+                                levels: levels.baseAddress,
                                 highest: Int32(highest))
                             let kernel =
                                 isNarrow

@@ -32,7 +32,7 @@ static void fill_levels(int8_t *levels, size_t count, bool extreme) {
 /// Weights of `slices` slices with up to `most` pairs of steps, and the inputs they read.
 static void check_spmv_on(
     spmv_kernel *scalar, spmv_kernel *kernel, size_t pair_bytes, size_t slices, int most,
-    int window, int highest, bool extreme) {
+    int window, int highest, bool extreme, bool in_order) {
     uint32_t *first_pair = random_memory((slices + 1) * sizeof *first_pair);
     first_pair[0] = 0;
     for (size_t i = 0; i < slices; i++)
@@ -49,8 +49,9 @@ static void check_spmv_on(
             fill_levels((int8_t *)columns + 2 * CIK_SLOTS, 2 * CIK_SLOTS, extreme);
     }
     uint32_t *outputs = shuffled(slices * CIK_ROWS);
+    for (uint32_t i = 0; in_order && i < slices * CIK_ROWS; i++) outputs[i] = i;
     cik_spmv_weights weights = {slices, window, first_pair, advances, steps,
-                                outputs, levels, highest};
+                                outputs, in_order, levels, highest};
     uint8_t *x = random_bytes((size_t)(6 * most) * CIK_ADVANCE + 256, highest);
     if (extreme) memset(x, highest, (size_t)(6 * most) * CIK_ADVANCE + 256);
     size_t size = (slices * CIK_ROWS) * sizeof(int32_t) + GUARD;
@@ -73,9 +74,10 @@ static void check_spmv(spmv_kernel *scalar, spmv_kernel *kernel, size_t pair_byt
         for (size_t h = 0; h < sizeof highest_bytes / sizeof *highest_bytes; h++)
             for (int most = 0; most <= 9; most++)
                 for (size_t slices = 1; slices <= 3; slices++)
-                    check_spmv_on(
-                        scalar, kernel, pair_bytes, slices, most, windows[w], highest_bytes[h],
-                        most % 3 == 2);
+                    for (int in_order = 0; in_order < 2; in_order++)
+                        check_spmv_on(
+                            scalar, kernel, pair_bytes, slices, most, windows[w],
+                            highest_bytes[h], most % 3 == 2, in_order);
 }
 
 static void check_c4_spmv(const cik_kernel_set *scalar, const cik_kernel_set *variant) {

@@ -42,7 +42,8 @@ import Training
                 #expect(weight.contains { $0 != 0 })
             }
         }
-        // In the file, the layout is [outputs, inputs], and outputs that fc2 does not read are left out.
+        // In the file, the layout is [outputs, inputs]; outputs that fc2 does not read are left out, and
+        // the others stand by descending number of weights.
         let model = try Container.read([UInt8](folder.bytes("build/quick/model.shrink")))
         let decoded = model.decoded()
         guard case .float32(let fc1)? = decoded["fc1.weight"] else {
@@ -51,10 +52,14 @@ import Training
         }
         let quantized = try weights(folder, "quantize")
         let (before, fc2) = (try #require(pruned["fc1.weight"]), quantized["fc2.weight"]!)
+        let after = try #require(quantized["fc1.weight"])
         let (inputs, outputs) = (512, 128)
+        func nonzeros(_ output: Int) -> Int {
+            (0..<inputs).count { after[$0 * outputs + output] != 0 }
+        }
         let read = (0..<outputs).filter { output in
             fc2[output * 10..<(output + 1) * 10].contains { $0 != 0 }
-        }
+        }.sorted { (nonzeros($1), $0) < (nonzeros($0), $1) }
         #expect(read.count < outputs && fc1.shape == [read.count, inputs])
         for (place, output) in read.enumerated() {
             for input in 0..<inputs where before[input * outputs + output] == 0 {

@@ -74,6 +74,8 @@ typedef struct {
     const uint8_t *pairs;
     /// `[slices, 16]`: the output of each row. Empty rows have those from `outputs` on.
     const uint32_t *outputs;
+    /// Whether those are 0, 1, 2, ...
+    bool in_order;
     /// `[16]`: what a 4-bit code stands for.
     const int8_t *levels;
     /// The largest byte of an activation: sums of 16 bits hold the products of small ones.

@@ -34,7 +34,9 @@ package final class SparseVectorWeights: @unchecked Sendable {
             slices: schedule.slices, window: schedule.window,
             first_pair: firstPair.pointer(to: UInt32.self),
             advances: advances.pointer(to: UInt8.self), pairs: pairs.pointer(to: UInt8.self),
-            outputs: outputs.pointer(to: UInt32.self), levels: table.pointer(to: Int8.self),
+            outputs: outputs.pointer(to: UInt32.self),
+            in_order: schedule.outputs.elementsEqual(0..<UInt32(schedule.outputs.count)),
+            levels: table.pointer(to: Int8.self),
             highest: highest)
         var codes = [UInt8](repeating: 0, count: 256)
         for (code, level) in levels.enumerated() { codes[Int(level) + 128] = UInt8(code) }

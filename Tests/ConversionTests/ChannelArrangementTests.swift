@@ -6,17 +6,22 @@ import Quantization
 import Tensors
 import Testing
 
-/// Models beside the same ones without the channels that nobody reads.
-struct UnreadChannelTests {
+/// Models beside the same ones with their channels arranged.
+struct ChannelArrangementTests {
+    private func quantized(
+        _ graph: SampleGraph, using generator: inout SeededGenerator
+    ) throws -> Network {
+        let network = try graph.network(using: &generator)
+        var images = Tensor(shape: [8] + network.inputShape)
+        images.fill(withDeviation: 1, seed: 1, threads: 1)
+        return try network.quantized(on: images, bits: 4, scheme: nil, perOutput: true)
+    }
+
     /// A sample graph in integers; in each of its layers nobody reads some of the channels.
     private func pruned(
         _ graph: SampleGraph, using generator: inout SeededGenerator
     ) throws -> PackedModel {
-        var network = try graph.network(using: &generator)
-        var images = Tensor(shape: [8] + network.inputShape)
-        images.fill(withDeviation: 1, seed: 1, threads: 1)
-        network = try network.quantized(on: images, bits: 4, scheme: nil, perOutput: true)
-        var model = try network.packed()
+        var model = try quantized(graph, using: &generator).packed()
         for index in model.nodes.indices {
             guard let layer = model.nodes[index].operation.layer else { continue }
             let channels = layer.weights.shape[1]
@@ -32,7 +37,7 @@ struct UnreadChannelTests {
     func `results are the same to the bit`(graph: SampleGraph, seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         let model = try pruned(graph, using: &generator)
-        let small = model.withoutUnreadChannels()
+        let small = model.arrangingChannels()
         let (all, some) = (try ReferenceInterpreter(model), try ReferenceInterpreter(small))
         let engine = try Engine(small)
         for _ in 0..<4 {
@@ -42,9 +47,17 @@ struct UnreadChannelTests {
             #expect(some.logits(pixels: pixels) == all.logits(pixels: pixels))
             #expect(engine.logits(pixels: pixels) == all.logits(pixels: pixels))
         }
-        #expect(small.withoutUnreadChannels() == small)
+        #expect(small.arrangingChannels() == small)
         // In the others, sums and concatenations read everything, or some place of each channel is read.
         if ![.dense, .features, .grouped].contains(graph) { #expect(small != model) }
+    }
+
+    @Test(arguments: SampleGraph.allCases)
+    func `conversion arranges channels`(graph: SampleGraph) throws {
+        var generator = SeededGenerator(seed: 1)
+        let network = try quantized(graph, using: &generator)
+        #expect(
+            try network.packed(arrangesChannels: true) == network.packed().arrangingChannels())
     }
 
     /// Channels that either of two convolutions reads stay for both; a function, padding, pooling and new
@@ -89,7 +102,7 @@ struct UnreadChannelTests {
             nodes: operations.enumerated().map { index, node in
                 PackedNode(name: "node\(index)", inputs: node.0, operation: node.1)
             })
-        let small = model.withoutUnreadChannels()
+        let small = model.arrangingChannels()
         #expect(
             small.nodes.compactMap { $0.operation.layer?.weights.shape } == [
                 [3, 1, 1, 1], [4, 3, 1, 1], [4, 3, 1, 1], [4, 4, 1, 1], [4, 36], [3, 4, 1, 1],
@@ -137,7 +150,7 @@ struct UnreadChannelTests {
             nodes: operations.enumerated().map { index, operation in
                 PackedNode(name: "node\(index)", inputs: [index], operation: operation)
             })
-        let small = model.withoutUnreadChannels()
+        let small = model.arrangingChannels()
         let layers = small.nodes.compactMap(\.operation.layer)
         #expect(
             layers.map(\.weights.shape) == [[2, 1, 3, 3], [2, 1, 3, 3], [2, 8], [3, 2]])
@@ -156,6 +169,59 @@ struct UnreadChannelTests {
         let pixels = (0..<16).map { UInt8($0 * 37 % 16) }
         #expect(some.logits(pixels: pixels) == all.logits(pixels: pixels))
         #expect(Set(all.logits(pixels: pixels)).count > 1)
+    }
+
+    /// Channels come by descending number of weights, those with as many as they were; with their biases
+    /// and scales; and those who read them follow. The last layer's outputs stay.
+    @Test
+    func `outputs stand by number of their weights`() throws {
+        let quantizer = PackedQuantizer(bits: 4, isSigned: false, scale: 1, offset: 0)
+        func layer(_ rows: [[Int8]], real: Bool = false) -> PackedLayer {
+            var (gaps, codes, gap): ([UInt32], [UInt8], UInt32) = ([], [], 0)
+            for weight in rows.joined() {
+                if weight == 0 {
+                    gap += 1
+                } else {
+                    gaps.append(gap)
+                    codes.append(UInt8(weight))
+                    gap = 0
+                }
+            }
+            return PackedLayer(
+                weights: PackedTensor(
+                    shape: [rows.count, rows[0].count], levels: [0, 1, 2, 3, 4], gaps: gaps,
+                    codes: codes, scales: (0..<rows.count).map { 1 + Float($0) }),
+                bias: PackedBias(bits: 8, scale: 1, codes: (0..<Int16(rows.count)).map { $0 }),
+                activation: .relu, output: real ? nil : quantizer)
+        }
+        func model(_ layers: [PackedLayer]) -> PackedModel {
+            PackedModel(
+                name: "sorted",
+                input: PackedInput(
+                    shape: [3], pixelScale: 1, mean: [0], deviation: [1], quantizer: quantizer),
+                nodes: layers.enumerated().map {
+                    PackedNode(name: "node\($0)", inputs: [$0], operation: .linear($1))
+                })
+        }
+        let all = model([
+            layer([[0, 1, 0], [1, 2, 3], [0, 0, 2], [4, 0, 1]]),
+            layer([[0, 0, 0, 1], [1, 2, 3, 4]], real: true),
+        ])
+        let sorted = all.arrangingChannels()
+        var (first, last) = (
+            layer([[1, 2, 3], [4, 0, 1], [0, 1, 0], [0, 0, 2]]),
+            layer([[0, 1, 0, 0], [2, 4, 1, 3]], real: true)
+        )
+        first.weights.scales = [2, 4, 1, 3]
+        first.bias.codes = [1, 3, 0, 2]
+        #expect(sorted == model([first, last]))
+        last.bias.codes.reverse()
+        #expect(sorted != model([first, last]))
+        for pixels in [[0, 0, 1], [1, 2, 3], [2, 0, 0]] as [[UInt8]] {
+            #expect(
+                try ReferenceInterpreter(sorted).logits(pixels: pixels)
+                    == ReferenceInterpreter(all).logits(pixels: pixels))
+        }
     }
 
     /// A layer nobody reads anything of keeps one output, since files have no empty tensors.
@@ -179,7 +245,7 @@ struct UnreadChannelTests {
                 PackedNode(name: "a", inputs: [0], operation: linear(4, quantizer)),
                 PackedNode(name: "b", inputs: [1], operation: linear(3, nil)),
             ])
-        let small = model.withoutUnreadChannels()
+        let small = model.arrangingChannels()
         #expect(small.nodes.map { $0.operation.layer?.weights.shape } == [[1, 4], [3, 1]])
         #expect(try ReferenceInterpreter(small).logits(pixels: [1, 2, 3, 4]) == [0, 1, 2])
     }
