@@ -23,7 +23,7 @@ bool cik_supports_avx512vnni(void) {
 
 bool cik_supports_avx512(void) {
     return cik_supports_avx512vnni() && __builtin_cpu_supports("avx512vbmi")
-        && __builtin_cpu_supports("avx512vbmi2");
+        && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("gfni");
 }
 #elif defined(__aarch64__)
 bool cik_supports_neon(void) {

@@ -12,10 +12,10 @@
 /// AVX-512 with dot products, as since Cascade Lake.
 #define CIK_AVX512VNNI \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
-/// The same with permutations of bytes, as since Ice Lake and Zen 4.
+/// The same with permutations of bytes and products of bits, as since Ice Lake and Zen 4.
 #define CIK_AVX512 \
     __attribute__(( \
-        target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2")))
+        target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,gfni")))
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 

@@ -35,10 +35,10 @@ struct Variant: CustomTestStringConvertible, Sendable {
         for window in [64, 128, 256] {
             for slices in 1...3 {
                 for highest in [15, 127, 255] {
-                    for inOrder in [false, true] {
+                    for (inOrder, areCodes) in [(false, false), (true, false), (false, true)] {
                         expectSparse(
                             variant, isNarrow: isNarrow, window: window, slices: slices,
-                            highest: highest, inOrder: inOrder, &random)
+                            highest: highest, inOrder: inOrder, areCodes: areCodes, &random)
                     }
                 }
             }
@@ -48,7 +48,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
     /// Slots hold random columns and weights, the extreme ones in every other slice.
     private func expectSparse(
         _ variant: Variant, isNarrow: Bool, window: Int, slices: Int, highest: Int,
-        inOrder: Bool, _ random: inout SplitMix
+        inOrder: Bool, areCodes: Bool, _ random: inout SplitMix
     ) {
         var firstPair: [UInt32] = [0]
         for _ in 0..<slices {
@@ -59,7 +59,10 @@ struct Variant: CustomTestStringConvertible, Sendable {
         let advances = (0..<steps).map { _ in UInt8.random(in: 0...3, using: &random) }
         let columns = random.pixels(steps * 64).map { $0 % UInt8(window - 1) }
         let codes = random.pixels(steps * 64).map { $0 % 16 }
-        let levels = [0] + (1..<16).map { _ in Int8.random(in: -128...127, using: &random) }
+        let levels =
+            areCodes
+            ? [Int8](0...7) + (-8 ... -1)
+            : [0] + (1..<16).map { _ in Int8.random(in: -128...127, using: &random) }
         let weights = (0..<steps * 64).map { slot -> Int8 in
             if isNarrow { return levels[Int(codes[slot])] }
             return slot / 64 % 4 < 2 ? -128 : Int8(truncatingIfNeeded: random.next())
@@ -99,7 +102,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
                                 first_pair: firstPair.baseAddress,
                                 advances: advances.baseAddress, pairs: pairs.baseAddress,
                                 outputs: outputs.baseAddress, in_order: inOrder,
-                                levels: levels.baseAddress,
+                                levels: levels.baseAddress, codes_are_levels: areCodes,
                                 highest: Int32(highest))
                             let kernel =
                                 isNarrow

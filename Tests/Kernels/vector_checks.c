@@ -32,7 +32,8 @@ static void fill_levels(int8_t *levels, size_t count, bool extreme) {
 /// Weights of `slices` slices with up to `most` pairs of steps, and the inputs they read.
 static void check_spmv_on(
     spmv_kernel *scalar, spmv_kernel *kernel, size_t pair_bytes, size_t slices, int most,
-    int window, int highest, bool extreme, bool in_order) {
+    int window, int highest, bool extreme, bool in_order,
+    bool codes_are_levels) {
     uint32_t *first_pair = random_memory((slices + 1) * sizeof *first_pair);
     first_pair[0] = 0;
     for (size_t i = 0; i < slices; i++)
@@ -42,6 +43,7 @@ static void check_spmv_on(
     int8_t levels[16];
     fill_levels(levels, 16, extreme);
     levels[0] = 0;
+    for (int i = 0; codes_are_levels && i < 16; i++) levels[i] = (int8_t)(i < 8 ? i : i - 16);
     for (size_t pair = 0; pair < pairs; pair++) {
         uint8_t *columns = steps + pair * pair_bytes;
         for (int i = 0; i < 2 * CIK_SLOTS; i++) columns[i] %= window;
@@ -51,7 +53,7 @@ static void check_spmv_on(
     uint32_t *outputs = shuffled(slices * CIK_ROWS);
     for (uint32_t i = 0; in_order && i < slices * CIK_ROWS; i++) outputs[i] = i;
     cik_spmv_weights weights = {slices, window, first_pair, advances, steps,
-                                outputs, in_order, levels, highest};
+                                outputs, in_order, levels, codes_are_levels, highest};
     uint8_t *x = random_bytes((size_t)(6 * most) * CIK_ADVANCE + 256, highest);
     if (extreme) memset(x, highest, (size_t)(6 * most) * CIK_ADVANCE + 256);
     size_t size = (slices * CIK_ROWS) * sizeof(int32_t) + GUARD;
@@ -74,10 +76,10 @@ static void check_spmv(spmv_kernel *scalar, spmv_kernel *kernel, size_t pair_byt
         for (size_t h = 0; h < sizeof highest_bytes / sizeof *highest_bytes; h++)
             for (int most = 0; most <= 9; most++)
                 for (size_t slices = 1; slices <= 3; slices++)
-                    for (int in_order = 0; in_order < 2; in_order++)
+                    for (int kind = 0; kind < 3; kind++)
                         check_spmv_on(
                             scalar, kernel, pair_bytes, slices, most, windows[w],
-                            highest_bytes[h], most % 3 == 2, in_order);
+                            highest_bytes[h], most % 3 == 2, kind == 1, kind == 2);
 }
 
 static void check_c4_spmv(const cik_kernel_set *scalar, const cik_kernel_set *variant) {

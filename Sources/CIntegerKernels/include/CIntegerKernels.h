@@ -78,6 +78,8 @@ typedef struct {
     bool in_order;
     /// `[16]`: what a 4-bit code stands for.
     const int8_t *levels;
+    /// Whether those are 0...7, -8...-1: codes are numbers in two's complement.
+    bool codes_are_levels;
     /// The largest byte of an activation: sums of 16 bits hold the products of small ones.
     int32_t highest;
 } cik_spmv_weights;

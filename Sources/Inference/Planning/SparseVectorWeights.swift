@@ -18,8 +18,10 @@ package final class SparseVectorWeights: @unchecked Sendable {
     init(_ weights: SparseRows, schedule: VectorSchedule, highest: Int32) {
         let distinct = weights.distinctLevels
         isNarrow = distinct.count <= 16
-        // Code 0 is level 0: it fills the slots that no weight needs.
-        let levels = [0] + distinct.filter { $0 != 0 }
+        // Code 0 is level 0: it fills the slots that no weight needs. Levels of four bits are their own
+        // codes.
+        let areCodes = distinct.allSatisfy { (-8...7).contains($0) }
+        let levels = areCodes ? [Int8](0...7) + (-8 ... -1) : [0] + distinct.filter { $0 != 0 }
         slots = schedule.slots
         let count = schedule.pairs
         let pairs = AlignedBuffer(
@@ -37,7 +39,7 @@ package final class SparseVectorWeights: @unchecked Sendable {
             outputs: outputs.pointer(to: UInt32.self),
             in_order: schedule.outputs.elementsEqual(0..<UInt32(schedule.outputs.count)),
             levels: table.pointer(to: Int8.self),
-            highest: highest)
+            codes_are_levels: areCodes, highest: highest)
         var codes = [UInt8](repeating: 0, count: 256)
         for (code, level) in levels.enumerated() { codes[Int(level) + 128] = UInt8(code) }
         fill(
