@@ -119,6 +119,37 @@ struct QuantizedFunctionTests {
     }
 
     /// The sum reads the first quantizer, or the function, besides.
+    /// An evaluation computes layers one by one, and so does a backward pass behind it, although the forward
+    /// pass before was one of training; the next one in training is together again.
+    @Test
+    func `a backward pass is that of the last forward pass`() throws {
+        func gradients(isApart: Bool) throws -> [[String: [Float]]] {
+            let first = ActivationQuantizer(bits: 4, scheme: .signedSymmetric, step: 0.5)
+            let second = ActivationQuantizer(bits: 4, scheme: .unsignedAsymmetric, step: 0.25)
+            var network = try network(.silu, first, second, isApart: isApart)
+            let batches = [(25, true), (9, false), (25, true)]
+            var found: [[String: [Float]]] = []
+            for (index, (batch, isTraining)) in batches.enumerated() {
+                let x = Tensor(
+                    shape: [batch, 40], elements: normal(batch * 40, seed: UInt64(index)))
+                var pass = Pass(isTraining: isTraining, threads: 1)
+                _ = network.forward(x, pass: &pass)
+                if index == 0 { continue }
+                let dy = Tensor(
+                    shape: [batch, 40], elements: normal(batch * 40, seed: UInt64(10 + index)))
+                network.backward(dy, pass: &pass)
+                found.append([:])
+                network.visitVariables { found[found.count - 1][$0] = $1.gradient.elements }
+            }
+            return found
+        }
+        let (together, apart) = (
+            try gradients(isApart: false), try gradients(isApart: true)
+        )
+        expectSame(together[0], apart[0], "behind an evaluation")
+        expectSame(together[1], apart[1], "in training again")
+    }
+
     @Test(arguments: [1, 2])
     func `what others read, too, is computed`(other: Int) throws {
         let quantizer = ActivationQuantizer(bits: 4, scheme: .unsignedAsymmetric, step: 0.3)
