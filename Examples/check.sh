@@ -36,6 +36,20 @@ if "${PYTHON:-python3}" -c 'import numpy' 2> /dev/null; then
         "$model" "$images" > "$output/python"
     check python
     cmp "$output/c" "$output/python"
+    # One sample at a time, with Python's lock and without.
+    SHRINK_ENGINE="$library/libshrink_engine.so" PYTHONPATH=Examples/python "${PYTHON:-python3}" - \
+        "$model" <<'END'
+import sys
+import numpy as np
+from shrink_engine import Model
+
+with Model(sys.argv[1]) as model:
+    pixels = np.random.default_rng(1).integers(0, 256, (20, *model.shape), np.uint8)
+    expected = model.run(pixels)
+    for keeps_lock in (False, True):
+        for sample, logits in zip(pixels, expected):
+            assert (model.bound(sample, keeps_lock=keeps_lock)() == logits).all(), keeps_lock
+END
 else
     echo "Examples/python: skipped, for python3 has no numpy here"
 fi

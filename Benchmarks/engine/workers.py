@@ -37,8 +37,8 @@ def load_shrink(task):
     model = shrink_engine.Model(task.file, threads=task.threads)
     pixels = np.rint(samples(task) * 255).astype(np.uint8)
     out = np.empty((task.batch, model.output_count), np.float32)
-    # Bound once, as the others are.
-    return model.bound(pixels, out), lambda: out, f"kernels for {model.isa}"
+    # Bound once, as the others are. No other Python thread waits here.
+    return model.bound(pixels, out, keeps_lock=True), lambda: out, f"kernels for {model.isa}"
 
 
 def load_onnxruntime(task):

@@ -57,8 +57,7 @@ def _load():
 
 
 _library = _load()
-# Calls with so few values keep Python's lock: letting go of it takes 50 ns, and they take some microseconds.
-_MOST_LOCKED = 1024
+# The same functions, called without letting go of Python's lock.
 _locked = ctypes.PyDLL(_FILE)
 
 
@@ -106,10 +105,12 @@ class Model:
         """The logits [count, outputs] of samples [count, ...], uint8 or float32, into `out` if given."""
         return self.bound(np.ascontiguousarray(samples), out)()
 
-    def bound(self, samples, out=None):
+    def bound(self, samples, out=None, keeps_lock=False):
         """A function that runs whatever stands in `samples` when it is called, and returns `out`.
 
-        All checks are made here, once: they take longer than a small network.
+        All checks are made here, once: they take longer than a small network. With `keeps_lock` other
+        Python threads wait meanwhile; letting them run takes 50 ns, which networks of a few
+        microseconds may want to save.
         """
         if not samples.flags.c_contiguous:
             raise ValueError("samples have to be contiguous")
@@ -118,7 +119,7 @@ class Model:
         if name is None:
             raise TypeError(f"samples are {samples.dtype}, expected uint8 or float32")
         # A function of its own without types of arguments, which would be checked at every call.
-        run = (_locked if samples.size <= _MOST_LOCKED else _library)[name]
+        run = (_locked if keeps_lock else _library)[name]
         count, rest = divmod(samples.size, self.input_count)
         if rest:
             raise ValueError(f"{samples.shape} is no number of samples {self.shape}")

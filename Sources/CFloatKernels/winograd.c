@@ -3,13 +3,9 @@
 // Tiles that are transformed before they are multiplied. Their matrices should stay in the first caches;
 // but all weights, or all sums of a gradient, are read once for each of these: where they exceed the
 // second cache, more tiles pay.
-static int64_t forward_tiles(const cfk_winograd *w) {
-  return w->channels * w->outputs <= 128 * 128 ? 16 : 64;
-}
-
-static int64_t gradient_tiles(const cfk_winograd *w) {
-  return w->channels * w->outputs < 128 * 128 ? 32 : 64;
-}
+static int is_large(const cfk_winograd *w) { return w->channels * w->outputs > 128 * 128; }
+static int64_t forward_tiles(const cfk_winograd *w) { return is_large(w) ? 64 : 16; }
+static int64_t gradient_tiles(const cfk_winograd *w) { return is_large(w) ? 64 : 32; }
 
 #define KERNELS "winograd.inc"
 #include "variants.h"

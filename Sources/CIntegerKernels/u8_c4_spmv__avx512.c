@@ -46,7 +46,7 @@ CIK_INLINE CIK_AVX512 void add_pair(
     place->advance += 2;
 }
 
-/// Four sums, since a dot product takes longer than the two permutations that feed it.
+/// Four sums, since a dot product takes longer than what feeds it.
 CIK_INLINE CIK_AVX512 __m512i slice_sums(
     cik_spmv_place *place, size_t pairs, const uint8_t *x, const decoding *d, size_t window,
     const bool are_levels) {

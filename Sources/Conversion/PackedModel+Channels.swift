@@ -17,7 +17,7 @@ extension PackedModel {
         guard !isFloat else { return self }
         let readers = ChannelReaders(self)
         var result = self
-        // For each value, the channels that stay, or `nil` for all.
+        // For each value, the channels that stay, in their new order, or `nil` for all as they are.
         var kept = [[Int]?](repeating: nil, count: nodes.count + 1)
         for (index, node) in nodes.enumerated() {
             let input = kept[node.inputs[0]]

@@ -24,12 +24,19 @@ extension PackedModel {
     /// rounding is monotone. Other functions, and quantizers behind quantizers, become tables. Dropout
     /// is left out. A network of weights in half precision, or with dynamic quantizers, becomes a model
     /// in floats.
-    /// - Parameter arrangesChannels: whether channels that nobody reads are left out, and the others
-    ///   sorted by the number of their weights. If not, each layer has the channels of the network's.
+    /// Channels that nobody reads are left out, and the others sorted by the number of their weights.
     /// - Throws: `ConversionError` for what has no quantizer or can not be expressed.
     public init(
-        converting network: Network, normalization: InputNormalization, classNames: [String],
-        arrangesChannels: Bool = true
+        converting network: Network, normalization: InputNormalization, classNames: [String]
+    ) throws(ConversionError) {
+        self = try PackedModel(
+            convertingAsItIs: network, normalization: normalization, classNames: classNames
+        ).arrangingChannels()
+    }
+
+    /// The same with the network's channels, which can be compared layer by layer.
+    package init(
+        convertingAsItIs network: Network, normalization: InputNormalization, classNames: [String]
     ) throws(ConversionError) {
         var network = network
         network.updateEffective()
@@ -47,7 +54,6 @@ extension PackedModel {
                 mean: normalization.mean, deviation: normalization.deviation,
                 quantizer: quantizer),
             nodes: nodes, classNames: classNames)
-        if arrangesChannels { self = arrangingChannels() }
     }
 }
 

@@ -54,7 +54,7 @@ struct RandomModel {
 
     var input: Value { Value(number: 0, shape: inputShape, quantizer: inputQuantizer) }
 
-    /// With its channels in the order that conversion gives them.
+    /// With the channels that conversion leaves, in its order.
     var model: PackedModel {
         let channels = inputShape.count == 3 ? inputShape[0] : 1
         return PackedModel(

@@ -5,7 +5,8 @@ import Tensors
 
 extension PackedModel {
     /// The weights and biases in floats, named as PyTorch names them and in its layout:
-    /// `fc1.weight` `[outputs, inputs]`, `conv1.weight` `[outputs, channels, height, width]`.
+    /// `fc1.weight` `[outputs, inputs]`, `conv1.weight` `[outputs, channels, height, width]`. Channels are
+    /// those of the file, in its order (`arrangingChannels`).
     ///
     /// The metadata say what quantizes the activations.
     /// - Parameter integers: whether `fc1.codes` holds the integers, too: `weight = scale · integer`,

@@ -35,7 +35,8 @@ struct WinogradConvolution: Sendable {
             top: Int64(g.padding[0]), left: Int64(g.padding[1]), padding: paddingValue)
     }
 
-    /// Tiles that one call should have: transformed together, they read weights once.
+    /// Tiles that one call should have, if there are calls enough for all threads: large weights are read
+    /// once for all of them.
     private static let tilesInCall = 64
 
     mutating func forward(
@@ -50,7 +51,7 @@ struct WinogradConvolution: Sendable {
         let room = Int(cfk_winograd_scratch_count(isa, &whole))
         scratch.resize(to: [threads, room])
         let tiles = (g.outputHeight + 1) / 2 * ((g.outputWidth + 1) / 2)
-        let size = max(1, Self.tilesInCall / tiles)
+        let size = max(1, min(Self.tilesInCall / tiles, (batch + threads - 1) / threads))
         let hasBias = bias != nil
         withPointers(x, packed, bias ?? .empty, &y, &scratch) {
             [whole] x, packed, bias, y, scratch in
@@ -65,8 +66,8 @@ struct WinogradConvolution: Sendable {
         }
     }
 
-    /// Channels whose gradients are made together where there is one block: so that the sums of all places
-    /// stay in the second cache.
+    /// Channels whose gradients are made together where there is one block, at most: so that the sums of
+    /// all places stay in the second cache.
     private static let channelsInSlice = 64
 
     /// The gradients of `blocks` parts of the batch, each `[3, 3, channels, outputs]`; where there is one
@@ -76,17 +77,20 @@ struct WinogradConvolution: Sendable {
     ) {
         let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
         let size = (batch + blocks - 1) / blocks
-        let width = blocks > 1 ? g.channels : min(g.channels, Self.channelsInSlice)
+        // Whole vectors of each thread's share.
+        let share = (g.channels + 16 * threads - 1) / (16 * threads) * 16
+        let width = blocks > 1 ? g.channels : min(share, Self.channelsInSlice, g.channels)
         let slices = (g.channels + width - 1) / width
         var widest = description(ofChannels: width)
         let room = Int(cfk_winograd_gradient_scratch_count(isa, &widest))
         scratch.resize(to: [threads, room])
-        withPointers(x, dy, &dw, &scratch) { [self] x, dy, dw, scratch in
+        withPointers(x, dy, &dw, &scratch) { [widest] x, dy, dw, scratch in
             parallel(chunks: blocks * slices, threads: threads) { chunk, worker in
                 let (block, slice) = chunk.quotientAndRemainder(dividingBy: slices)
                 let images = range(ofChunk: block, size: size, count: batch)
                 let channels = range(ofChunk: slice, size: width, count: g.channels)
-                var part = description(ofChannels: channels.count)
+                var part = widest
+                part.channels = Int64(channels.count)
                 cfk_winograd_gradient(
                     isa, &part, Int64(images.count),
                     x + images.lowerBound * g.inputCount + channels.lowerBound,

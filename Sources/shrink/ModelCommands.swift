@@ -35,7 +35,8 @@ struct Decode: ParsableCommand {
         abstract: "Turn a .shrink file back into plain tensors (safetensors).",
         discussion: """
             Writes weights and biases in floats, with the names and the layout of PyTorch; batch \
-            normalization is part of the weights. With --integers also the codes (NAME.codes) and \
+            normalization is part of the weights, and channels have the order of the file: those that \
+            nobody reads are gone, and the others sorted by how many weights they have. With --integers also the codes (NAME.codes) and \
             their scales (NAME.scale).
 
             EXAMPLE

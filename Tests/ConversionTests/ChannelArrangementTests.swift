@@ -49,7 +49,9 @@ struct ChannelArrangementTests {
         }
         #expect(small.arrangingChannels() == small)
         // In the others, sums and concatenations read everything, or some place of each channel is read.
-        if ![.dense, .features, .grouped].contains(graph) { #expect(small != model) }
+        if ![.dense, .features, .grouped].contains(graph) {
+            #expect(small.weightCount < model.weightCount)
+        }
     }
 
     @Test(arguments: SampleGraph.allCases)
@@ -208,15 +210,10 @@ struct ChannelArrangementTests {
             layer([[0, 0, 0, 1], [1, 2, 3, 4]], real: true),
         ])
         let sorted = all.arrangingChannels()
-        var (first, last) = (
-            layer([[1, 2, 3], [4, 0, 1], [0, 1, 0], [0, 0, 2]]),
-            layer([[0, 1, 0, 0], [2, 4, 1, 3]], real: true)
-        )
+        var first = layer([[1, 2, 3], [4, 0, 1], [0, 1, 0], [0, 0, 2]])
         first.weights.scales = [2, 4, 1, 3]
         first.bias.codes = [1, 3, 0, 2]
-        #expect(sorted == model([first, last]))
-        last.bias.codes.reverse()
-        #expect(sorted != model([first, last]))
+        #expect(sorted == model([first, layer([[0, 1, 0, 0], [2, 4, 1, 3]], real: true)]))
         for pixels in [[0, 0, 1], [1, 2, 3], [2, 0, 0]] as [[UInt8]] {
             #expect(
                 try ReferenceInterpreter(sorted).logits(pixels: pixels)
@@ -248,6 +245,13 @@ struct ChannelArrangementTests {
         let small = model.arrangingChannels()
         #expect(small.nodes.map { $0.operation.layer?.weights.shape } == [[1, 4], [3, 1]])
         #expect(try ReferenceInterpreter(small).logits(pixels: [1, 2, 3, 4]) == [0, 1, 2])
+    }
+}
+
+extension PackedModel {
+    /// Zeros included.
+    fileprivate var weightCount: Int {
+        nodes.reduce(0) { $0 + ($1.operation.layer?.weights.count ?? 0) }
     }
 }
 

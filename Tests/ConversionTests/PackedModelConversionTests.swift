@@ -53,15 +53,15 @@ struct PackedModelConversionTests {
 
     private func convert(_ chain: Chain, inputShape: [Int]) throws -> PackedModel {
         try PackedModel(
-            converting: Network(name: "hand-made", inputShape: inputShape, chain: chain),
-            normalization: normalization, classNames: ["left", "right"], arrangesChannels: false)
+            convertingAsItIs: Network(name: "hand-made", inputShape: inputShape, chain: chain),
+            normalization: normalization, classNames: ["left", "right"])
     }
 
     /// A graph that reads three features.
     private func convert(_ nodes: [Network.Node]) throws -> PackedModel {
         try PackedModel(
-            converting: Network(name: "graph", inputShape: [3], nodes: nodes),
-            normalization: normalization, classNames: [], arrangesChannels: false)
+            convertingAsItIs: Network(name: "graph", inputShape: [3], nodes: nodes),
+            normalization: normalization, classNames: [])
     }
 
     private let inputQuantizer = ActivationQuantizer(

@@ -296,11 +296,12 @@ extension Network {
     /// `arrangesChannels`.
     func packed(arrangesChannels: Bool = false) throws -> PackedModel {
         let channels = inputShape.count == 3 ? inputShape[2] : 1
-        return try PackedModel(
-            converting: self,
-            normalization: InputNormalization(
-                pixelScale: 1 / 64, mean: Array(repeating: 2, count: channels),
-                deviation: Array(repeating: 1, count: channels)), classNames: [],
-            arrangesChannels: arrangesChannels)
+        let normalization = InputNormalization(
+            pixelScale: 1 / 64, mean: Array(repeating: 2, count: channels),
+            deviation: Array(repeating: 1, count: channels))
+        return arrangesChannels
+            ? try PackedModel(converting: self, normalization: normalization, classNames: [])
+            : try PackedModel(
+                convertingAsItIs: self, normalization: normalization, classNames: [])
     }
 }

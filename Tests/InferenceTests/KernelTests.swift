@@ -35,7 +35,9 @@ struct Variant: CustomTestStringConvertible, Sendable {
         for window in [64, 128, 256] {
             for slices in 1...3 {
                 for highest in [15, 127, 255] {
-                    for (inOrder, areCodes) in [(false, false), (true, false), (false, true)] {
+                    for (inOrder, areCodes) in [
+                        (false, false), (true, false), (false, true), (true, true),
+                    ] {
                         expectSparse(
                             variant, isNarrow: isNarrow, window: window, slices: slices,
                             highest: highest, inOrder: inOrder, areCodes: areCodes, &random)

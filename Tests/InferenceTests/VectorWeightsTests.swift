@@ -19,6 +19,28 @@ import Testing
 
     private struct Unexpected: Error {}
 
+    /// What makes kernels faster is found where it is there.
+    @Test func `outputs in order and codes that are levels are recognized`() throws {
+        let costs = cik_kernel_set_at(0)!.pointee.costs
+        // The first of 20 outputs have the most weights.
+        func view(_ levels: ClosedRange<Int8>, turned: Bool = false) throws -> cik_spmv_weights {
+            var rows = (0..<20).map { output in
+                (0..<64).map { column -> Int8 in
+                    if column + output >= 40 { return 0 }
+                    let level = levels.lowerBound + Int8(column % levels.count)
+                    return level == 0 ? 1 : level
+                }
+            }
+            if turned { rows.reverse() }
+            return try packed(Array(rows.joined()), outputs: 20, costs: costs).view
+        }
+        let ranges: [ClosedRange<Int8>] = [-8...7, 1...2, -8...8, -9...1]
+        let areLevels = try ranges.map { try view($0).codes_are_levels }
+        #expect(areLevels == [true, true, false, false])
+        let inOrder = try [false, true].map { try view(-8...7, turned: $0).in_order }
+        #expect(inOrder == [true, false])
+    }
+
     /// Weights `[outputs, inputs]` as the slots have them; each place may be named by one slot.
     private func unpacked(_ weights: SparseVectorWeights, outputs: Int, inputs: Int) -> [Int8] {
         let view = weights.view

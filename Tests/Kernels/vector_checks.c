@@ -76,10 +76,10 @@ static void check_spmv(spmv_kernel *scalar, spmv_kernel *kernel, size_t pair_byt
         for (size_t h = 0; h < sizeof highest_bytes / sizeof *highest_bytes; h++)
             for (int most = 0; most <= 9; most++)
                 for (size_t slices = 1; slices <= 3; slices++)
-                    for (int kind = 0; kind < 3; kind++)
+                    for (int kind = 0; kind < 4; kind++)
                         check_spmv_on(
                             scalar, kernel, pair_bytes, slices, most, windows[w],
-                            highest_bytes[h], most % 3 == 2, kind == 1, kind == 2);
+                            highest_bytes[h], most % 3 == 2, kind & 1, kind >> 1);
 }
 
 static void check_c4_spmv(const cik_kernel_set *scalar, const cik_kernel_set *variant) {

@@ -3,8 +3,9 @@
 //
 // Outputs are cut into tiles of 2x2; each reads a patch of 4x4 inputs. Patches and kernels are transformed
 // into 16 places, at each of which channels and outputs are multiplied as matrices; sums and
-// differences of the products are the outputs. Transforms only add, and halve weights: whole numbers
-// stay exact as long as 144 times the largest sum of magnitudes fits a float's 24 bits.
+// differences of the products are the outputs. Transforms only add, and halve weights: with whole
+// numbers all is exact as long as 144 times the largest |x| times the largest sum of an output's |weights|
+// is below 2^24.
 #pragma once
 
 #include <stdint.h>

@@ -4,7 +4,8 @@ import Synchronization
 /// Arenas of one engine: a run takes one and gives it back, so that runs can go on at the same time.
 ///
 /// An arena is allocated when more runs are going on than ever before. One of those at rest lies in
-/// `spare`, where taking and giving back cost no lock: 40 ns of the 800 that LeNet-300-100 takes.
+/// `spare`, where taking and giving back cost no lock: 40 ns of the 800 that LeNet-300-100 takes. (Nor do
+/// they count references, which is what `_withUnsafeGuaranteedRef` is for.)
 final class ArenaPool: Sendable {
     private let byteCount: Int
     /// Owned here while it is not lent.
