@@ -335,7 +335,9 @@ private struct Rules {
         let narrow = rules.narrow
         withPointers(narrow?.multipliers ?? [0], narrow?.constants ?? [0], halves) {
             narrowMultipliers, narrowConstants, halves in
-            let floats = (rules.float?.multipliers ?? [0]) + (rules.float?.constants ?? [0])
+            // Every third output does without.
+            let multipliers = rules.float?.multipliers.enumerated().map { $0 % 3 == 2 ? 0 : $1 }
+            let floats = (multipliers ?? [0]) + (rules.float?.constants ?? [0])
             withPointers(rules.multipliers, rules.constants, floats) {
                 multipliers, constants, floats in
                 var epilogue = cik_epilogue(

@@ -111,7 +111,7 @@ private struct RandomRules {
                     bytes: bytes, bound: Int64(bound))
             else { continue }
             found += 1
-            for output in rules.multipliers.indices {
+            for output in rules.multipliers.indices where rule.multipliers[output] != 0 {
                 var isEqual = true
                 for accumulator in -bound...bound {
                     let value = rule.constants[output].addingProduct(
@@ -130,6 +130,22 @@ private struct RandomRules {
             }
         }
         #expect(found > 0)
+    }
+
+    /// As in a layer that reads pixels. With larger accumulators some have none.
+    @Test func `nearly all outputs of a first layer have one`() {
+        var random = SplitMix(2)
+        for (bound, least) in [(1_300_000, 470), (4_000_000, 350)] as [(Int64, Int)] {
+            let rules = RandomRules(500, shift: 36...46, constants: 2...12, using: &random) {
+                Double(bound) * (0.02 + 0.1 * $0.uniform())
+            }
+            let rule = FloatRule(
+                multipliers: rules.multipliers, constants: rules.constants, shift: rules.shift,
+                bytes: 0...15, bound: bound)
+            let found = rule?.multipliers.count { $0 != 0 } ?? 0
+            #expect((least..<500).contains(found), "\(found) of 500")
+            #expect(rule?.isComplete == false)
+        }
     }
 
     @Test func `are refused for accumulators that floats do not hold, and for many steps`() {

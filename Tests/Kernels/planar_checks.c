@@ -60,6 +60,8 @@ static void use_floats(layer *l) {
         l->constants[i] = sum * ((int64_t)1 << (SHIFT - FRACTION)) - (1 << (SHIFT - 1));
         l->float_multipliers[i] = (float)sign / (1 << FRACTION);
         l->float_constants[i] = (float)sum / (1 << FRACTION);
+        // Some outputs have none.
+        if (random_in(0, 3) == 0) l->float_multipliers[i] = 0;
     }
     l->epilogue.float_multipliers = l->float_multipliers;
     l->epilogue.float_constants = l->float_constants;

@@ -243,7 +243,8 @@ typedef struct {
     const int32_t *narrow_constants;
     int32_t narrow_shift;
     /// `[outputs]` each, for 32 bits (and for 16 where a layer reads its whole input), or NULL: the floor
-    /// of `acc * m + c`, rounded once, is, cut to the range, what the rule gives, for every accumulator.
+    /// of `acc * m + c`, rounded once, is, cut to the range, what the rule gives, for every accumulator. An
+    /// output with a multiplier of 0 has no such rule.
     const float *float_multipliers, *float_constants;
 } cik_epilogue;
 

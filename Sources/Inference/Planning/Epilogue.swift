@@ -52,6 +52,8 @@ final class ByteEpilogue: @unchecked Sendable {
     let view: cik_epilogue
     /// Outputs.
     let count: Int
+    /// Whether each of them has a rule in floats.
+    private let allHaveFloats: Bool
     private let buffers: [AlignedBuffer]
 
     /// `bound` is the largest magnitude of an accumulator.
@@ -90,6 +92,7 @@ final class ByteEpilogue: @unchecked Sendable {
             float_multipliers: float.map { kept($0.multipliers) },
             float_constants: float.map { kept($0.constants) })
         count = constants.count
+        allHaveFloats = float?.isComplete ?? false
         self.buffers = buffers
     }
 
@@ -97,7 +100,8 @@ final class ByteEpilogue: @unchecked Sendable {
     var each: EachRule {
         EachRule(
             count: count, multipliers: view.multipliers, constants: view.constants,
-            floatMultipliers: view.float_multipliers, floatConstants: view.float_constants,
+            floatMultipliers: allHaveFloats ? view.float_multipliers : nil,
+            floatConstants: allHaveFloats ? view.float_constants : nil,
             rounding: view.rounding)
     }
 
