@@ -31,9 +31,6 @@ public struct Parameter: Sendable {
         trained = Variable(value, decays: decays)
     }
 
-    /// Whether layers compute with anything else than what is trained.
-    public var isParametrized: Bool { !chain.isEmpty }
-
     /// The first parametrization of a type, or `nil`.
     public func parametrization<P: Parametrization>(_ type: P.Type) -> P? {
         for element in chain { if let found = element as? P { return found } }

@@ -297,8 +297,7 @@ extension Layer {
             linear.weight = Parameter(weights, decays: false)
             linear.bias = Parameter(Tensor(shape: [linear.outputs]), decays: false)
             return linear
-        case let convolution as Convolution:
-            var convolution = convolution.summingDirectly
+        case var convolution as Convolution:
             convolution.weight = Parameter(weights, decays: false)
             convolution.bias = nil
             return convolution

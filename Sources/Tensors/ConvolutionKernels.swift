@@ -14,7 +14,6 @@ public enum ConvolutionSums: Sendable {
 /// weights and padded images are kept from step to step, so that a step allocates nothing.
 public struct ConvolutionKernels: Sendable {
     public let geometry: ConvolutionGeometry
-    public let sums: ConvolutionSums
     private let isa: cfk_isa
     private var forwardPass: ConvolutionForward
     /// For stride 1: the gradient of the input is a convolution of the output's gradient.
@@ -33,7 +32,6 @@ public struct ConvolutionKernels: Sendable {
         _ geometry: ConvolutionGeometry, sums: ConvolutionSums = .fastest, isa: cfk_isa? = nil
     ) {
         self.geometry = geometry
-        self.sums = sums
         self.isa = isa ?? bestISA
         forwardPass = ConvolutionForward(geometry, isa: self.isa, sums: sums)
         inputGradientPass = geometry.inputGradient.map { [isa = self.isa] in
