@@ -9,6 +9,9 @@ public struct Variable: Sendable {
     public var decays: Bool
     /// Multiplies the learning rate.
     public var learningRateScale: Float = 1
+    /// By which share of itself a training step moves a value, at most; for values that must stay
+    /// positive. `nil`: no limit.
+    public var largestChange: Float?
 
     public init(_ value: Tensor, decays: Bool) {
         self.value = value

@@ -39,7 +39,7 @@ public struct ActivationQuantizer: UniformActivationQuantizer {
         self.isLearned = isLearned
         self.sharing = sharing
         self.rule = rule
-        self.step = Variable(Tensor(shape: [1], repeating: step), decays: false)
+        self.step = .learnedSteps([step])
         self.offset = Variable(Tensor(shape: [1], repeating: offset), decays: false)
     }
 

@@ -297,7 +297,8 @@ extension Layer {
             linear.weight = Parameter(weights, decays: false)
             linear.bias = Parameter(Tensor(shape: [linear.outputs]), decays: false)
             return linear
-        case var convolution as Convolution:
+        case let convolution as Convolution:
+            var convolution = convolution.summingDirectly
             convolution.weight = Parameter(weights, decays: false)
             convolution.bias = nil
             return convolution

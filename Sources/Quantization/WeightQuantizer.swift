@@ -37,7 +37,7 @@ public struct WeightQuantizer: UniformWeightQuantizer {
         self.isNarrow = isNarrow
         self.keepsNonzero = keepsNonzero
         self.weightCount = weightCount
-        self.step = Variable(Tensor(shape: [steps.count], elements: steps), decays: false)
+        step = .learnedSteps(steps)
         self.rule = rule
         search = StepSearch(steps: steps.count)
     }
@@ -95,7 +95,7 @@ public struct WeightQuantizer: UniformWeightQuantizer {
     public func withSteps(_ steps: [Float]) -> WeightQuantizer {
         precondition(steps.count == step.value.count, "\(steps.count) steps")
         var result = self
-        result.step = Variable(Tensor(shape: [steps.count], elements: steps), decays: false)
+        result.step = .learnedSteps(steps)
         return result
     }
 

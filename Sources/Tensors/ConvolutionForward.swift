@@ -4,9 +4,8 @@ import CFloatKernels
 ///
 /// Images are padded horizontally by copying each into scratch memory that stays in the cache; vertical
 /// padding with zeros is skipped by the kernels, and all of it in a depthwise convolution. A 1×1
-/// convolution is a product over all positions of the batch, whatever image they are in. With
-/// ``ConvolutionSums/fastest``, which no layer asks for yet, most 3×3 convolutions are left to minimal
-/// filtering.
+/// convolution is a product over all positions of the batch, whatever image they are in. Most 3×3
+/// convolutions are left to minimal filtering.
 struct ConvolutionForward: Sendable {
     let geometry: ConvolutionGeometry
     let isa: cfk_isa

@@ -38,6 +38,9 @@ public struct Optimizer: Sendable {
         let decay = variable.decays ? weightDecay : 0
         switch method {
         case .sgd(let momentum, let nesterov):
+            if let share = variable.largestChange {
+                variable.limitGradient(to: share * (1 - momentum) / rate)
+            }
             withMoments(name, count: 1, shape: variable.value.shape) { moments in
                 variable.value.stepSGD(
                     gradient: variable.gradient, momentum: &moments[0], rate: rate,
@@ -46,6 +49,7 @@ public struct Optimizer: Sendable {
             }
         case .adam(let beta1, let beta2, let epsilon):
             let step = step
+            let before = variable.largestChange.map { _ in variable.value }
             withMoments(name, count: 2, shape: variable.value.shape) { moments in
                 var square = Tensor.empty
                 swap(&square, &moments[1])
@@ -54,6 +58,9 @@ public struct Optimizer: Sendable {
                     rate: rate, beta1: beta1, beta2: beta2, epsilon: epsilon, decay: decay,
                     threads: threads)
                 swap(&square, &moments[1])
+            }
+            if let share = variable.largestChange, let before {
+                variable.limitChange(from: before, to: share)
             }
         }
     }
@@ -69,5 +76,25 @@ public struct Optimizer: Sendable {
         }
         body(&own)
         swap(&own, &moments[name, default: []])
+    }
+}
+
+extension Variable {
+    /// Before SGD adds it to the moments, so that they do not go on moving a value which a single large
+    /// gradient has moved as far as it may.
+    /// - Parameter factor: what the largest gradient of a value is, over the value.
+    fileprivate mutating func limitGradient(to factor: Float) {
+        for index in 0..<value.count {
+            let largest = factor * abs(value[index])
+            gradient[index] = min(max(gradient[index], -largest), largest)
+        }
+    }
+
+    /// - Parameter share: of what the values were before.
+    fileprivate mutating func limitChange(from before: Tensor, to share: Float) {
+        for index in 0..<value.count {
+            let (start, largest) = (before[index], share * abs(before[index]))
+            value[index] = min(max(value[index], start - largest), start + largest)
+        }
     }
 }

@@ -71,3 +71,58 @@ func `a variable's own factor scales its rate alone`(factor: Float) throws {
     optimizer.update(&wide, learningRate: 0.1)
     #expect(optimizer.moments["fc.weight"]?.map(\.shape) == [[2, 3]])
 }
+
+private let methods: [Optimizer.Method] = [
+    .sgd(momentum: 0, nesterov: false), .sgd(momentum: 0.9, nesterov: false),
+    .sgd(momentum: 0.9, nesterov: true), .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8),
+]
+
+@Test(arguments: methods, [1, -1] as [Float])
+func `a large gradient moves a limited value by no more than its share`(
+    method: Optimizer.Method, start: Float
+) throws {
+    var network = try network()
+    var optimizer = Optimizer(method, weightDecay: 0)
+    func setWeight(_ change: (inout Variable) -> Void) {
+        network.visitVariables { name, variable in
+            variable.gradient[0] = 0
+            if name == "fc.weight" { change(&variable) }
+        }
+    }
+    setWeight {
+        $0.value[0] = start
+        $0.largestChange = 0.05
+    }
+    for _ in 0..<20 {
+        let before = values(network)["fc.weight"]!
+        setWeight { $0.gradient[0] = 1e6 * start }
+        optimizer.update(&network, learningRate: 10)
+        let ratio = values(network)["fc.weight"]! / before
+        // Momentum adds up what earlier, larger values allowed.
+        #expect(ratio < 1 && ratio > 1 - 0.05 * 1.5, "\(ratio)")
+    }
+}
+
+@Test func `momentum does not go on with a gradient that was too large`() throws {
+    var network = try network()
+    network.visitVariables { name, variable in
+        if name == "fc.weight" { (variable.gradient[0], variable.largestChange) = (1e6, 0.05) }
+    }
+    var optimizer = Optimizer(.sgd(momentum: 0.9, nesterov: false), weightDecay: 0)
+    optimizer.update(&network, learningRate: 0.1)
+    network.visitVariables { $1.gradient[0] = 0 }
+    for _ in 0..<200 { optimizer.update(&network, learningRate: 0.1) }
+    #expect(abs(values(network)["fc.weight"]! / 2 - 0.95) < 1e-4)
+}
+
+@Test(arguments: methods)
+func `small gradients move a limited value as any other`(method: Optimizer.Method) throws {
+    var (limited, free) = (try network(), try network())
+    limited.visitVariables { $1.largestChange = 0.05 }
+    var (one, other) = (Optimizer(method, weightDecay: 0), Optimizer(method, weightDecay: 0))
+    for _ in 0..<3 {
+        one.update(&limited, learningRate: 0.001)
+        other.update(&free, learningRate: 0.001)
+    }
+    #expect(values(limited) == values(free))
+}

@@ -17,8 +17,14 @@ public struct Convolution: Layer {
         self.geometry = geometry
         weight = Parameter(Tensor(shape: geometry.weightShape), decays: true)
         bias = hasBias ? Parameter(Tensor(shape: [geometry.outputs]), decays: false) : nil
-        // Not yet by minimal filtering: quantized training ended worse with it, for a reason not known.
-        kernels = ConvolutionKernels(geometry, sums: .direct)
+        kernels = ConvolutionKernels(geometry)
+    }
+
+    /// The same layer, with sums of products and nothing else (``ConvolutionSums/direct``).
+    package var summingDirectly: Convolution {
+        var layer = self
+        layer.kernels = ConvolutionKernels(geometry, sums: .direct)
+        return layer
     }
 
     public func outputShape(of shapes: [[Int]]) throws(ShapeError) -> [Int] {
