@@ -48,7 +48,7 @@ struct WeightQuantizerTests {
     /// Replaces the step, as an optimizer does.
     func set(_ step: Float, in quantizer: inout WeightQuantizer) {
         quantizer.visitVariables { name, variable in
-            #expect(name == "step" && !variable.decays)
+            #expect(name == "step" && !variable.decays && variable.largestChange == 0.05)
             variable.value[0] = step
         }
     }
