@@ -79,7 +79,9 @@ struct ActivationQuantizerTests {
             return output
         }
         #expect(outputs[0] == outputs[1])
-        quantizer.visitVariables { _, variable in #expect(!variable.decays) }
+        quantizer.visitVariables { name, variable in
+            #expect(!variable.decays && variable.largestChange == (name == "step" ? 0.05 : nil))
+        }
     }
 
     @Test(arguments: ActivationScheme.allCases, [ActivationQuantizer.Sharing.elements, .features])
