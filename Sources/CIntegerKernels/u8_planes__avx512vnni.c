@@ -11,7 +11,7 @@
 
 /// Columns first..<first + count of a phase: which of them hold values, and where those come from.
 typedef struct {
-    size_t count;
+    size_t first, count;
     __mmask64 inside;
     /// Bytes of a row that are read, and where the first of 64 lies.
     __mmask64 read;
@@ -29,7 +29,7 @@ static __mmask64 bits(ptrdiff_t first, ptrdiff_t end) {
 static columns columns_at(const cik_planes *planes, size_t phase, size_t first) {
     ptrdiff_t stride = (ptrdiff_t)planes->stride_width, width = (ptrdiff_t)planes->width;
     size_t most = 64 / planes->stride_width, left = planes->plane_width - first;
-    columns c = {.count = left < most ? left : most};
+    columns c = {.first = first, .count = left < most ? left : most};
     c.start = (ptrdiff_t)first * stride + (ptrdiff_t)phase - (ptrdiff_t)planes->padding_width;
     c.read = bits(-c.start, width - c.start);
     // Column i reads byte i * stride of the register.
@@ -37,6 +37,23 @@ static columns columns_at(const cik_planes *planes, size_t phase, size_t first) 
     ptrdiff_t end = width > c.start ? (width - c.start + stride - 1) / stride : 0;
     c.inside = bits(begin, end) & bits(0, (ptrdiff_t)c.count);
     return c;
+}
+
+/// Columns of one phase, found out once for all channels: small planes took longer to find them than
+/// to copy (ResNet-50's inputs of 14×14 copied to whole lines, 40 us each).
+typedef struct {
+    size_t count;
+    columns some[16];
+} run_of_columns;
+
+static run_of_columns columns_from(const cik_planes *planes, size_t phase, size_t first) {
+    run_of_columns run = {.count = 0};
+    while (first < planes->plane_width && run.count < 16) {
+        columns c = columns_at(planes, phase, first);
+        run.some[run.count++] = c;
+        first += c.count;
+    }
+    return run;
 }
 
 /// Row `i` of a phase, or NULL where it belongs to the border.
@@ -53,6 +70,7 @@ INLINE void copy_columns(
     uint8_t *y) {
     const __m512i fill = _mm512_set1_epi8((char)planes->fill);
     __mmask64 all = bits(0, (ptrdiff_t)c.count);
+    y += c.first;
     for (size_t i = 0; i < planes->plane_height; i++, y += planes->plane_width) {
         const uint8_t *row = row_of(planes, x, phase_y, i);
         if (!row) {
@@ -73,6 +91,7 @@ INLINE void copy_pairs(
     const __m256i fill = _mm256_set1_epi8((char)planes->fill);
     __mmask32 all = (__mmask32)bits(0, (ptrdiff_t)even.count);
     __mmask32 first = (__mmask32)even.inside, second = (__mmask32)odd.inside;
+    y += even.first;
     for (size_t i = 0; i < planes->plane_height; i++, y += planes->plane_width) {
         const uint8_t *row = row_of(planes, x, phase_y, i);
         __m256i evens = fill, odds = fill;
@@ -86,27 +105,57 @@ INLINE void copy_pairs(
     }
 }
 
-CIK_AVX512VNNI static void copy_both_phases(
-    const cik_planes *planes, const uint8_t *x, size_t phase_y, uint8_t *y) {
-    for (size_t first = 0; first < planes->plane_width;) {
-        columns even = columns_at(planes, 0, first);
-        copy_pairs(planes, even, columns_at(planes, 1, first), x, phase_y, y + first);
-        first += even.count;
+/// What one phase of all channels is copied from and to.
+typedef struct {
+    const cik_planes *planes;
+    const uint8_t *x;
+    uint8_t *y;
+    size_t phase_y;
+    /// From one channel to the next, in bytes.
+    size_t x_stride, y_stride;
+} phase;
+
+CIK_AVX512VNNI static void copy_both_phases(phase p) {
+    for (size_t first = 0; first < p.planes->plane_width;) {
+        run_of_columns even = columns_from(p.planes, 0, first);
+        run_of_columns odd = columns_from(p.planes, 1, first);
+        for (size_t channel = 0; channel < p.planes->channels; channel++)
+            for (size_t i = 0; i < even.count; i++)
+                copy_pairs(
+                    p.planes, even.some[i], odd.some[i], p.x + channel * p.x_stride, p.phase_y,
+                    p.y + channel * p.y_stride);
+        first = even.some[even.count - 1].first + even.some[even.count - 1].count;
     }
 }
 
-CIK_AVX512VNNI static void copy_phase(
-    const cik_planes *planes, const uint8_t *x, size_t phase_y, size_t phase_x, uint8_t *y) {
-    for (size_t first = 0; first < planes->plane_width;) {
-        columns c = columns_at(planes, phase_x, first);
-        if (planes->stride_width == 1)
-            copy_columns(planes, c, x, phase_y, 1, y + first);
-        else if (planes->stride_width == 2)
-            copy_columns(planes, c, x, phase_y, 2, y + first);
+INLINE void copy_run(phase p, const run_of_columns *run, const size_t stride) {
+    for (size_t channel = 0; channel < p.planes->channels; channel++)
+        for (size_t i = 0; i < run->count; i++)
+            copy_columns(
+                p.planes, run->some[i], p.x + channel * p.x_stride, p.phase_y, stride,
+                p.y + channel * p.y_stride);
+}
+
+CIK_AVX512VNNI static void copy_phase(phase p, size_t phase_x) {
+    for (size_t first = 0; first < p.planes->plane_width;) {
+        run_of_columns run = columns_from(p.planes, phase_x, first);
+        if (p.planes->stride_width == 1)
+            copy_run(p, &run, 1);
+        else if (p.planes->stride_width == 2)
+            copy_run(p, &run, 2);
         else
-            copy_columns(planes, c, x, phase_y, 4, y + first);
-        first += c.count;
+            copy_run(p, &run, 4);
+        first = run.some[run.count - 1].first + run.some[run.count - 1].count;
     }
+}
+
+/// Fills what lies behind each of `count` planes.
+CIK_AVX512VNNI static void fill_behind(const cik_planes *planes, size_t count, uint8_t *y) {
+    const __m512i fill = _mm512_set1_epi8((char)planes->fill);
+    size_t size = planes->plane_height * planes->plane_width;
+    for (size_t plane = 0; plane < count; plane++, y += planes->plane_stride)
+        for (size_t i = size; i < planes->plane_stride; i += 64)
+            _mm512_mask_storeu_epi8(y + i, bits(0, (ptrdiff_t)(planes->plane_stride - i)), fill);
 }
 
 void u8_planes__avx512vnni(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y) {
@@ -115,19 +164,22 @@ void u8_planes__avx512vnni(const cik_planes *planes, const uint8_t *x, size_t la
         u8_planes__scalar(planes, x, lanes, y);
         return;
     }
-    size_t size = planes->plane_height * planes->plane_width;
-    size_t behind = planes->plane_stride - size;
-    for (size_t channel = 0; channel < planes->channels; channel++) {
-        for (size_t phase_y = 0; phase_y < planes->phases_height; phase_y++) {
-            bool pairs = stride == 2 && planes->phases_width == 2;
-            if (pairs) copy_both_phases(planes, x, phase_y, y);
-            for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++) {
-                if (!pairs) copy_phase(planes, x, phase_y, phase_x, y);
-                memset(y + size, planes->fill, behind);
-                y += planes->plane_stride;
-            }
+    size_t phases = planes->phases_height * planes->phases_width;
+    phase p = {
+        .planes = planes,
+        .x = x,
+        .y = y,
+        .x_stride = planes->height * planes->width,
+        .y_stride = phases * planes->plane_stride,
+    };
+    bool pairs = stride == 2 && planes->phases_width == 2;
+    for (; p.phase_y < planes->phases_height; p.phase_y++) {
+        if (pairs) copy_both_phases(p);
+        for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++) {
+            if (!pairs) copy_phase(p, phase_x);
+            p.y += planes->plane_stride;
         }
-        x += planes->height * planes->width;
     }
+    fill_behind(planes, phases * planes->channels, y);
 }
 #endif
