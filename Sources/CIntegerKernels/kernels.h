@@ -30,7 +30,7 @@ CIK_VECTOR_KERNELS(avx512)
 CIK_VECTOR_KERNELS(neon)
 
 void u6_s8_spmm__scalar(
-    const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
+    const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_spmm__scalar(
     const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_gemm__scalar(
@@ -41,7 +41,7 @@ void u8_s8_depthwise_direct__scalar(
     const cik_direct_weights *weights, const cik_planar *planar, size_t first, size_t count);
 #if defined(__x86_64__)
 void u6_s8_spmm__avx2(
-    const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
+    const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_spmm__avx2(
     const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_gemm__avx2(
@@ -52,7 +52,7 @@ void s32_requantize_floats__avx512vnni(
     const int32_t *acc, size_t count, const float *multipliers, const float *constants,
     cik_rounding rounding, uint8_t *y);
 void u6_s8_spmm__avx512vnni(
-    const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
+    const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_spmm__avx512vnni(
     const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_gemm__avx512vnni(
@@ -62,7 +62,7 @@ void u8_s8_depthwise__avx512vnni(
 void u8_s8_depthwise_direct__avx512vnni(
     const cik_direct_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u6_s8_spmm__avx512(
-    const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
+    const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_spmm__avx512(
     const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_gemm__avx512(

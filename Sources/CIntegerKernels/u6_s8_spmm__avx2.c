@@ -11,9 +11,9 @@ typedef struct { __m256i low[2], high[2]; } sums_16;
 
 /// 32 positions of term `i`.
 INLINE __m256i load(
-    const cik_fours_weights *weights, const void *offsets, size_t i, const uint8_t *x,
+    const cik_grouped_weights *weights, const cik_steps *steps, size_t i, const uint8_t *x,
     size_t lanes, int half) {
-    size_t offset = cik_offset(offsets, weights->offset_size, i) << weights->shift;
+    size_t offset = cik_offset(steps->offsets, weights->offset_size, i) << weights->shift;
     return _mm256_loadu_si256((const __m256i *)(x + offset * lanes) + half);
 }
 
@@ -30,11 +30,13 @@ INLINE void add_pairs(sums_16 *s, int half, __m256i a, __m256i b, __m256i levels
         s->high[half], _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), levels));
 }
 
-INLINE __m256i four(
-    const cik_fours_weights *weights, size_t first, const uint8_t *x, size_t lanes, int half) {
-    __m256i sum = load(weights, weights->eight_offsets, first, x, lanes, half);
-    for (size_t i = first + 1; i < first + 4; i++)
-        sum = _mm256_add_epi8(sum, load(weights, weights->eight_offsets, i, x, lanes, half));
+/// The sum of `count` terms from `first` on.
+INLINE __m256i group(
+    const cik_grouped_weights *weights, const cik_steps *steps, size_t first, const size_t count,
+    const uint8_t *x, size_t lanes, int half) {
+    __m256i sum = load(weights, steps, first, x, lanes, half);
+    CIK_UNROLLED for (size_t i = 1; i < count; i++)
+        sum = _mm256_add_epi8(sum, load(weights, steps, first + i, x, lanes, half));
     return sum;
 }
 
@@ -54,48 +56,32 @@ INLINE void flush(sums_16 *s, int32_t *acc) {
     }
 }
 
-INLINE void add_eights(
-    sums_16 *s, const cik_fours_weights *weights, size_t start, size_t end, const uint8_t *x,
-    size_t lanes) {
+INLINE void add_steps(
+    sums_16 *s, const cik_grouped_weights *weights, const cik_steps *steps, size_t start,
+    size_t end, const uint8_t *x, size_t lanes, const size_t terms) {
     for (size_t i = start; i < end; i++) {
-        __m256i levels = two_levels(weights->eight_levels + 2 * i);
-        for (int half = 0; half < 2; half++)
+        __m256i levels = two_levels(steps->levels + 2 * i);
+        CIK_UNROLLED for (int half = 0; half < 2; half++)
             add_pairs(
-                s, half, four(weights, 8 * i, x, lanes, half),
-                four(weights, 8 * i + 4, x, lanes, half), levels);
-    }
-}
-
-INLINE void add_twos(
-    sums_16 *s, const cik_fours_weights *weights, size_t start, size_t end, const uint8_t *x,
-    size_t lanes) {
-    for (size_t i = start; i < end; i++) {
-        __m256i levels = two_levels(weights->two_levels + 2 * i);
-        for (int half = 0; half < 2; half++)
-            add_pairs(
-                s, half, load(weights, weights->two_offsets, 2 * i, x, lanes, half),
-                load(weights, weights->two_offsets, 2 * i + 1, x, lanes, half), levels);
+                s, half, group(weights, steps, 2 * i * terms, terms, x, lanes, half),
+                group(weights, steps, (2 * i + 1) * terms, terms, x, lanes, half), levels);
     }
 }
 
 INLINE void add_row(
-    const cik_fours_weights *weights, size_t row, const uint8_t *x, size_t lanes, int32_t *acc) {
+    const cik_grouped_weights *weights, size_t row, const uint8_t *x, size_t lanes, int32_t *acc) {
     size_t most = weights->bound <= INT16_MAX ? SIZE_MAX : weights->steps_in_16_bits;
     sums_16 s;
     for (int half = 0; half < 2; half++) s.low[half] = s.high[half] = _mm256_setzero_si256();
-    size_t end = weights->first_eight[row + 1];
-    for (size_t i = weights->first_eight[row]; i < end;) {
-        size_t stop = end - i < most ? end : i + most;
-        add_eights(&s, weights, i, stop, x, lanes);
-        if (most != SIZE_MAX) flush(&s, acc);
-        i = stop;
-    }
-    end = weights->first_two[row + 1];
-    for (size_t i = weights->first_two[row]; i < end;) {
-        size_t stop = end - i < most ? end : i + most;
-        add_twos(&s, weights, i, stop, x, lanes);
-        if (most != SIZE_MAX) flush(&s, acc);
-        i = stop;
+    CIK_UNROLLED for (size_t size = 0; size < CIK_STEP_SIZES; size++) {
+        const cik_steps *steps = &weights->steps[size];
+        size_t end = steps->first[row + 1];
+        for (size_t i = steps->first[row]; i < end;) {
+            size_t stop = end - i < most ? end : i + most;
+            add_steps(&s, weights, steps, i, stop, x, lanes, cik_group(size));
+            if (most != SIZE_MAX) flush(&s, acc);
+            i = stop;
+        }
     }
     flush(&s, acc);
 }
@@ -103,7 +89,7 @@ INLINE void add_row(
 /// Sums of a row that are added modulo 2^16 count only together with those of all blocks: so they
 /// are cut to 16 bits at the end.
 CIK_AVX2 static void sums(
-    const cik_fours_weights *weights, size_t output, const uint8_t *x, size_t lanes,
+    const cik_grouped_weights *weights, size_t output, const uint8_t *x, size_t lanes,
     int32_t *acc) {
     for (size_t block = 0; block < weights->blocks; block++)
         add_row(
@@ -114,7 +100,7 @@ CIK_AVX2 static void sums(
 }
 
 CIK_AVX2 void u6_s8_spmm__avx2(
-    const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count) {
+    const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count) {
     CIK_FOR_EACH_TILE(sums, cik_requantize_tile__avx2)
 }
 #endif

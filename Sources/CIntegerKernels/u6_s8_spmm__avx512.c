@@ -6,7 +6,7 @@
 #include "u6_s8_spmm__avx512.inc"
 
 void u6_s8_spmm__avx512(
-    const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count) {
+    const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count) {
     run(weights, planar, first, count);
 }
 #endif

@@ -132,6 +132,41 @@ private struct Rules {
     }
 }
 
+/// Steps of `cik_grouped_weights` whose groups have so many terms.
+private struct GroupSteps {
+    let group: Int
+    var first: [UInt32] = [0]
+    var offsets: [UInt16] = []
+    var levels: [Int8] = []
+
+    init(group: Int) { self.group = group }
+
+    /// Adds the steps of one output; returns the terms that are left over.
+    mutating func add(_ terms: [(UInt16, Int8)]) -> [(UInt16, Int8)] {
+        var groups: [[(UInt16, Int8)]] = []
+        var left: [(UInt16, Int8)] = []
+        for level in Int8.min...Int8.max {
+            var same = terms.filter { $0.1 == level }[...]
+            while same.count >= group {
+                groups.append(Array(same.prefix(group)))
+                same = same.dropFirst(group)
+            }
+            left += same
+        }
+        if groups.count % 2 == 1 {
+            if group > 1 {
+                left += groups.removeLast()
+            } else {
+                groups.append([(0, 0)])
+            }
+        }
+        offsets += groups.flatMap { $0.map(\.0) }
+        levels += groups.map { $0[0].1 }
+        first.append(UInt32(levels.count / 2))
+        return left
+    }
+}
+
 /// Kernels over planes, on weights packed here as `CIntegerKernels.h` describes them.
 @Suite struct PlanarKernelTests {
     private static let shapes = [
@@ -216,7 +251,7 @@ private struct Rules {
         }
     }
 
-    /// A few levels, so that fours are found, with the extreme ones that all kernels take.
+    /// A few levels, so that groups are found, with the extreme ones that all kernels take.
     private static func levels(highest: Int) -> [Int8] {
         highest == 63
             ? [-65, -3, 1, 65] : highest == 31 ? [-128, -3, 1, 127] : [-128, -7, 2, 127]
@@ -257,7 +292,7 @@ private struct Rules {
         let largest = layer.weights.map { Int($0.magnitude) }.max()!
         guard layer.highest <= 63, 8 * layer.highest * largest <= 32767 else { return }
         for blocks in [1, 2, 3] {
-            withFours(variant, layer, blocks: blocks) { kernel in
+            withGroups(variant, layer, blocks: blocks) { kernel in
                 for rule in rules {
                     expect(kernel, layer, sums, rule, "u6_s8_spmm of \(blocks) blocks")
                 }
@@ -395,11 +430,10 @@ private struct Rules {
         }
     }
 
-    private func withFours(
+    private func withGroups(
         _ variant: Variant, _ layer: PlanarLayer, blocks: Int, _ body: (PlanarKernel) -> Void
     ) {
-        var (firstEight, eightOffsets, eightLevels): ([UInt32], [UInt16], [Int8]) = ([0], [], [])
-        var (firstTwo, twoOffsets, twoLevels): ([UInt32], [UInt16], [Int8]) = ([0], [], [])
+        var steps = [4, 2, 1].map { GroupSteps(group: $0) }
         var starts: [UInt32] = []
         for block in 0..<blocks {
             // Every `blocks`-th column.
@@ -407,46 +441,37 @@ private struct Rules {
             let start = columns.map { layer.offsets[$0] }.min() ?? 0
             starts.append(start)
             for output in 0..<layer.outputs {
-                let terms = columns.map {
+                var terms = columns.map {
                     (
                         UInt16(layer.offsets[$0] - start),
                         layer.weights[output * layer.columns + $0]
                     )
                 }
-                var left: [(UInt16, Int8)] = []
-                var fours: [[(UInt16, Int8)]] = []
-                for level in Int8.min...Int8.max where level != 0 {
-                    var same = terms.filter { $0.1 == level }[...]
-                    while same.count >= 4 {
-                        fours.append(Array(same.prefix(4)))
-                        same = same.dropFirst(4)
-                    }
-                    left += same
-                }
-                if fours.count % 2 == 1 { left += fours.removeLast() }
-                if left.count % 2 == 1 { left.append((0, 0)) }
-                eightOffsets += fours.flatMap { $0.map(\.0) }
-                eightLevels += fours.map { $0[0].1 }
-                firstEight.append(UInt32(eightLevels.count / 2))
-                twoOffsets += left.map(\.0)
-                twoLevels += left.map(\.1)
-                firstTwo.append(UInt32(twoLevels.count / 2))
+                terms.removeAll { $0.1 == 0 }
+                for size in steps.indices { terms = steps[size].add(terms) }
             }
         }
         let largest = layer.weights.map { Int($0.magnitude) }.max()!
-        withPointers(firstEight, eightOffsets, eightLevels) { firstEight, eights, eightLevels in
-            withPointers(firstTwo, twoOffsets, twoLevels) { firstTwo, twos, twoLevels in
-                starts.withUnsafeBufferPointer { starts in
-                    var view = cik_fours_weights(
-                        outputs: layer.outputs, blocks: blocks, block_starts: starts.baseAddress,
-                        first_eight: firstEight, first_two: firstTwo, eight_offsets: eights,
-                        two_offsets: twos, offset_size: 2, shift: 0, eight_levels: eightLevels,
-                        two_levels: twoLevels,
-                        steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
-                        bound: Int32(layer.bound))
-                    body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }
+        withSteps(steps[0]) { fours in
+            withSteps(steps[1]) { twos in
+                withSteps(steps[2]) { ones in
+                    starts.withUnsafeBufferPointer { starts in
+                        var view = cik_grouped_weights(
+                            outputs: layer.outputs, blocks: blocks,
+                            block_starts: starts.baseAddress, steps: (fours, twos, ones),
+                            offset_size: 2, shift: 0,
+                            steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
+                            bound: Int32(layer.bound))
+                        body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }
+                    }
                 }
             }
+        }
+    }
+
+    private func withSteps(_ steps: GroupSteps, _ body: (cik_steps) -> Void) {
+        withPointers(steps.first, steps.offsets, steps.levels) { first, offsets, levels in
+            body(cik_steps(first: first, offsets: offsets, levels: levels))
         }
     }
 

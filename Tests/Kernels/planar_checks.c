@@ -172,7 +172,7 @@ static void for_each_shape(
     }
 }
 
-static void check_fours_of(
+static void check_groups_of(
     const cik_kernel_set *scalar, const cik_kernel_set *variant, const size_t *shape,
     size_t lanes) {
     const int highest[] = {3, 15, 31, 63};
@@ -181,30 +181,32 @@ static void check_fours_of(
         int level = 32767 / 8 / highest[h] > 128 ? 128 : 32767 / 8 / highest[h];
         if (blocks > 1 && random_in(0, 1)) level = 3;
         layer l = random_layer(shape[0], shape[1], shape[2], lanes, 50, highest[h]);
-        uint32_t first_eight[3 * OUTPUTS + 1] = {0}, first_two[3 * OUTPUTS + 1] = {0};
-        for (size_t i = 0; i < rows; i++) {
-            first_eight[i + 1] = first_eight[i] + (uint32_t)random_in(0, 5);
-            first_two[i + 1] = first_two[i] + (uint32_t)random_in(0, 5);
-        }
-        size_t eights = first_eight[rows], twos = first_two[rows];
         size_t offset_size = random_in(0, 1) ? 2 : 4;
         int32_t shift = (int32_t)random_in(0, 2);
         const uint32_t block_starts[] = {0, 13, 6};
-        void *eight_offsets = random_offsets_of(offset_size, 8 * eights, 36 >> shift);
-        void *two_offsets = random_offsets_of(offset_size, 2 * twos, 36 >> shift);
-        int8_t *levels = random_memory(2 * (eights + twos) + 1);
-        for (size_t i = 0; i < 2 * (eights + twos); i++)
-            levels[i] = (int8_t)random_in(-level, level > 127 ? 127 : level);
-        int32_t bound = (int32_t)blocks * 5 * 10 * level * highest[h];
-        cik_fours_weights weights = {
+        int32_t bound = (int32_t)blocks * 5 * (8 + 4 + 2) * level * highest[h];
+        cik_grouped_weights weights = {
             .outputs = OUTPUTS, .blocks = blocks, .block_starts = block_starts,
-            .first_eight = first_eight, .first_two = first_two, .eight_offsets = eight_offsets,
-            .two_offsets = two_offsets, .offset_size = offset_size, .shift = shift,
-            .eight_levels = levels, .two_levels = levels + 2 * eights,
+            .offset_size = offset_size, .shift = shift,
             .steps_in_16_bits = (size_t)(32767 / (8 * highest[h] * level)), .bound = bound,
         };
+        uint32_t first[CIK_STEP_SIZES][3 * OUTPUTS + 1] = {0};
+        void *offsets[CIK_STEP_SIZES];
+        int8_t *levels[CIK_STEP_SIZES];
+        for (size_t size = 0; size < CIK_STEP_SIZES; size++) {
+            for (size_t i = 0; i < rows; i++)
+                first[size][i + 1] = first[size][i] + (uint32_t)random_in(0, 5);
+            size_t steps = first[size][rows];
+            offsets[size] =
+                random_offsets_of(offset_size, 2 * cik_group(size) * steps, 36 >> shift);
+            levels[size] = random_memory(2 * steps + 1);
+            for (size_t i = 0; i < 2 * steps; i++)
+                levels[size][i] = (int8_t)random_in(-level, level > 127 ? 127 : level);
+            weights.steps[size] = (cik_steps){first[size], offsets[size], levels[size]};
+        }
         COMPARE(u6_s8_spmm, weights, l, bound, OUTPUTS * 512)
-        free(eight_offsets), free(two_offsets), free(levels), free_layer(&l);
+        for (size_t size = 0; size < CIK_STEP_SIZES; size++) free(offsets[size]), free(levels[size]);
+        free_layer(&l);
     }
 }
 
@@ -272,8 +274,8 @@ static void check_direct(const cik_kernel_set *scalar, const cik_kernel_set *var
     }
 }
 
-static void check_fours(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
-    for_each_shape(scalar, variant, check_fours_of);
+static void check_groups(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    for_each_shape(scalar, variant, check_groups_of);
 }
 
 static void check_rows(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
@@ -310,7 +312,7 @@ static void check_planes(const cik_kernel_set *scalar, const cik_kernel_set *var
 }
 
 const named_check planar_checks[] = {
-    {"u6_s8_spmm", check_fours},
+    {"u6_s8_spmm", check_groups},
     {"u8_s8_spmm, u8_s8_gemm", check_rows},
     {"u8_s8_depthwise", check_depthwise},
     {"u8_s8_depthwise_direct", check_direct},

@@ -38,6 +38,8 @@ enum {
     CIK_OVERREAD = 320,
     /// How far in front of activations a kernel may read; what stands there changes nothing, either.
     CIK_UNDERREAD = 128,
+    /// Sizes of steps in `cik_grouped_weights`.
+    CIK_STEP_SIZES = 3,
     /// The most runs of `cik_direct_weights`.
     CIK_DIRECT_RUNS = 16,
 };
@@ -94,14 +96,25 @@ typedef struct {
     int32_t highest;
 } cik_gemv_weights;
 
-/// Sparse weights for planes of small bytes: terms in fours of one level, and what is left over.
+/// Steps of `cik_grouped_weights` of one size.
+typedef struct {
+    /// `[blocks * outputs + 1]`: where the steps of each block and output start.
+    const uint32_t *first;
+    /// `[steps, 2, group]`, of `offset_size` bytes: positions from the start of the block, in units of
+    /// `1 << shift`.
+    const void *offsets;
+    /// `[steps, 2]`: of each group; 0 where nothing fills it.
+    const int8_t *levels;
+} cik_steps;
+
+/// Sparse weights for planes of small bytes: terms in groups of one level, two groups a step.
 ///
-///     acc[output][p] = sum over eights of   levels[0] * (x[o0 + p] + ... + x[o3 + p])
-///                                         + levels[1] * (x[o4 + p] + ... + x[o7 + p])
-///                    + sum over twos of     levels[0] * x[o0 + p] + levels[1] * x[o1 + p]
+///     acc[output][p] = sum over steps of levels[0] * (x[o + p] + ..., the terms of the first group)
+///                                      + levels[1] * (x[o + p] + ..., of the second)
 ///
-/// with `o` times lanes. A four is added in bytes and multiplied once, so bytes are at most 63; and
-/// no product of an eight, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767.
+/// with `o` times lanes. Groups have 4 terms; what is left over makes groups of 2, and what is left of
+/// that groups of 1. A group is added in bytes and multiplied once, so bytes are at most 63; and no
+/// product of a step, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767.
 ///
 /// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read
 /// them, if `bound` fits 16 bits; and whose offsets fit 16 bits.
@@ -110,21 +123,20 @@ typedef struct {
     size_t blocks;
     /// `[blocks]`: positions from the first plane of all to that of the block.
     const uint32_t *block_starts;
-    /// `[blocks * outputs + 1]`: where the eights and the twos of each block and output start.
-    const uint32_t *first_eight, *first_two;
-    /// `[eights, 8]`, `[twos, 2]`, of `offset_size` bytes, 2 or 4: positions from the start of the
-    /// block, in units of `1 << shift`.
-    const void *eight_offsets, *two_offsets;
+    /// Those with groups of `cik_group(0)`, `cik_group(1)`, ...
+    cik_steps steps[CIK_STEP_SIZES];
+    /// Of an offset: 2 or 4.
     size_t offset_size;
     int32_t shift;
-    /// `[eights, 2]`, `[twos, 2]`; 0 where nothing fills the place.
-    const int8_t *eight_levels, *two_levels;
-    /// So many eights, and as many twos, never leave 16 bits, at least 1.
+    /// So many steps of any size never leave 16 bits, at least 1.
     size_t steps_in_16_bits;
     /// The largest magnitude of an accumulator. Up to 32767 a variant may add modulo 2^16, even if
     /// partial sums are larger.
     int32_t bound;
-} cik_fours_weights;
+} cik_grouped_weights;
+
+/// Terms of a group in the steps of one size: 4, 2 or 1.
+static inline size_t cik_group(size_t size) { return (size_t)4 >> size; }
 
 /// Sparse weights for planes of any bytes: terms four by four, in any order.
 ///
@@ -368,18 +380,18 @@ typedef struct {
 /// matter: the planner takes the cheapest kernel by
 ///
 ///     slots * spmv_slot, weights * gemv_weight                                    one sample
-///     (eights * spmm_eight + twos * spmm_two) * spmm_far + further * spmm_block,
+///     sum over sizes of steps * spmm_group_step * spmm_far + further * spmm_block,
 ///     steps * spmm_step, weights * gemm_weight                                        planes
 typedef struct {
     /// A slot of `spmv` in windows of 64, of 128 and of 256 inputs, weights in the second cache.
     double spmv_slot_64, spmv_slot_128, spmv_slot_256;
     /// A weight of `gemv`.
     double gemv_weight;
-    /// On a tile of 64 bytes: an eight or a two of `u6_s8_spmm`, a step of `u8_s8_spmm`, a weight
+    /// On a tile of 64 bytes: a step of `u6_s8_spmm`, of each size, a step of `u8_s8_spmm`, a weight
     /// of `gemm` or of `depthwise`; of `depthwise_direct`, which needs no copy of its input.
-    double spmm_eight, spmm_two, spmm_step, gemm_weight, depthwise_weight, direct_weight;
-    /// One more block of `u6_s8_spmm` for an output; and how many times as long eights and twos take
-    /// that read from the second cache.
+    double spmm_group_step[CIK_STEP_SIZES], spmm_step, gemm_weight, depthwise_weight, direct_weight;
+    /// One more block of `u6_s8_spmm` for an output; and how many times as long steps take that read
+    /// from the second cache.
     double spmm_block, spmm_far;
     /// A byte requantized, by whichever kernel makes it.
     double requantize;
@@ -411,7 +423,7 @@ typedef struct {
 
     /// `count` outputs from `first` on: sparse weights times planes of bytes up to 63.
     void (*u6_s8_spmm)(
-        const cik_fours_weights *weights, const cik_planar *planar, size_t first, size_t count);
+        const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count);
     /// The same with any bytes.
     void (*u8_s8_spmm)(
         const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);

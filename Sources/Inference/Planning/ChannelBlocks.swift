@@ -1,4 +1,4 @@
-/// The channels of a layer cut into blocks, each with its nonzeros in fours of its own: so that planes
+/// The channels of a layer cut into blocks, each with its nonzeros in groups of its own: so that planes
 /// stay in the first cache, and that 16 bits hold the offsets from the start of a block.
 struct ChannelBlocks: Sendable {
     /// The columns of each block.
@@ -17,10 +17,10 @@ struct ChannelBlocks: Sendable {
     /// Nonzeros of an output that a block should have on average.
     private static let leastInBlock = 40
 
-    /// The ways to cut that may be the fastest: few blocks, of which more nonzeros form fours, and blocks
+    /// The ways to cut that may be the fastest: few blocks, of which more nonzeros form large groups, and blocks
     /// for the first cache.
     ///
-    /// Those need nonzeros enough to form fours, and accumulators that fit 16 bits, `bound` being the
+    /// Those need nonzeros enough to form groups, and accumulators that fit 16 bits, `bound` being the
     /// largest: with them, layers of VGG-16 and ResNet-18 whose planes exceed the first cache ran 1.4
     /// to 1.8 times as fast. The fully connected layers of AlexNet and VGG-16 ran 1.3 to 1.4 times as
     /// fast in one block as in seven.

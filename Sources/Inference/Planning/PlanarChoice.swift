@@ -4,7 +4,7 @@ import CIntegerKernels
 /// without packing them.
 struct PlanarChoice: Sendable {
     enum Kind: Sendable {
-        case fours(blocks: ChannelBlocks, FourPlanarWeights.Counts)
+        case grouped(blocks: ChannelBlocks, GroupedPlanarWeights.Counts)
         case sparse(steps: Int)
         case dense(weights: Int)
         /// `isDirect` for one sample; blocks of a batch have another kernel.
@@ -44,7 +44,7 @@ struct PlanarChoice: Sendable {
 
     var isSparse: Bool {
         switch kind {
-        case .fours, .sparse: true
+        case .grouped, .sparse: true
         case .dense, .depthwise: false
         }
     }
@@ -60,7 +60,7 @@ struct PlanarChoice: Sendable {
     /// The same for blocks of a batch.
     var blockKernel: (name: String, layout: String) {
         switch kind {
-        case .fours: ("u6_s8_spmm", "fours of one level")
+        case .grouped: ("u6_s8_spmm", "groups of one level")
         case .sparse: ("u8_s8_spmm", "four by four")
         case .dense: ("u8_s8_gemm", "rows, 8-bit levels")
         case .depthwise: ("u8_s8_depthwise", "runs of four, 8-bit levels")
@@ -82,14 +82,14 @@ struct PlanarChoice: Sendable {
         _ weights: SparseRows, geometry: PlaneGeometry, highest: Int32, bound: Int
     ) -> [Kind] {
         let sparse = Kind.sparse(steps: SparsePlanarWeights.steps(of: weights))
-        guard FourPlanarWeights.canHold(weights, highest: highest) else { return [sparse] }
+        guard GroupedPlanarWeights.canHold(weights, highest: highest) else { return [sparse] }
         let blocks = ChannelBlocks.candidates(weights, geometry: geometry, bound: bound)
-        return blocks.map { .fours(blocks: $0, .init(weights, blocks: $0)) } + [sparse]
+        return blocks.map { .grouped(blocks: $0, .init(weights, blocks: $0)) } + [sparse]
     }
 
     private static func cost(_ kind: Kind, _ costs: cik_costs) -> Double {
         switch kind {
-        case .fours(_, let counts): counts.cost(costs)
+        case .grouped(_, let counts): counts.cost(costs)
         case .sparse(let steps): Double(steps) * costs.spmm_step
         case .dense(let weights): Double(weights) * costs.gemm_weight
         case .depthwise(let weights, let isDirect):
@@ -101,7 +101,7 @@ struct PlanarChoice: Sendable {
         of kind: Kind, _ weights: SparseRows, geometry: PlaneGeometry
     ) -> Int {
         switch kind {
-        case .fours(_, let counts): counts.byteCount
+        case .grouped(_, let counts): counts.byteCount
         case .sparse(let steps): steps * 4 * (4 + 1) + (weights.outputs + 1) * 4
         case .dense: (weights.outputs + 4) * roundedUp(weights.columnCount, to: 4)
         case .depthwise:

@@ -5,7 +5,7 @@ import CIntegerKernels
 /// Its geometry says where the plane that a weight reads starts, counted from the first plane of its
 /// group of channels: groups are run one by one. The layouts are written down in `CIntegerKernels.h`.
 enum PlanarWeights: Sendable {
-    case fours(FourPlanarWeights)
+    case grouped(GroupedPlanarWeights)
     case sparse(SparsePlanarWeights)
     case dense(DensePlanarWeights)
     /// For blocks of a batch, and, if they are other ones, for one sample.
@@ -17,8 +17,8 @@ enum PlanarWeights: Sendable {
         bound: Int
     ) {
         switch choice.kind {
-        case .fours(let blocks, _):
-            self = .fours(
+        case .grouped(let blocks, _):
+            self = .grouped(
                 .init(weights, geometry: geometry, blocks: blocks, highest: highest, bound: bound))
         case .sparse: self = .sparse(.init(weights, geometry: geometry))
         case .dense: self = .dense(.init(weights, geometry: geometry))

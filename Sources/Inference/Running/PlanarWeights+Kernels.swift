@@ -43,7 +43,7 @@ extension PlanarWeights {
         _ planar: inout cik_planar, _ outputs: Range<Int>, _ kernels: UnsafePointer<cik_kernel_set>
     ) {
         switch self {
-        case .fours(let weights):
+        case .grouped(let weights):
             var view = weights.view
             kernels.pointee.u6_s8_spmm(&view, &planar, outputs.lowerBound, outputs.count)
         case .sparse(let weights):
