@@ -38,10 +38,12 @@ public struct Optimizer: Sendable {
         let decay = variable.decays ? weightDecay : 0
         switch method {
         case .sgd(let momentum, let nesterov):
-            if let share = variable.largestChange {
-                variable.limitGradient(to: share * (1 - momentum) / rate)
-            }
             withMoments(name, count: 1, shape: variable.value.shape) { moments in
+                // Then the new moments are within the limit, too, and with them the step.
+                if let share = variable.largestChange {
+                    moments[0].limit(to: share / rate, of: variable.value)
+                    variable.gradient.limit(to: share * (1 - momentum) / rate, of: variable.value)
+                }
                 variable.value.stepSGD(
                     gradient: variable.gradient, momentum: &moments[0], rate: rate,
                     momentumFactor: momentum, decay: decay, nesterov: nesterov,
@@ -79,17 +81,21 @@ public struct Optimizer: Sendable {
     }
 }
 
-extension Variable {
-    /// Before SGD adds it to the moments, so that they do not go on moving a value which a single large
-    /// gradient has moved as far as it may.
-    /// - Parameter factor: what the largest gradient of a value is, over the value.
-    fileprivate mutating func limitGradient(to factor: Float) {
-        for index in 0..<value.count {
-            let largest = factor * abs(value[index])
-            gradient[index] = min(max(gradient[index], -largest), largest)
+extension Tensor {
+    /// Cuts each element to `factor` times the magnitude of the value in its place.
+    ///
+    /// SGD cuts the gradient before it enters the moments, so that they do not go on moving a value which a
+    /// single large gradient has moved as far as it may; and the moments, which hold what larger values
+    /// allowed.
+    fileprivate mutating func limit(to factor: Float, of values: Tensor) {
+        for index in 0..<count {
+            let largest = factor * abs(values[index])
+            self[index] = min(max(self[index], -largest), largest)
         }
     }
+}
 
+extension Variable {
     /// - Parameter share: of what the values were before.
     fileprivate mutating func limitChange(from before: Tensor, to share: Float) {
         for index in 0..<value.count {

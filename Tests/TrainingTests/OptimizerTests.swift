@@ -93,13 +93,12 @@ func `a large gradient moves a limited value by no more than its share`(
         $0.value[0] = start
         $0.largestChange = 0.05
     }
-    for _ in 0..<20 {
+    for _ in 0..<200 {
         let before = values(network)["fc.weight"]!
         setWeight { $0.gradient[0] = 1e6 * start }
         optimizer.update(&network, learningRate: 10)
         let ratio = values(network)["fc.weight"]! / before
-        // Momentum adds up what earlier, larger values allowed.
-        #expect(ratio < 1 && ratio > 1 - 0.05 * 1.5, "\(ratio)")
+        #expect(ratio < 1 && ratio > 1 - 0.05 * 1.0001, "\(ratio)")
     }
 }
 
