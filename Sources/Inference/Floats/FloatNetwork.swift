@@ -93,7 +93,7 @@ final class FloatNetwork: Sendable {
             }
             planner.append(node: index, layer)
         }
-        planner.layout.place()
+        planner.finish()
         for needed in [planner.layout.byteCount, scratch]
         where needed > PreparedNetwork.mostArenaBytes {
             throw .memory(needed: needed, limit: PreparedNetwork.mostArenaBytes)
@@ -144,8 +144,12 @@ private struct FloatPlanner {
             .init(node: index, operation: operation, inputs: inputs, output: output, copies: copies)
         )
         values.append(output)
-        // The last value is read behind the last step.
-        if index == checked.model.nodes.count - 1 { layout.extend(output.0, to: now + 1) }
+    }
+
+    /// Places all buffers, with that of the last value, which is read behind the last step.
+    mutating func finish() {
+        layout.extend(values.last!.buffer, to: steps.count)
+        layout.place()
     }
 
     private func operation(
@@ -209,8 +213,8 @@ private struct FloatPlanner {
 }
 
 extension FloatLayer {
-    /// Whether it reads the features of a batch, not images.
-    var isOverFeatures: Bool { window.input.area == 1 && window.output.area == 1 }
+    /// Whether it reads the features of a batch, not images: each output all of them, once.
+    var isOverFeatures: Bool { window.isPointwise && window.input.area == 1 }
 }
 
 extension Plan.Layer {
