@@ -56,6 +56,8 @@ final class FloatNetwork: Sendable {
     let result: (buffer: Buffer, image: FloatImage)
     /// What each thread needs for its part of a layer.
     let scratches: ArenaPool
+    /// For layers in dynamic range: kernels count which bytes are kept, though all sums are written.
+    let nothingKept: AlignedBuffer
     let plan: Plan
 
     init(
@@ -76,7 +78,7 @@ final class FloatNetwork: Sendable {
         samples = min(max(Self.mostBytes / bytes, 1), Self.mostSamples)
         var planner = FloatPlanner(checked, samples: samples)
         var layers: [Plan.Layer] = []
-        var scratch = 0
+        var (scratch, kept) = (0, 0)
         for (index, node) in model.nodes.enumerated() {
             var layer: FloatLayer?
             if node.operation.layer != nil {
@@ -89,6 +91,7 @@ final class FloatNetwork: Sendable {
                 if case .dynamic(let weights) = layer!.weights {
                     let bytes = weights.scratchBytes(of: layer!.window.output)
                     scratch = max(scratch, bytes.sorting + bytes.sums)
+                    kept = max(kept, weights.keptByteCount(of: layer!.window.output))
                 }
             }
             planner.append(node: index, layer)
@@ -101,6 +104,7 @@ final class FloatNetwork: Sendable {
         (steps, layout) = (planner.steps, planner.layout)
         result = planner.values[model.nodes.count]
         scratches = ArenaPool(byteCount: scratch, count: scratch > 0 ? 1 : 0)
+        nothingKept = AlignedBuffer(byteCount: kept)
         plan = Plan(
             instructionSet: kernels.isa, layers: layers, blockSize: samples, leastInBlock: 2,
             arenaBytes: layout.byteCount)

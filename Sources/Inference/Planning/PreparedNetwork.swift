@@ -4,7 +4,7 @@ import ThreadPool
 
 /// A model prepared for the kernels of one variant: packed weights, programs, tables. It does not change.
 final class PreparedNetwork: Sendable {
-    /// Blocks are used while their arena takes no more than this.
+    /// Blocks are used while their arena and what they keep take no more than this.
     static let mostBlockBytes = 32 << 20
     /// A network whose single samples need more is refused.
     static let mostArenaBytes = 2 << 30
@@ -48,13 +48,14 @@ final class PreparedNetwork: Sendable {
             rules.append(try PackedRule(node: index, of: checked))
         }
         self.rules = rules
-        single = Program(checked, geometries: geometries, rules: rules, lanes: 1)
-        guard single.layout.byteCount <= Self.mostArenaBytes else {
-            throw .memory(needed: single.layout.byteCount, limit: Self.mostArenaBytes)
+        let single = Program(checked, geometries: geometries, rules: rules, lanes: 1)
+        guard single.byteCount <= Self.mostArenaBytes else {
+            throw .memory(needed: single.byteCount, limit: Self.mostArenaBytes)
         }
+        self.single = single.readied()
         let block = Program(
             checked, geometries: geometries, rules: rules, lanes: Int(CIK_TILE))
-        let blockFits = block.layout.byteCount <= Self.mostBlockBytes
+        let blockFits = block.byteCount <= Self.mostBlockBytes
         // Without blocks a layer that reads its whole input needs no planes.
         for index in model.nodes.indices where !blockFits && checked.readsWholeInput(index) {
             geometries[index] = nil
@@ -79,7 +80,7 @@ final class PreparedNetwork: Sendable {
             least = leastInBlock ?? max(Int((together / alone).rounded(.up)), 1)
         }
         let usesBlocks = blockFits && least <= block.lanes
-        self.block = usesBlocks ? block : nil
+        self.block = usesBlocks ? block.readied() : nil
         plan = Plan(
             instructionSet: kernels.isa,
             layers: model.nodes.indices.compactMap { index in

@@ -21,9 +21,8 @@ extension Program {
         case (.vector, .vector(let weights, _)?):
             return weights.cost(costs) + bytes * costs.requantize
         case (.planar(let planar), _?):
-            let tiles = roundedUp(planar.span * lanes, to: Int(CIK_TILE)) / Int(CIK_TILE)
-            return Double(tiles) * layer!.blockChoice!.cost(costs, inBlock: lanes > 1) + bytes
-                * costs.requantize
+            return Double(planar.keptBytes.tiles)
+                * layer!.blockChoice!.cost(costs, inBlock: lanes > 1) + bytes * costs.requantize
         default: return bytes * Self.byteCost
         }
     }

@@ -229,12 +229,12 @@ struct ProgramRun {
     // MARK: Planes
 
     private func runPlanar(_ step: Program.PlanarStep, _ layer: PackedWeights) {
-        let length = step.span * program.lanes
+        let length = step.keptBytes.span
         var planar = cik_planar()
         planar.x = UnsafePointer(bytes(step.from))
         planar.lanes = program.lanes
         planar.length = length
-        planar.kept = step.kept.pointer(to: UInt64.self)
+        planar.kept = step.kept!.pointer(to: UInt64.self)
         planar.acc_stride = roundedUp(length, to: Int(CIK_TILE))
         planar.band = step.band
         planar.scratch = buffer(step.scratch)
