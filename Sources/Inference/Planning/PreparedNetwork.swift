@@ -13,8 +13,8 @@ final class PreparedNetwork: Sendable {
     let input: InputCodes
     /// All nodes, with the bytes of values that each reads and writes for a sample.
     let nodes: [(name: String, activationBytes: Int)]
-    /// `[channels, 256]`
-    let pixelTable: AlignedBuffer
+    /// `[channels, 256]`, unless those are too many.
+    let pixelTable: AlignedBuffer?
     /// One for each node: of those with weights, and of the others.
     let layers: [PackedWeights?]
     let rules: [PackedRule?]
@@ -34,7 +34,7 @@ final class PreparedNetwork: Sendable {
         self.kernels = kernels
         let checked = try CheckedModel(model, threads: threads)
         input = InputCodes(model.input)
-        pixelTable = AlignedBuffer(input.table())
+        pixelTable = input.table().map { AlignedBuffer($0) }
         outputCount = checked.outputCount
         nodes = model.nodes.indices.map { index in
             let inputs = checked.inputs(of: index).reduce(0) { $0 + $1.count }
