@@ -92,6 +92,35 @@ import Testing
         #expect(about.threads == 1)
     }
 
+    @Test func `opens a path that is no UTF-8`() throws {
+        let plain = NSTemporaryDirectory() + "c-interface-\(UUID().uuidString)"
+        // "-ü" in Latin-1.
+        let path = plain.utf8CString.dropLast() + [CChar(45), CChar(bitPattern: 0xFC), 0]
+        try Data(file).write(to: URL(fileURLWithPath: plain))
+        try #require(rename(plain, Array(path)) == 0)
+        defer { unlink(Array(path)) }
+        var model: OpaquePointer?
+        #expect(shrink_open_file(Array(path), nil, &model) == SHRINK_OK)
+        shrink_close(model)
+    }
+
+    @Test func `names the file whose content is at fault, and no other`() throws {
+        let path = NSTemporaryDirectory() + "c-interface-\(UUID().uuidString).shrink"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var model: OpaquePointer?
+        var damaged = file
+        damaged[damaged.count / 2] ^= 1
+        try Data(damaged).write(to: URL(fileURLWithPath: path))
+        #expect(shrink_open_file(path, nil, &model) == SHRINK_INVALID_MODEL)
+        #expect(lastError.hasPrefix("'\(path)': ") && lastError.contains(" section: checksum "))
+        try Data(Container.write(overflowingModel()).bytes).write(to: URL(fileURLWithPath: path))
+        #expect(shrink_open_file(path, nil, &model) == SHRINK_UNSUPPORTED_MODEL)
+        #expect(lastError.hasPrefix("'\(path)': node 'fc': "))
+        var options = shrink_options(threads: .max, isa: nil)
+        #expect(shrink_open_file(path, &options, &model) == SHRINK_INVALID_ARGUMENT)
+        #expect(!lastError.contains(path))
+    }
+
     @Test func `describes what goes in and what comes out`() throws {
         let model = try opened(threads: 3)
         defer { shrink_close(model) }
@@ -161,7 +190,7 @@ import Testing
         for count in [Int.max, Int.max / 4, Int.max / 40, -1] {
             #expect(
                 shrink_run_bytes(model, [1], count, &logits) == SHRINK_INVALID_ARGUMENT, "\(count)")
-            #expect(lastError.contains("\(count)"))
+            #expect(lastError.contains("\(UInt(bitPattern: count)) "))
         }
     }
 
@@ -183,18 +212,7 @@ import Testing
     }
 
     @Test func `refuses a network whose sums could overflow`() throws {
-        var large = smallModel()
-        let count = 1 << 18
-        large.input.shape = [count]
-        large.input.mean = [0]
-        large.input.deviation = [1]
-        large.input.quantizer?.bits = 8
-        large.nodes = [
-            PackedNode(
-                name: "fc", inputs: [0], operation: .linear(denseLayer(1, count, level: 127)))
-        ]
-        large.classNames = []
-        let bytes = try Container.write(large).bytes
+        let bytes = try Container.write(overflowingModel()).bytes
         var model: OpaquePointer?
         #expect(shrink_open_memory(bytes, bytes.count, nil, &model) == SHRINK_UNSUPPORTED_MODEL)
         #expect(lastError.contains("node 'fc'"))
@@ -239,6 +257,21 @@ private func denseLayer(_ outputs: Int, _ inputs: Int, level: Int8) -> PackedLay
             codes: (0..<count).map { outputs == 1 ? 1 : UInt8($0 % 7 % 2 + 1) }, scales: [0.5]),
         bias: PackedBias(bits: 4, scale: 0.1, codes: [Int16](repeating: 1, count: outputs)),
         activation: .identity, output: nil)
+}
+
+/// A layer whose sums could leave 32 bits.
+private func overflowingModel() -> PackedModel {
+    var model = smallModel()
+    let count = 1 << 18
+    model.input.shape = [count]
+    model.input.mean = [0]
+    model.input.deviation = [1]
+    model.input.quantizer?.bits = 8
+    model.nodes = [
+        PackedNode(name: "fc", inputs: [0], operation: .linear(denseLayer(1, count, level: 127)))
+    ]
+    model.classNames = []
+    return model
 }
 
 /// Images `[2, 5, 4]`, three classes.
