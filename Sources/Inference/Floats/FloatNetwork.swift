@@ -86,8 +86,9 @@ final class FloatNetwork: Sendable {
                     node: index, of: checked, isa: isa, kernels: kernels, preference: preference)
                 layers.append(
                     Plan.Layer(
-                        layer!, name: node.name, weights: node.operation.layer!.weights.count,
-                        isa: isa, kernels: kernels))
+                        layer!, node: index, name: node.name,
+                        weights: node.operation.layer!.weights.count, isa: isa,
+                        kernels: kernels))
                 if case .dynamic(let weights) = layer!.weights {
                     let bytes = weights.scratchBytes(of: layer!.window.output)
                     scratch = max(scratch, bytes.sorting + bytes.sums)
@@ -227,8 +228,10 @@ extension Plan.Layer {
     private static let costs = (dense: 0.012, depthwise: 0.1, sparse: 0.05, dynamic: 0.01)
 
     fileprivate init(
-        _ layer: FloatLayer, name: String, weights: Int, isa: cfk_isa, kernels: KernelSet
+        _ layer: FloatLayer, node: Int, name: String, weights: Int, isa: cfk_isa,
+        kernels: KernelSet
     ) {
+        self.node = node
         self.name = name
         self.weights = weights
         nonzeros = layer.nonzeros

@@ -142,6 +142,7 @@ extension Plan.Layer {
         let output = checked.values[index + 1].planes
         let places = output.height * output.width
         let block = usesBlocks ? packed.blockChoice : nil
+        node = index
         name = checked.model.nodes[index].name
         kernel = "\(packed.kernel.name)__\(kernels.isa)"
         layout = packed.kernel.layout
