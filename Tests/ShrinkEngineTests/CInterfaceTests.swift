@@ -131,12 +131,30 @@ import Testing
         #expect(about.input_count == 40)
         #expect(about.output_count == 3)
         #expect(about.pixel_scale == Float(1) / 255)
+        #expect(about.mean_count == 2)
         #expect(Array(UnsafeBufferPointer(start: about.mean, count: 2)) == [0.25, 0.5])
         #expect(Array(UnsafeBufferPointer(start: about.deviation, count: 2)) == [0.5, 0.75])
         let names = try #require(about.class_names)
         #expect((0..<3).map { String(cString: names[$0]!) } == ["cat", "dog", "Zürich"])
         #expect(String(cString: about.isa) == engine.plan.instructionSet)
         #expect(about.threads == 3)
+    }
+
+    @Test(arguments: [1, 40]) func `describes how features are normalized`(count: Int) throws {
+        var model = smallModel()
+        model.input.shape = [40]
+        model.input.mean = (0..<count).map { Float($0) }
+        model.input.deviation = (1...count).map { Float($0) }
+        let file = try Container.write(model).bytes
+        var opened: OpaquePointer?
+        #expect(shrink_open_memory(file, file.count, nil, &opened) == SHRINK_OK)
+        defer { shrink_close(opened) }
+        var about = shrink_description()
+        #expect(shrink_describe(opened, &about) == SHRINK_OK)
+        #expect(about.mean_count == count)
+        let (mean, deviation) = (about.mean, about.deviation)
+        #expect(Array(UnsafeBufferPointer(start: mean, count: count)) == model.input.mean)
+        #expect(Array(UnsafeBufferPointer(start: deviation, count: count)) == model.input.deviation)
     }
 
     @Test func `runs one model on many threads at a time`() throws {
