@@ -49,6 +49,19 @@ with Model(sys.argv[1]) as model:
     for keeps_lock in (False, True):
         for sample, logits in zip(pixels, expected):
             assert (model.bound(sample, keeps_lock=keeps_lock)() == logits).all(), keeps_lock
+    # [1, 8, 8]: the channel may be left out, one sample may stand alone, floats have the unit of bytes.
+    for same in (pixels[:, 0], pixels.astype(np.float32)):
+        assert (model.run(same) == expected).all(), same.shape
+    for same in (pixels[3], pixels[3, 0]):
+        assert (model.run(same) == expected[3:4]).all(), same.shape
+    # Of as many values as whole samples have.
+    for wrong in (pixels.reshape(5, 16, 16), pixels.reshape(20, 64), pixels.reshape(-1),
+                  pixels.reshape(2, 10, 1, 8, 8), pixels[0].astype(np.float32) * np.nan):
+        try:
+            model.run(wrong)
+        except ValueError:
+            continue
+        raise AssertionError(f"took {wrong.dtype} {wrong.shape}")
 END
 else
     echo "Examples/python: skipped, for python3 has no numpy here"

@@ -3,6 +3,8 @@
     model = shrink_engine.Model("digits.shrink", threads=2)
     logits = model.run(images)            # uint8 or float32 [count, *model.shape] -> float32 [count, outputs]
 
+Numbers in floats are in the unit of the bytes, so 255.0 is what a pixel of 255 is.
+
 `shrink_engine.h` says what each function does. The library is looked for where SHRINK_ENGINE points,
 or else among those of the system.
 """
@@ -27,6 +29,7 @@ class _Description(ctypes.Structure):
         ("input_count", ctypes.c_size_t),
         ("output_count", ctypes.c_size_t),
         ("pixel_scale", ctypes.c_float),
+        ("mean_count", ctypes.c_size_t),
         ("mean", _FLOATS),
         ("deviation", _FLOATS),
         ("class_names", ctypes.POINTER(ctypes.c_char_p)),
@@ -93,22 +96,41 @@ class Model:
         self.input_count = about.input_count
         self.output_count = about.output_count
         self.pixel_scale = about.pixel_scale
-        channels = self.shape[0] if about.rank == 3 else 1
-        self.mean = about.mean[:channels]
-        self.deviation = about.deviation[:channels]
+        # One a channel, one a feature, or one for all features.
+        self.mean = about.mean[:about.mean_count]
+        self.deviation = about.deviation[:about.mean_count]
         names = about.class_names
         self.class_names = [names[i].decode() for i in range(about.output_count)] if names else None
         self.isa = about.isa.decode()
         self.threads = about.threads
 
     def run(self, samples, out=None):
-        """The logits [count, outputs] of samples [count, ...], uint8 or float32, into `out` if given."""
-        return self.bound(np.ascontiguousarray(samples), out)()
+        """The logits [count, outputs] of samples [count, *shape], into `out` if given.
+
+        Samples are uint8, or float32 in the same unit: 0 to 255 for pixels, not 0 to 1. One sample may
+        have its shape alone; images of one channel need not say so: [count, height, width].
+        """
+        samples = np.ascontiguousarray(samples)
+        if samples.dtype.kind == "f" and np.isnan(samples).any():
+            raise ValueError("samples have values that are no numbers (NaN)")
+        return self.bound(samples, out)()
+
+    def _count(self, shape):
+        """How many samples an array of that shape holds."""
+        plain = self.shape[1:] if len(self.shape) == 3 and self.shape[0] == 1 else self.shape
+        for sample in (self.shape, plain):
+            if shape == sample:
+                return 1
+            if shape[1:] == sample:
+                return shape[0]
+        expected = ", ".join(["count", *map(str, self.shape)])
+        raise ValueError(f"samples have the shape {shape}, expected ({expected})")
 
     def bound(self, samples, out=None, keeps_lock=False):
         """A function that runs whatever stands in `samples` when it is called, and returns `out`.
 
-        All checks are made here, once: they take longer than a small network. With `keeps_lock` other
+        All checks are made here, once: they take longer than a small network. A value that is no number
+        (NaN), which `run` refuses, counts as real zero. With `keeps_lock` other
         Python threads wait meanwhile; letting them run takes 50 ns, which networks of a few
         microseconds may want to save.
         """
@@ -120,9 +142,7 @@ class Model:
             raise TypeError(f"samples are {samples.dtype}, expected uint8 or float32")
         # A function of its own without types of arguments, which would be checked at every call.
         run = (_locked if keeps_lock else _library)[name]
-        count, rest = divmod(samples.size, self.input_count)
-        if rest:
-            raise ValueError(f"{samples.shape} is no number of samples {self.shape}")
+        count = self._count(samples.shape)
         shape = (count, self.output_count)
         if out is None:
             out = np.empty(shape, np.float32)

@@ -11,8 +11,8 @@
 // 16 * l + 4 * i + 0...3 of each quarter l.
 typedef struct { __m512i upper[4], lower[4]; } sums;
 
-/// Whether both halves fit 16 bits and their sums 32 bits: at most 255 terms below 2^23 and the
-/// constant.
+/// Whether both halves fit 16 bits and their sums 32 bits: fewer than 64 terms below 2^23, and the
+/// constant, whose upper half is below 2^29.
 static bool halves_fit(const cik_addition *addition, int64_t constant) {
     if (addition->rounding.shift < 16) return false;
     if (constant >= (int64_t)1 << 45 || constant <= -((int64_t)1 << 45)) return false;

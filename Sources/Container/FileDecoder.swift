@@ -76,7 +76,9 @@ private func decodeOnce(
     let sections = try tensorSections(of: model, in: &file)
     let pool = ThreadPool(threads: max(min(threads, sections.count), 1))
     let tensors = pool.map(sections.count, cost: { sections[$0].bytes }) { index in
-        Result { () throws(ContainerError) in try decodeTensor(sections[index], budget) }
+        Result { () throws(ContainerError) in
+            try decodeTensor(sections[index], mayBeHalves: model.isFloat, budget)
+        }
     }
     for (section, tensor) in zip(sections, tensors) {
         let tensor = try tensor.get()
@@ -110,13 +112,13 @@ private func tensorSections(
 }
 
 private func decodeTensor(
-    _ tensor: TensorSection, _ budget: MemoryBudget
+    _ tensor: TensorSection, mayBeHalves: Bool, _ budget: MemoryBudget
 ) throws(ContainerError) -> DecodedTensor {
     var budget = budget
     let section = FileSection.tensor(tensor.name)
     let shape = tensor.shape
     var payload = tensor.payload
-    let form = try payload.flags("form", reserved: 0b1100_0000)
+    let form = try payload.flags("form", reserved: mayBeHalves ? 0b1100_0000 : 0b1110_0000)
     let order: ScanOrder = form & 8 == 0 ? .rowMajor : .columnMajor
     if form & 7 > 6 || form & 15 == 8 {
         throw .reserved(section: section, field: "form", found: form)

@@ -37,7 +37,13 @@ enum WeightValues {
         let count = try reader.field("number of halves", 8)
         guard count > 0 else { return nil }
         try reader.require(16 * count, "halves")
-        return (0..<count).map { _ in UInt16(reader.take(16)) }
+        let table = (0..<count).map { _ in UInt16(reader.take(16)) }
+        for half in table where !HalfPrecision.isNonzero(half) {
+            throw .invalidNumber(
+                section: reader.section, field: "half", found: HalfPrecision.value(half),
+                expected: .nonzero)
+        }
+        return table
     }
 }
 

@@ -63,7 +63,7 @@ public struct Inspection: Codable, Sendable, Equatable {
         }
         let model = try Model.packed(bytes, path: path)
         let summary = try Container.inspect(bytes)
-        let plan = try Engine(model).plan
+        let plan = try Model.naming(path) { try Engine(model).plan }
         file = path
         network = model.name
         arithmetic = model.isFloat ? "floats" : "integers"
@@ -73,9 +73,8 @@ public struct Inspection: Codable, Sendable, Equatable {
         metadataBytes = summary.metadataBytes
         isa = plan.instructionSet
         nodes = model.nodes.map(Node.init)
-        tensors = summary.tensors.map { tensor in
-            Tensor(tensor, plan.layers.first { $0.name == tensor.name })
-        }
+        // Both in the order of the nodes, whose names need not differ.
+        tensors = zip(summary.tensors, plan.layers).map(Tensor.init)
         let biases = model.nodes.reduce(0) { $0 + ($1.layer?.bias.codes.count ?? 0) }
         float32Bytes = 4 * (biases + tensors.reduce(0) { $0 + $1.weights })
         compressionRatio = Double(float32Bytes) / Double(fileBytes)
@@ -116,7 +115,7 @@ public struct Inspection: Codable, Sendable, Equatable {
 }
 
 extension Inspection.Tensor {
-    fileprivate init(_ tensor: TensorSummary, _ layer: Plan.Layer?) {
+    fileprivate init(_ tensor: TensorSummary, _ layer: Plan.Layer) {
         name = tensor.name
         shape = tensor.shape
         weights = tensor.weights
@@ -132,12 +131,12 @@ extension Inspection.Tensor {
         entropyBoundBytes = tensor.entropyBoundBytes
         boundRatio =
             entropyBoundBytes > 0 ? Double(bytes) / Double(entropyBoundBytes) : nil
-        kernel = layer?.kernel
-        blockKernel = layer?.blockKernel
-        packedBytes = layer?.packedBytes
-        multiplyAdds = layer?.multiplyAdds
-        accumulatorBound = layer?.accumulatorBound
-        estimatedMicroseconds = layer.map { $0.estimatedNanoseconds / 1000 }
+        kernel = layer.kernel
+        blockKernel = layer.blockKernel
+        packedBytes = layer.packedBytes
+        multiplyAdds = layer.multiplyAdds
+        accumulatorBound = layer.accumulatorBound
+        estimatedMicroseconds = layer.estimatedNanoseconds / 1000
     }
 }
 

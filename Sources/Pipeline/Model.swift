@@ -56,6 +56,20 @@ public enum Model {
         }
     }
 
+    /// Runs `body` on what is in the file at `path`. Where the engine refuses that, the error names it.
+    public static func naming<Result>(
+        _ path: String, _ body: () throws -> Result
+    ) throws -> Result {
+        do {
+            return try body()
+        } catch let error as EngineError {
+            switch error {
+            case .threads, .instructionSet: throw error
+            default: throw PipelineError.noModel(path: path, reason: "\(error)")
+            }
+        }
+    }
+
     /// `[channels, height, width]` or `[features]` of an input.
     public var inputShape: [Int] {
         switch self {

@@ -57,10 +57,12 @@ public struct ModelBenchmark: Codable, Sendable, Equatable {
         guard case .packed(let model) = try Model(contentsOf: path) else {
             throw PipelineError.notEncoded(path: path)
         }
-        let engines = try plan.threads.map {
-            try Engine(model, options: EngineOptions(threads: $0))
+        let (alone, engines) = try Model.naming(path) {
+            let engines = try plan.threads.map {
+                try Engine(model, options: EngineOptions(threads: $0))
+            }
+            return (try Engine(model), engines)
         }
-        let alone = try Engine(model)
         file = path
         network = model.name
         isa = alone.plan.instructionSet
@@ -132,8 +134,8 @@ extension ModelBenchmark {
         let nodes = engine.profile(count: batch, turns: turns)
         let total = nodes.reduce(0) { $0 + $1.nanoseconds }
         let plan = engine.plan
-        return nodes.filter { $0.nanoseconds > 0 }.map { node in
-            let layer = plan.layers.first { $0.name == node.name }
+        return nodes.enumerated().filter { $1.nanoseconds > 0 }.map { index, node in
+            let layer = plan.layers.first { $0.node == index }
             let inBlocks = plan.runsInBlocks(batch) && layer?.blockKernel != nil
             let rate = layer.map { Double($0.positions * batch) / node.nanoseconds }
             return Layer(

@@ -9,9 +9,9 @@ public func openFile(
     _ path: UnsafePointer<CChar>?, _ options: UnsafePointer<shrink_options>?,
     _ model: UnsafeMutablePointer<OpaquePointer?>?
 ) -> shrink_status {
-    open(options, model) {
+    open(options, model, path: path) {
         guard let path else { throw InterfaceError.null("path") }
-        return try fileBytes(String(cString: path))
+        return try fileBytes(path)
     }
 }
 
@@ -67,15 +67,18 @@ public func close(_ model: OpaquePointer?) {
 
 // MARK: What they have in common
 
-/// Hands out a model made from the bytes that `read` returns.
+/// Hands out a model made from the bytes that `read` returns; `path` is where they come from, if from a
+/// file.
 private func open(
     _ options: UnsafePointer<shrink_options>?, _ model: UnsafeMutablePointer<OpaquePointer?>?,
-    read: () throws -> [UInt8]
+    path: UnsafePointer<CChar>? = nil, read: () throws -> [UInt8]
 ) -> shrink_status {
     model?.pointee = nil
     return status {
         guard let model else { throw InterfaceError.null("model") }
-        let opened = try OpenModel(read(), options: engineOptions(options))
+        let options = try engineOptions(options)
+        let bytes = try read()
+        let opened = try naming(path) { try OpenModel(bytes, options: options) }
         model.pointee = OpaquePointer(Unmanaged.passRetained(opened).toOpaque())
         shrink_return_free_memory()
     }

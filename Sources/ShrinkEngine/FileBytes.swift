@@ -6,8 +6,8 @@
     import Musl
 #endif
 
-/// The bytes of a whole file.
-func fileBytes(_ path: String) throws -> [UInt8] {
+/// The bytes of a whole file. Its name is handed on as it stands: it need not be UTF-8.
+func fileBytes(_ path: UnsafePointer<CChar>) throws -> [UInt8] {
     guard let file = fopen(path, "rb") else { throw unreadable(path) }
     defer { fclose(file) }
     var bytes: [UInt8] = []
@@ -21,6 +21,6 @@ func fileBytes(_ path: String) throws -> [UInt8] {
     return bytes
 }
 
-private func unreadable(_ path: String) -> InterfaceError {
-    .unreadable(path: path, reason: String(cString: strerror(errno)))
+private func unreadable(_ path: UnsafePointer<CChar>) -> InterfaceError {
+    .unreadable(path: String(cString: path), reason: String(cString: strerror(errno)))
 }

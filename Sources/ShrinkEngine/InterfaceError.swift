@@ -5,16 +5,20 @@ import Inference
 /// What a caller of the C interface did wrong, or what the system refused.
 enum InterfaceError: Error {
     case null(String)
+    /// A `size_t`, as Swift sees it.
     case count(Int)
     case unreadable(path: String, reason: String)
+    /// What is in the file is no model that can be run.
+    case unusable(path: String, any Error)
 }
 
 extension InterfaceError: CustomStringConvertible {
     var description: String {
         switch self {
         case .null(let argument): "\(argument) is NULL"
-        case .count(let count): "a count of \(count) is too large"
+        case .count(let count): "a count of \(UInt(bitPattern: count)) is too large"
         case .unreadable(let path, let reason): "'\(path)' can not be read: \(reason)"
+        case .unusable(let path, let error): "'\(path)': \(error)"
         }
     }
 }
@@ -30,9 +34,22 @@ func status(_ body: () throws -> Void) -> shrink_status {
     }
 }
 
+/// Runs `body`, whose errors name the file at `path`, if there is one, where it is to blame.
+func naming<Result>(
+    _ path: UnsafePointer<CChar>?, _ body: () throws -> Result
+) throws -> Result {
+    do {
+        return try body()
+    } catch {
+        guard let path, status(of: error) != SHRINK_INVALID_ARGUMENT else { throw error }
+        throw InterfaceError.unusable(path: String(cString: path), error)
+    }
+}
+
 private func status(of error: any Error) -> shrink_status {
     switch error {
     case InterfaceError.unreadable: SHRINK_UNREADABLE_FILE
+    case InterfaceError.unusable(_, let error): status(of: error)
     case EngineError.instructionSet, EngineError.threads: SHRINK_INVALID_ARGUMENT
     case is ContainerError: SHRINK_INVALID_MODEL
     case is EngineError: SHRINK_UNSUPPORTED_MODEL

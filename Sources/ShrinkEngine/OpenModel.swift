@@ -18,8 +18,9 @@ final class OpenModel: Sendable {
         shrink_description(
             name: text.name, rank: text.shape.count, shape: text.shape.baseAddress,
             input_count: engine.inputCount, output_count: engine.outputCount,
-            pixel_scale: text.pixelScale, mean: text.mean.baseAddress,
-            deviation: text.deviation.baseAddress, class_names: text.classNames?.baseAddress,
+            pixel_scale: text.pixelScale, mean_count: text.mean.count,
+            mean: text.mean.baseAddress, deviation: text.deviation.baseAddress,
+            class_names: text.classNames?.baseAddress,
             isa: text.isa, threads: UInt32(engine.options.threads))
     }
 }
@@ -29,7 +30,7 @@ private final class DescriptionStorage: @unchecked Sendable {
     let name, isa: UnsafePointer<CChar>
     let shape: UnsafeBufferPointer<Int>
     let pixelScale: Float
-    /// One a channel each.
+    /// As many of each: one a channel, one a feature, or one for all.
     let mean, deviation: UnsafeBufferPointer<Float>
     /// `nil` if classes have no names.
     let classNames: UnsafeBufferPointer<UnsafePointer<CChar>?>?

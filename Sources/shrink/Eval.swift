@@ -47,7 +47,9 @@ struct Eval: ParsableCommand {
         guard set.count > 0 else {
             throw CommandError("\(set.name): the \(split.rawValue) part is empty; see --validation")
         }
-        let (evaluation, seconds) = try model.evaluate(on: set, threads: threads)
+        let (evaluation, seconds) = try Model.naming(self.model) {
+            try model.evaluate(on: set, threads: threads)
+        }
         let result = Result(
             model: self.model, data: set.name, split: split.rawValue, count: set.count,
             correct: evaluation.correct, top1: evaluation.top1,

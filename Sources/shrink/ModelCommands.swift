@@ -101,7 +101,9 @@ struct Run: ParsableCommand {
         guard case .packed(let model) = try Model(contentsOf: self.model) else {
             throw PipelineError.notEncoded(path: self.model)
         }
-        let results = try model.classify(imagesOf: input, limit: limit, threads: threads)
+        let results = try Model.naming(self.model) {
+            try model.classify(imagesOf: input, limit: limit, threads: threads)
+        }
         if json { return print(try jsonText(results), terminator: "") }
         for result in results {
             print(

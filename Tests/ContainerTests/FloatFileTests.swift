@@ -81,6 +81,38 @@ struct FloatFileTests {
         #expect(ownTensor.entropyBoundBytes <= ownTensor.bytes)
     }
 
+    @Test func `a table of halves has none that no weight may have, used or not`() throws {
+        let model = halfModel(shape: [3, 5], density: 0, distinct: 1, seed: 1)
+        let metadata = try payloads(of: Container.write(model).bytes)[0]
+        /// Packed, two halves in the table, no nonzeros.
+        func file(_ half: UInt16) -> [UInt8] {
+            let table = [0x3C, 0x00, UInt8(half >> 8), UInt8(half & 0xFF)]
+            return ContainerTests.file([metadata, [1 | 32, 2] + table + [0]], version: 3)
+        }
+        #expect(throws: Never.self) { try Container.read(file(0x4000)) }
+        for (half, number) in [(0x7C00, Float.infinity), (0xFC00, -.infinity), (0, 0), (0x8000, 0)]
+            as [(UInt16, Float)]
+        {
+            #expect(
+                throws: ContainerError.invalidNumber(
+                    section: .tensor("fc"), field: "half", found: number, expected: .nonzero)
+            ) { try Container.read(file(half)) }
+        }
+    }
+
+    @Test func `integers without nonzeros are no halves, either`() throws {
+        var model = halfModel(shape: [3, 5], density: 0, distinct: 1, seed: 1)
+        // No halves and no nonzeros: eight bits and four.
+        let section: [UInt8] = [1 | 32, 0, 0]
+        let floats = try payloads(of: Container.write(model).bytes)[0]
+        #expect(throws: Never.self) { try Container.read(file([floats, section], version: 3)) }
+        model.input.quantizer = unsigned8
+        let integers = try payloads(of: Container.write(model).bytes)[0]
+        #expect(
+            throws: ContainerError.reserved(section: .tensor("fc"), field: "form", found: 33)
+        ) { try Container.read(file([integers, section], version: 3)) }
+    }
+
     private static func with(_ change: (inout PackedLayer) -> Void) -> PackedModel {
         var model = floatModel()
         var layer = model.nodes[0].operation.layer!

@@ -1,34 +1,6 @@
 import Container
 import Testing
 
-/// Where a section's payload is, and where its checksum.
-private struct SectionRange {
-    var payload: Range<Int>
-}
-
-/// The sections of a valid file.
-private func sections(_ file: [UInt8]) throws -> [SectionRange] {
-    var next = 5
-    var result: [SectionRange] = []
-    while next < file.count {
-        var reader = ByteReader(file, in: next..<file.count, section: .header)
-        _ = try reader.byte("kind")
-        let length = try reader.varint("length")
-        result.append(SectionRange(payload: try reader.take(length, "payload")))
-        next = reader.next + 4
-    }
-    return result
-}
-
-/// A file with these payloads and with checksums that fit.
-private func file(_ payloads: [[UInt8]], version: UInt8 = 1) -> [UInt8] {
-    var writer = FileWriter(version: version)
-    for (index, payload) in payloads.enumerated() {
-        _ = writer.append(index == 0 ? .metadata : .tensor, payload)
-    }
-    return writer.bytes
-}
-
 struct FuzzTests {
     @Test(arguments: allModes)
     func `damage with fitting checksums is refused or gives a valid model`(
@@ -39,7 +11,7 @@ struct FuzzTests {
             for usesZstd in [false, true] {
                 let options = EncodingOptions(mode: mode, scanOrder: order, usesZstd: usesZstd)
                 let valid = try Container.write(smallModel(), options: options).bytes
-                let payloads = try sections(valid).map { Array(valid[$0.payload]) }
+                let payloads = try payloads(of: valid)
                 for round in 0..<600 {
                     var damaged = payloads
                     let section = Int.random(in: 0..<damaged.count, using: &generator)
@@ -57,7 +29,7 @@ struct FuzzTests {
         var generator = SeededGenerator(seed: 100 + seed)
         let options = EncodingOptions(mode: .joint, scanOrder: .rowMajor, usesZstd: false)
         let valid = try Container.write(graphModel(seed: seed), options: options).bytes
-        let payloads = try sections(valid).map { Array(valid[$0.payload]) }
+        let payloads = try payloads(of: valid)
         for round in 0..<1000 {
             var damaged = payloads
             mutate(&damaged[0], using: &generator)
@@ -71,7 +43,7 @@ struct FuzzTests {
         for mode in allModes {
             let options = EncodingOptions(mode: mode, usesZstd: false)
             let valid = try Container.write(floatModel(seed: seed), options: options).bytes
-            let payloads = try sections(valid).map { Array(valid[$0.payload]) }
+            let payloads = try payloads(of: valid)
             for round in 0..<100 {
                 var damaged = payloads
                 let section = Int.random(in: 0..<damaged.count, using: &generator)
@@ -137,7 +109,7 @@ struct FuzzTests {
 
     @Test func `a frame that unpacks to gigabytes is refused before it is unpacked`() throws {
         let valid = try Container.write(smallModel()).bytes
-        var payloads = try sections(valid).map { Array(valid[$0.payload]) }
+        var payloads = try payloads(of: valid)
         // A frame header that states 2^40 bytes of content (RFC 8878, 3.1.1.1).
         payloads[1] = [20, 0x28, 0xB5, 0x2F, 0xFD, 0xE0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0]
         #expect(
@@ -155,7 +127,7 @@ struct FuzzTests {
     /// A tensor section of `conv`, 54 weights, in mode 2 with index bits 1 and one level.
     private func relative(_ write: (inout BitWriter) -> Void) throws -> [UInt8] {
         let valid = try Container.write(smallModel()).bytes
-        var payloads = try sections(valid).map { Array(valid[$0.payload]) }
+        var payloads = try payloads(of: valid)
         var writer = BitWriter()
         writer.bits(1, 8)  // one nonzero level
         writer.bits(0, 2)  // grid

@@ -38,6 +38,14 @@ struct FloatEngineTests {
             Shape([4, 9, 9], 8, window([3, 3], padding: [2, 2], dilation: 2)),
             Shape([4, 8, 8], 6, window([1, 1], groups: 2)),
             Shape([2, 5, 5], 7, window([5, 5])), Shape([16, 20, 20], 3, window([3, 3])),
+            // Images of one position, which are no features to windows that reach beyond.
+            Shape([6, 1, 1], 9, window([3, 3], padding: [1, 1])),
+            Shape([6, 1, 1], 9, window([1, 1], stride: 2)),
+            Shape([6, 1, 1], 9, window([3, 3], stride: 2, padding: [1, 1])),
+            Shape([6, 1, 1], 9, window([1, 1], groups: 3)),
+            Shape([6, 1, 1], 9, window([3, 3], padding: [1, 1], groups: 3)),
+            Shape([6, 1, 1], 6, window([3, 3], padding: [1, 1], groups: 6)),
+            Shape([64, 1, 1], 70, window([5, 5], padding: [2, 2])),
         ]
     }
 
@@ -215,6 +223,57 @@ struct FloatEngineTests {
         #expect(engine.plan.layers[0].packedBytes < 1 << 20)
         let logits = engine.logits(pixels: [UInt8](repeating: 9, count: 40_000))
         #expect(logits == (0..<20_000).map { 0.5 * Float($0 % 100) })
+    }
+
+    /// Behind the layer whose values are flattened comes one that nobody reads.
+    @Test(arguments: [[1], [1, 3]] as [[Int]])
+    func `a flattened result survives layers behind it`(flattened: [Int]) throws {
+        func scaling(by scale: Float) -> PackedOperation {
+            let one = HalfPrecision.bits(rounding: 1)
+            return .linear(
+                PackedLayer(
+                    weights: PackedTensor(
+                        shape: [8, 8], gaps: (0..<8).map { $0 == 0 ? 0 : 8 },
+                        halves: [UInt16](repeating: one, count: 8), scales: [scale]),
+                    bias: PackedBias(bits: 8, scale: 1, codes: [Int16](repeating: 0, count: 8)),
+                    activation: .identity, output: nil))
+        }
+        var model = PackedModel(
+            name: "branches",
+            input: PackedInput(
+                shape: [8], pixelScale: 1, mean: [0], deviation: [1], quantizer: nil),
+            nodes: [
+                PackedNode(name: "double", inputs: [0], operation: scaling(by: 2)),
+                PackedNode(name: "triple", inputs: [0], operation: scaling(by: 3)),
+            ])
+        for (index, value) in flattened.enumerated() {
+            model.nodes.append(
+                PackedNode(name: "flatten\(index)", inputs: [value], operation: .flatten))
+        }
+        let pixels = (0..<24 as Range<UInt8>).map { $0 + 1 }
+        #expect(try Engine(model).logits(pixels: pixels) == pixels.map { 2 * Float($0) })
+    }
+
+    /// More of them than tables are made for.
+    @Test func `features may each have a mean and a deviation`() throws {
+        let count = 5000
+        var random = SeededGenerator(seed: 27)
+        var model = Self.model(Shape([count], 3), isHalf: true, density: 0.1, using: &random)
+        let pixels = (0..<2 * count).map { _ in UInt8.random(in: 0...255, using: &random) }
+        model.input.mean = (0..<count).map { Float($0 % 99) / 64 }
+        model.input.deviation = (0..<count).map { Float($0 % 17 + 1) }
+        let engine = try Engine(model)
+        #expect(engine.logits(pixels: pixels) == engine.logits(samples: pixels.map(Float.init)))
+        let expected = SlowModel(model: model).values(of: pixels[..<count].map(Float.init)).last!
+        for (found, real) in zip(engine.logits(pixels: Array(pixels[..<count])), expected.reals) {
+            #expect(abs(Double(found) - real) <= 1e-4 * expected.reals.map(abs).max()!)
+        }
+        // Equal ones count as one.
+        model.input.mean = [Float](repeating: 0.5, count: count)
+        model.input.deviation = [Float](repeating: 2, count: count)
+        var single = model
+        (single.input.mean, single.input.deviation) = ([0.5], [2])
+        #expect(try Engine(model).logits(pixels: pixels) == Engine(single).logits(pixels: pixels))
     }
 
     @Test func `a model that mixes both arithmetics is refused`() throws {

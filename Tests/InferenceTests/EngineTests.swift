@@ -40,6 +40,33 @@ func expectEqual(
     static let edges =
         Array(0...40) + [63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 769]
 
+    /// More of them than tables are made for.
+    @Test func `features may each have a mean and a deviation`() throws {
+        let count = 5000
+        var random = SplitMix(28)
+        let layer = randomLayer(
+            shape: [7, count], recipe: LayerRecipe(), output: nil, using: &random)
+        var model = chain([count], quantizer(bits: 6, isSigned: true), [.linear(layer)])
+        model.input.mean = (0..<count).map { Float($0 % 99) / 99 }
+        model.input.deviation = (0..<count).map { Float($0 % 17 + 1) / 9 }
+        let pixels = random.pixels(67 * count)
+        let logits = try Engine(model).logits(pixels: pixels)
+        let reference = try ReferenceInterpreter(model)
+        for sample in [0, 3, 66] {
+            let expected = reference.logits(
+                pixels: Array(pixels[sample * count..<(sample + 1) * count]))
+            #expect(Array(logits[7 * sample..<7 * (sample + 1)]) == expected)
+        }
+        #expect(InputCodes(model.input).table() == nil)
+        // Equal ones count as one.
+        model.input.mean = [Float](repeating: 0.5, count: count)
+        model.input.deviation = [Float](repeating: 2, count: count)
+        #expect(InputCodes(model.input).table()?.count == 256)
+        var single = model
+        (single.input.mean, single.input.deviation) = ([0.5], [2])
+        #expect(try Engine(model).logits(pixels: pixels) == Engine(single).logits(pixels: pixels))
+    }
+
     @Test(arguments: variants)
     func `a fully connected layer equals the interpreter for every number of inputs and outputs`(
         options: EngineOptions

@@ -338,6 +338,28 @@ import Testing
         }
     }
 
+    /// Kernels want a bit for each place of a layer: those of layers of one size are the same, others add
+    /// up, and a program that is refused makes none.
+    @Test func `many large images, of which a small file can tell, are refused`() {
+        let (side, count) = (1 << 14, 64)
+        let grid = quantizer(bits: 4, isSigned: false)
+        let window = PackedWindow(kernel: [2, 1], stride: [1, 1])
+        let halving = PackedOperation.convolution(
+            layer([1, 1, 2, 1], [1, 0], output: grid), window)
+        let model = chain(
+            [1, side, side], grid,
+            [PackedOperation](repeating: halving, count: count) + [
+                .maxPooling(PackedWindow(kernel: [side - count, side], stride: [1, 1])),
+                showing(1).operation,
+            ])
+        // The first two images and what the kernel sorts between them; a bit for each place of all results.
+        let arena = side * side + (side - 1) * side + 512
+        let bits = (1...count).reduce(0) { $0 + (side - $1) * side / 8 }
+        #expect(throws: EngineError.memory(needed: arena + bits, limit: 2 << 30)) {
+            try Engine(model)
+        }
+    }
+
     @Test func `windows that do not fit their input are refused`() {
         let windows = [
             PackedWindow(kernel: [4, 1], stride: [1, 1]),

@@ -472,10 +472,15 @@ struct Variant: CustomTestStringConvertible, Sendable {
         #expect(error.description.contains("scalar"))
     }
 
-    @Test func `what the environment says reaches the engine only if nothing is asked for`() {
-        for set in InstructionSet.allCases where set != .automatic {
-            let isAvailable = KernelSet.available.contains { $0.isa == set.rawValue }
-            #expect((try? KernelSet(set, environment: nil)) != nil || !isAvailable)
+    @Test func `what the environment says reaches the engine only if nothing is asked for`() throws
+    {
+        for asked in KernelSet.available {
+            let set = try #require(InstructionSet(rawValue: asked.isa))
+            for said in InstructionSet.allCases where said != set {
+                #expect(try KernelSet(set, environment: said.rawValue).isa == asked.isa)
+            }
+            #expect(try KernelSet(set, environment: nil).isa == asked.isa)
+            #expect(try KernelSet(.automatic, environment: asked.isa).isa == asked.isa)
         }
     }
 }

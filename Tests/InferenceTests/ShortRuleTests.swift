@@ -82,6 +82,17 @@ private struct RandomRules {
         expectEqual(rule, multipliers, constants, shift: 30, 0...15, bound: 900)
     }
 
+    @Test func `are refused where they would shift all 32 bits away`() {
+        func rule(shift: Int32) -> NarrowRule? {
+            NarrowRule(
+                multipliers: [1], constants: [-1 << Int64(shift - 1)], shift: shift, bytes: 0...15,
+                bound: 900)
+        }
+        #expect(rule(shift: 31)?.shift == 31)
+        #expect(rule(shift: 32) == nil)
+        #expect(rule(shift: 40) == nil)
+    }
+
     @Test func `are refused where 16 bits can not tell the steps apart`() {
         // Steps of 2184 accumulators in one output, beside one of half an accumulator.
         #expect(
@@ -130,6 +141,28 @@ private struct RandomRules {
             }
         }
         #expect(found > 0)
+    }
+
+    @Test func `exist for outputs without weights, beside others`() throws {
+        let bound: Int32 = 1 << 20
+        let multipliers: [Int32] = [0, 0, 0, 0, 0, 1 << 14]
+        // Of the bytes 0, 0 by rounding, 1, 7 and 15.
+        let constants: [Int64] = [0, -1 << 33, 1 << 33, 7 << 34, 99 << 34, 3 << 33]
+        let rule = try #require(
+            FloatRule(
+                multipliers: multipliers, constants: constants, shift: 34, bytes: 0...15,
+                bound: Int64(bound)))
+        #expect(rule.isComplete)
+        for output in multipliers.indices {
+            for accumulator in [-bound, -bound + 1, -1, 0, 1, 77, bound - 1, bound] {
+                let value = rule.constants[output].addingProduct(
+                    Float(accumulator), rule.multipliers[output])
+                let exact = requantize(
+                    accumulator, multiplier: multipliers[output], constant: constants[output],
+                    shift: 34, low: 0, high: 15)
+                #expect(min(max(value.rounded(.down), 0), 15) == Float(exact), "output \(output)")
+            }
+        }
     }
 
     /// As in a layer that reads pixels. With larger accumulators some have none.
@@ -213,5 +246,16 @@ private struct RandomRules {
         }
         #expect(rule([1 << 20, 1 << 19], highest: [15, 15]) != nil)
         #expect(rule([1 << 20, 1 << 19, 1 << 19], highest: [15, 15, 15]) == nil)
+    }
+
+    @Test func `are refused where they would shift all 32 bits away`() {
+        func rule(shift: Int64) -> ResidualRule? {
+            ResidualRule(
+                multipliers: [1, 1], constant: 0, shift: shift, bytes: 0...255,
+                highest: [255, 255])
+        }
+        #expect(rule(shift: 31)?.shift == 31)
+        #expect(rule(shift: 32) == nil)
+        #expect(rule(shift: 40) == nil)
     }
 }

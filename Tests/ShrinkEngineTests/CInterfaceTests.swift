@@ -92,6 +92,35 @@ import Testing
         #expect(about.threads == 1)
     }
 
+    @Test func `opens a path that is no UTF-8`() throws {
+        let plain = NSTemporaryDirectory() + "c-interface-\(UUID().uuidString)"
+        // "-ü" in Latin-1.
+        let path = plain.utf8CString.dropLast() + [CChar(45), CChar(bitPattern: 0xFC), 0]
+        try Data(file).write(to: URL(fileURLWithPath: plain))
+        try #require(rename(plain, Array(path)) == 0)
+        defer { unlink(Array(path)) }
+        var model: OpaquePointer?
+        #expect(shrink_open_file(Array(path), nil, &model) == SHRINK_OK)
+        shrink_close(model)
+    }
+
+    @Test func `names the file whose content is at fault, and no other`() throws {
+        let path = NSTemporaryDirectory() + "c-interface-\(UUID().uuidString).shrink"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var model: OpaquePointer?
+        var damaged = file
+        damaged[damaged.count / 2] ^= 1
+        try Data(damaged).write(to: URL(fileURLWithPath: path))
+        #expect(shrink_open_file(path, nil, &model) == SHRINK_INVALID_MODEL)
+        #expect(lastError.hasPrefix("'\(path)': ") && lastError.contains(" section: checksum "))
+        try Data(Container.write(overflowingModel()).bytes).write(to: URL(fileURLWithPath: path))
+        #expect(shrink_open_file(path, nil, &model) == SHRINK_UNSUPPORTED_MODEL)
+        #expect(lastError.hasPrefix("'\(path)': node 'fc': "))
+        var options = shrink_options(threads: .max, isa: nil)
+        #expect(shrink_open_file(path, &options, &model) == SHRINK_INVALID_ARGUMENT)
+        #expect(!lastError.contains(path))
+    }
+
     @Test func `describes what goes in and what comes out`() throws {
         let model = try opened(threads: 3)
         defer { shrink_close(model) }
@@ -102,12 +131,30 @@ import Testing
         #expect(about.input_count == 40)
         #expect(about.output_count == 3)
         #expect(about.pixel_scale == Float(1) / 255)
+        #expect(about.mean_count == 2)
         #expect(Array(UnsafeBufferPointer(start: about.mean, count: 2)) == [0.25, 0.5])
         #expect(Array(UnsafeBufferPointer(start: about.deviation, count: 2)) == [0.5, 0.75])
         let names = try #require(about.class_names)
         #expect((0..<3).map { String(cString: names[$0]!) } == ["cat", "dog", "Zürich"])
         #expect(String(cString: about.isa) == engine.plan.instructionSet)
         #expect(about.threads == 3)
+    }
+
+    @Test(arguments: [1, 40]) func `describes how features are normalized`(count: Int) throws {
+        var model = smallModel()
+        model.input.shape = [40]
+        model.input.mean = (0..<count).map { Float($0) }
+        model.input.deviation = (1...count).map { Float($0) }
+        let file = try Container.write(model).bytes
+        var opened: OpaquePointer?
+        #expect(shrink_open_memory(file, file.count, nil, &opened) == SHRINK_OK)
+        defer { shrink_close(opened) }
+        var about = shrink_description()
+        #expect(shrink_describe(opened, &about) == SHRINK_OK)
+        #expect(about.mean_count == count)
+        let (mean, deviation) = (about.mean, about.deviation)
+        #expect(Array(UnsafeBufferPointer(start: mean, count: count)) == model.input.mean)
+        #expect(Array(UnsafeBufferPointer(start: deviation, count: count)) == model.input.deviation)
     }
 
     @Test func `runs one model on many threads at a time`() throws {
@@ -161,7 +208,7 @@ import Testing
         for count in [Int.max, Int.max / 4, Int.max / 40, -1] {
             #expect(
                 shrink_run_bytes(model, [1], count, &logits) == SHRINK_INVALID_ARGUMENT, "\(count)")
-            #expect(lastError.contains("\(count)"))
+            #expect(lastError.contains("\(UInt(bitPattern: count)) "))
         }
     }
 
@@ -183,18 +230,7 @@ import Testing
     }
 
     @Test func `refuses a network whose sums could overflow`() throws {
-        var large = smallModel()
-        let count = 1 << 18
-        large.input.shape = [count]
-        large.input.mean = [0]
-        large.input.deviation = [1]
-        large.input.quantizer?.bits = 8
-        large.nodes = [
-            PackedNode(
-                name: "fc", inputs: [0], operation: .linear(denseLayer(1, count, level: 127)))
-        ]
-        large.classNames = []
-        let bytes = try Container.write(large).bytes
+        let bytes = try Container.write(overflowingModel()).bytes
         var model: OpaquePointer?
         #expect(shrink_open_memory(bytes, bytes.count, nil, &model) == SHRINK_UNSUPPORTED_MODEL)
         #expect(lastError.contains("node 'fc'"))
@@ -239,6 +275,21 @@ private func denseLayer(_ outputs: Int, _ inputs: Int, level: Int8) -> PackedLay
             codes: (0..<count).map { outputs == 1 ? 1 : UInt8($0 % 7 % 2 + 1) }, scales: [0.5]),
         bias: PackedBias(bits: 4, scale: 0.1, codes: [Int16](repeating: 1, count: outputs)),
         activation: .identity, output: nil)
+}
+
+/// A layer whose sums could leave 32 bits.
+private func overflowingModel() -> PackedModel {
+    var model = smallModel()
+    let count = 1 << 18
+    model.input.shape = [count]
+    model.input.mean = [0]
+    model.input.deviation = [1]
+    model.input.quantizer?.bits = 8
+    model.nodes = [
+        PackedNode(name: "fc", inputs: [0], operation: .linear(denseLayer(1, count, level: 127)))
+    ]
+    model.classNames = []
+    return model
 }
 
 /// Images `[2, 5, 4]`, three classes.

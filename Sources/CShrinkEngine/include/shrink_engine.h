@@ -65,8 +65,10 @@ typedef struct shrink_description {
     /// The logits of a sample.
     size_t output_count;
     /// What the network computes with is `(p * pixel_scale - mean[c]) / deviation[c]` for a raw value
-    /// p of channel c; the model does this by itself. `[channels]` each; of `[features]`, 1 channel.
+    /// p of part c of a sample; the model does this by itself. `mean_count` equal parts follow each
+    /// other: of `[channels, height, width]` the channels, of `[features]` each feature or all as one.
     float pixel_scale;
+    size_t mean_count;
     const float *mean;
     const float *deviation;
     /// `[output_count]`, UTF-8; NULL if the file does not name its classes.

@@ -13,9 +13,6 @@ final class DynamicWeights: @unchecked Sendable {
     /// For a layer that reads its whole input; else for planes.
     let vector: VectorWeights?
     let planar: (weights: PlanarWeights, choice: PlanarChoice, geometry: PlaneGeometry)?
-    /// `[tiles]`: which positions are places of the output. Kernels count them, though sums of all
-    /// positions are written.
-    let kept: AlignedBuffer
     /// `[outputs]`: the scales of weights, and the sums of levels.
     let scales: [Float]
     let levelSums: [Int32]
@@ -43,7 +40,6 @@ final class DynamicWeights: @unchecked Sendable {
             vector = VectorWeights(
                 rows, highest: Self.grid.highest, costs: costs, preference: preference)
             planar = nil
-            kept = AlignedBuffer(byteCount: 0)
         } else if case .convolution(_, let window) = node.operation {
             vector = nil
             let geometry = PlaneGeometry(
@@ -56,9 +52,6 @@ final class DynamicWeights: @unchecked Sendable {
             let weights = PlanarWeights(
                 rows, choice, geometry: geometry, highest: highest, bound: largest)
             planar = (weights, choice, geometry)
-            let output = checked.values[index + 1].planes
-            let span = (output.height - 1) * geometry.rowStride + output.width
-            kept = AlignedBuffer(byteCount: roundedUp(span, to: Int(CIK_TILE)) / Int(CIK_TILE) * 8)
         } else {
             preconditionFailure("a linear layer reads its whole input")
         }
@@ -80,6 +73,11 @@ final class DynamicWeights: @unchecked Sendable {
     /// Accumulators from one output to the next.
     func accumulatorStride(of output: FloatImage) -> Int {
         roundedUp(span(of: output), to: Int(CIK_TILE))
+    }
+
+    /// Bytes of the bits that kernels count, one for each accumulator of an output.
+    func keptByteCount(of output: FloatImage) -> Int {
+        planar == nil ? 0 : accumulatorStride(of: output) / 8
     }
 
     /// Outputs whose accumulators are kept at a time.

@@ -7,27 +7,31 @@ struct FloatInput: Sendable {
     /// Parts with a mean and a deviation of their own, and how many values each has.
     private let channels, area: Int
     private let input: PackedInput
-    /// `[channels, 256]`: the numbers of all pixels.
-    private let table: [Float]
+    /// `[channels, 256]`: the numbers of all pixels; `nil` for so many channels that each is computed in
+    /// less time.
+    private let table: [Float]?
 
     init(_ input: PackedInput) {
         self.input = input
         image = FloatImage(.init(shape: input.shape, quantizer: nil))
-        channels = input.mean.count
-        area = input.shape.reduce(1, *) / input.mean.count
-        table = input.mean.indices.flatMap { channel in
-            (0..<256).map { Self.value(Float($0), input, channel) }
-        }
-    }
-
-    /// What is not a number counts as real zero.
-    private static func value(_ sample: Float, _ input: PackedInput, _ channel: Int) -> Float {
-        let real = (sample * input.pixelScale - input.mean[channel]) / input.deviation[channel]
-        return real.isNaN ? 0 : real
+        let channels = input.normalizedParts
+        self.channels = channels
+        area = input.shape.reduce(1, *) / channels
+        table =
+            channels > PackedInput.mostTables
+            ? nil
+            : (0..<channels).flatMap { channel in
+                (0..<256).map { input.real(Float($0), part: channel) }
+            }
     }
 
     /// Writes the numbers `[height, width, channels]` of pixels `[channels, height, width]`.
     func write(_ pixels: UnsafePointer<UInt8>, to values: UnsafeMutablePointer<Float>) {
+        guard let table else {
+            return forEachPlace { source, target, channel in
+                values[target] = input.real(Float(pixels[source]), part: channel)
+            }
+        }
         table.withUnsafeBufferPointer { table in
             forEachPlace { source, target, channel in
                 values[target] = table[channel << 8 | Int(pixels[source])]
@@ -38,7 +42,7 @@ struct FloatInput: Sendable {
     /// The same of raw samples.
     func write(_ samples: UnsafePointer<Float>, to values: UnsafeMutablePointer<Float>) {
         forEachPlace { source, target, channel in
-            values[target] = Self.value(samples[source], input, channel)
+            values[target] = input.real(samples[source], part: channel)
         }
     }
 
@@ -51,7 +55,7 @@ struct FloatInput: Sendable {
             for position in 0..<positions {
                 body(
                     first + position, position * image.channels + channel,
-                    area == positions ? channel : (first + position) / area)
+                    channels == 1 ? 0 : area == positions ? channel : (first + position) / area)
             }
         }
     }

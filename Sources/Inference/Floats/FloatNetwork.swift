@@ -56,6 +56,8 @@ final class FloatNetwork: Sendable {
     let result: (buffer: Buffer, image: FloatImage)
     /// What each thread needs for its part of a layer.
     let scratches: ArenaPool
+    /// For layers in dynamic range: kernels count which bytes are kept, though all sums are written.
+    let nothingKept: AlignedBuffer
     let plan: Plan
 
     init(
@@ -76,7 +78,7 @@ final class FloatNetwork: Sendable {
         samples = min(max(Self.mostBytes / bytes, 1), Self.mostSamples)
         var planner = FloatPlanner(checked, samples: samples)
         var layers: [Plan.Layer] = []
-        var scratch = 0
+        var (scratch, kept) = (0, 0)
         for (index, node) in model.nodes.enumerated() {
             var layer: FloatLayer?
             if node.operation.layer != nil {
@@ -84,16 +86,18 @@ final class FloatNetwork: Sendable {
                     node: index, of: checked, isa: isa, kernels: kernels, preference: preference)
                 layers.append(
                     Plan.Layer(
-                        layer!, name: node.name, weights: node.operation.layer!.weights.count,
-                        isa: isa, kernels: kernels))
+                        layer!, node: index, name: node.name,
+                        weights: node.operation.layer!.weights.count, isa: isa,
+                        kernels: kernels))
                 if case .dynamic(let weights) = layer!.weights {
                     let bytes = weights.scratchBytes(of: layer!.window.output)
                     scratch = max(scratch, bytes.sorting + bytes.sums)
+                    kept = max(kept, weights.keptByteCount(of: layer!.window.output))
                 }
             }
             planner.append(node: index, layer)
         }
-        planner.layout.place()
+        planner.finish()
         for needed in [planner.layout.byteCount, scratch]
         where needed > PreparedNetwork.mostArenaBytes {
             throw .memory(needed: needed, limit: PreparedNetwork.mostArenaBytes)
@@ -101,6 +105,7 @@ final class FloatNetwork: Sendable {
         (steps, layout) = (planner.steps, planner.layout)
         result = planner.values[model.nodes.count]
         scratches = ArenaPool(byteCount: scratch, count: scratch > 0 ? 1 : 0)
+        nothingKept = AlignedBuffer(byteCount: kept)
         plan = Plan(
             instructionSet: kernels.isa, layers: layers, blockSize: samples, leastInBlock: 2,
             arenaBytes: layout.byteCount)
@@ -144,8 +149,12 @@ private struct FloatPlanner {
             .init(node: index, operation: operation, inputs: inputs, output: output, copies: copies)
         )
         values.append(output)
-        // The last value is read behind the last step.
-        if index == checked.model.nodes.count - 1 { layout.extend(output.0, to: now + 1) }
+    }
+
+    /// Places all buffers, with that of the last value, which is read behind the last step.
+    mutating func finish() {
+        layout.extend(values.last!.buffer, to: steps.count)
+        layout.place()
     }
 
     private func operation(
@@ -209,8 +218,8 @@ private struct FloatPlanner {
 }
 
 extension FloatLayer {
-    /// Whether it reads the features of a batch, not images.
-    var isOverFeatures: Bool { window.input.area == 1 && window.output.area == 1 }
+    /// Whether it reads the features of a batch, not images: each output all of them, once.
+    var isOverFeatures: Bool { window.isPointwise && window.input.area == 1 }
 }
 
 extension Plan.Layer {
@@ -219,8 +228,10 @@ extension Plan.Layer {
     private static let costs = (dense: 0.012, depthwise: 0.1, sparse: 0.05, dynamic: 0.01)
 
     fileprivate init(
-        _ layer: FloatLayer, name: String, weights: Int, isa: cfk_isa, kernels: KernelSet
+        _ layer: FloatLayer, node: Int, name: String, weights: Int, isa: cfk_isa,
+        kernels: KernelSet
     ) {
+        self.node = node
         self.name = name
         self.weights = weights
         nonzeros = layer.nonzeros

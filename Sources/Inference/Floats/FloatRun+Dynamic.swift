@@ -87,7 +87,7 @@ extension FloatRun {
         planar.x = UnsafePointer(planes)
         planar.lanes = 1
         planar.length = weights.span(of: output)
-        planar.kept = weights.kept.pointer(to: UInt64.self)
+        planar.kept = network.nothingKept.pointer(to: UInt64.self)
         planar.acc_stride = stride
         planar.band = geometry.band
         let shape = cfk_sums(

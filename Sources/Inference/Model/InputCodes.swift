@@ -4,7 +4,7 @@ import PackedModel
 ///
 /// The real value of a raw sample is `(p · pixelScale − mean) / deviation` in `Float`, one rounding an
 /// operation in this order.
-struct InputCodes: Sendable {
+package struct InputCodes: Sendable {
     let input: PackedInput
     let quantizer: PackedQuantizer
     /// Parts with a mean and a deviation of their own.
@@ -13,25 +13,45 @@ struct InputCodes: Sendable {
     let area: Int
 
     /// Of the input of a model in integers.
-    init(_ input: PackedInput) {
+    package init(_ input: PackedInput) {
         self.input = input
         quantizer = input.quantizer!
-        channels = input.mean.count
-        area = input.shape.reduce(1, *) / input.mean.count
+        channels = input.normalizedParts
+        area = input.shape.reduce(1, *) / channels
     }
 
     /// The code of a raw sample. What is not a number counts as real zero.
     func code(_ sample: Float, channel: Int) -> Int32 {
-        let real = (sample * input.pixelScale - input.mean[channel]) / input.deviation[channel]
-        return quantizer.code(real.isNaN ? 0 : real)
+        quantizer.code(input.real(sample, part: channel))
     }
 
-    /// The bytes (`code − lowest`) of all pixels: `[channels, 256]`.
-    func table() -> [UInt8] {
-        (0..<channels).flatMap { channel in
+    /// The bytes (`code − lowest`) of all pixels, `[channels, 256]`; `nil` for so many channels that
+    /// each pixel is computed in less time.
+    package func table() -> [UInt8]? {
+        guard channels <= PackedInput.mostTables else { return nil }
+        return (0..<channels).flatMap { channel in
             (0..<256).map {
                 UInt8(code(Float($0), channel: channel) - quantizer.lowest)
             }
         }
+    }
+}
+
+extension PackedInput {
+    /// Tables for more parts would leave the second cache; and what a file says in a few bytes of a
+    /// million features must not take a gigabyte.
+    static let mostTables = 4096
+
+    /// Parts with a mean and a deviation of their own; one if those of all are equal.
+    var normalizedParts: Int {
+        let areAllEqual =
+            mean.allSatisfy { $0 == mean[0] } && deviation.allSatisfy { $0 == deviation[0] }
+        return areAllEqual ? 1 : mean.count
+    }
+
+    /// The real value of a raw sample. What is not a number counts as real zero.
+    func real(_ sample: Float, part: Int) -> Float {
+        let real = (sample * pixelScale - mean[part]) / deviation[part]
+        return real.isNaN ? 0 : real
     }
 }

@@ -46,8 +46,11 @@ package struct FloatRule: Sendable {
             }
             let grain = max(abs(rounded), Float(bytes.upperBound)).ulp / 2
             let (above, below) = (nearest.nextUp, nearest.nextDown)
-            let multipliers = [nearest, above, below, above.nextUp, below.nextDown]
-                .filter { $0 >= 0 }
+            // 0 stands for no rule: an output without weights has a multiplier too small to change sums.
+            let multipliers =
+                nearest == 0
+                ? [Float.leastNormalMagnitude]
+                : [nearest, above, below, above.nextUp, below.nextDown]
             let tries = (-Self.mostTries...Self.mostTries).sorted { abs($0) < abs($1) }
             let candidates = multipliers.lazy.flatMap { multiplier in
                 tries.lazy.map { (multiplier, rounded + grain * Float($0)) }

@@ -37,8 +37,9 @@ package struct NarrowRule: Sendable {
         // Bits to leave out so that multipliers fit 16 bits and sums 32.
         var cut: Int64 = 0
         while largest >> cut >= Int16.max - 4 || largestSum >> cut >= Int32.max / 2 { cut += 1 }
-        guard cut < shift else { return nil }
         let narrowShift = Int64(shift) - cut
+        // Kernels shift numbers of 32 bits.
+        guard (1..<32).contains(narrowShift) else { return nil }
         var narrow: (multipliers: [Int16], constants: [Int32]) = ([], [])
         for (multiplier, constant) in zip(multipliers, constants) {
             guard

@@ -2,6 +2,8 @@
 public struct Plan: Sendable, Equatable {
     /// How a layer with weights is run.
     public struct Layer: Sendable, Equatable {
+        /// Which node it is, counted from 0, and its name, which others may have, too.
+        public var node: Int
         public var name: String
         /// The kernel for one sample, such as `u8_c4_spmv__scalar`.
         public var kernel: String

@@ -4,7 +4,7 @@ import ThreadPool
 
 /// A model prepared for the kernels of one variant: packed weights, programs, tables. It does not change.
 final class PreparedNetwork: Sendable {
-    /// Blocks are used while their arena takes no more than this.
+    /// Blocks are used while their arena and what they keep take no more than this.
     static let mostBlockBytes = 32 << 20
     /// A network whose single samples need more is refused.
     static let mostArenaBytes = 2 << 30
@@ -13,8 +13,8 @@ final class PreparedNetwork: Sendable {
     let input: InputCodes
     /// All nodes, with the bytes of values that each reads and writes for a sample.
     let nodes: [(name: String, activationBytes: Int)]
-    /// `[channels, 256]`
-    let pixelTable: AlignedBuffer
+    /// `[channels, 256]`, unless those are too many.
+    let pixelTable: AlignedBuffer?
     /// One for each node: of those with weights, and of the others.
     let layers: [PackedWeights?]
     let rules: [PackedRule?]
@@ -34,7 +34,7 @@ final class PreparedNetwork: Sendable {
         self.kernels = kernels
         let checked = try CheckedModel(model, threads: threads)
         input = InputCodes(model.input)
-        pixelTable = AlignedBuffer(input.table())
+        pixelTable = input.table().map { AlignedBuffer($0) }
         outputCount = checked.outputCount
         nodes = model.nodes.indices.map { index in
             let inputs = checked.inputs(of: index).reduce(0) { $0 + $1.count }
@@ -48,13 +48,14 @@ final class PreparedNetwork: Sendable {
             rules.append(try PackedRule(node: index, of: checked))
         }
         self.rules = rules
-        single = Program(checked, geometries: geometries, rules: rules, lanes: 1)
-        guard single.layout.byteCount <= Self.mostArenaBytes else {
-            throw .memory(needed: single.layout.byteCount, limit: Self.mostArenaBytes)
+        let single = Program(checked, geometries: geometries, rules: rules, lanes: 1)
+        guard single.byteCount <= Self.mostArenaBytes else {
+            throw .memory(needed: single.byteCount, limit: Self.mostArenaBytes)
         }
+        self.single = single.readied()
         let block = Program(
             checked, geometries: geometries, rules: rules, lanes: Int(CIK_TILE))
-        let blockFits = block.layout.byteCount <= Self.mostBlockBytes
+        let blockFits = block.byteCount <= Self.mostBlockBytes
         // Without blocks a layer that reads its whole input needs no planes.
         for index in model.nodes.indices where !blockFits && checked.readsWholeInput(index) {
             geometries[index] = nil
@@ -79,7 +80,7 @@ final class PreparedNetwork: Sendable {
             least = leastInBlock ?? max(Int((together / alone).rounded(.up)), 1)
         }
         let usesBlocks = blockFits && least <= block.lanes
-        self.block = usesBlocks ? block : nil
+        self.block = usesBlocks ? block.readied() : nil
         plan = Plan(
             instructionSet: kernels.isa,
             layers: model.nodes.indices.compactMap { index in
@@ -141,6 +142,7 @@ extension Plan.Layer {
         let output = checked.values[index + 1].planes
         let places = output.height * output.width
         let block = usesBlocks ? packed.blockChoice : nil
+        node = index
         name = checked.model.nodes[index].name
         kernel = "\(packed.kernel.name)__\(kernels.isa)"
         layout = packed.kernel.layout

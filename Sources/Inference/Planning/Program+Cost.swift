@@ -25,9 +25,9 @@ extension Program {
         case (.vector, .vector(let weights, _)?):
             return weights.cost(costs) + bytes * costs.requantize
         case (.planar(let planar), _?):
-            let tiles = roundedUp(planar.span * lanes, to: Int(CIK_TILE)) / Int(CIK_TILE)
             return Self.startCost + bytes * costs.requantize
-                + Double(tiles) * layer!.blockChoice!.cost(costs, inBlock: lanes > 1)
+                + Double(planar.keptBytes.tiles)
+                * layer!.blockChoice!.cost(costs, inBlock: lanes > 1)
         default: return Self.startCost + bytes * Self.byteCost
         }
     }

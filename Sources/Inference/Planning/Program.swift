@@ -55,16 +55,15 @@ final class Program: Sendable {
         /// Positions from one row to the next in what is read.
         var rowStride: Int
         /// Which bytes from the first to the last place of an output are results.
-        var kept: AlignedBuffer
+        var keptBytes: KeptBytes
+        /// Its bits, of a program that is ready to run.
+        var kept: AlignedBuffer?
         /// Of a layer with one channel an output: what it reads are copies that it makes of `from`.
         var copy: ChannelCopy?
         /// Whether it reads the values as they stand.
         var isDirect = false
         /// What it adds to its own bytes before it writes them.
         var residual: Residual?
-
-        /// Bytes of one lane from the first to the last place.
-        var span: Int { (height - 1) * rowStride + width }
     }
 
     /// An addition that the layer does whose bytes are its last input to be made.
@@ -110,6 +109,33 @@ final class Program: Sendable {
         steps = planner.steps
         layout = planner.layout.placed()
         input = planner.input
+    }
+
+    /// The same, ready to run: with the bits of what its layers keep.
+    ///
+    /// They are made only now because there may be many: of a program that is not used, or refused for
+    /// its size, nobody needs them.
+    func readied() -> Program { Program(ready: self) }
+
+    private init(ready planned: Program) {
+        (lanes, nodes) = (planned.lanes, planned.nodes)
+        (layout, input) = (planned.layout, planned.input)
+        var made: [KeptBytes: AlignedBuffer] = [:]
+        steps = planned.steps.map { step in
+            guard case .planar(var planar) = step else { return step }
+            let buffer = made[planar.keptBytes] ?? AlignedBuffer(planar.keptBytes.bits)
+            made[planar.keptBytes] = buffer
+            planar.kept = buffer
+            return .planar(planar)
+        }
+    }
+
+    /// Bytes of an arena and of what layers keep, without the weights.
+    var byteCount: Int {
+        let kept = steps.map { step in
+            if case .planar(let step) = step { step.keptBytes } else { nil as KeptBytes? }
+        }
+        return layout.byteCount + Set(kept.compactMap(\.self)).reduce(0) { $0 + $1.byteCount }
     }
 
     /// The largest scratch of a planar layer.

@@ -217,11 +217,10 @@ struct ProgramPlanner {
             outputsInRun: output.channels, outputs: output.channels, height: output.height,
             width: output.width, groups: geometry.groups,
             groupStride: geometry.groupStride * lanes, rowStride: geometry.rowStride,
-            kept: AlignedBuffer(byteCount: 0), copy: copy, residual: residual)
-        let tiles = roundedUp(step.span * lanes, to: Int(CIK_TILE)) / Int(CIK_TILE)
-        step.kept = AlignedBuffer(Self.kept(step, lanes: lanes, tiles: tiles))
+            keptBytes: keptBytes(output, rowStride: geometry.rowStride), copy: copy,
+            residual: residual)
         if to == nil {
-            let stride = tiles * Int(CIK_TILE)
+            let stride = step.keptBytes.tiles * Int(CIK_TILE)
             step.outputsInRun = min(max(Self.accumulatorCount / stride, 1), output.channels)
             step.accumulators = layout.add(
                 byteCount: step.outputsInRun * stride * 4, at: steps.count)
@@ -236,25 +235,22 @@ struct ProgramPlanner {
     ) {
         let output = checked.values[index + 1].planes
         let scratch = layout.add(byteCount: 0, at: steps.count)
-        var step = Program.PlanarStep(
+        let rowStride = geometry.direct!.window.rowStride
+        let step = Program.PlanarStep(
             node: index, from: from, scratch: scratch, band: 1, to: to, accumulators: nil,
             outputsInRun: output.channels, outputs: output.channels, height: output.height,
             width: output.width, groups: geometry.groups, groupStride: 0,
-            rowStride: geometry.direct!.window.rowStride, kept: AlignedBuffer(byteCount: 0),
-            copy: nil, isDirect: true, residual: residual)
-        let tiles = roundedUp(step.span, to: Int(CIK_TILE)) / Int(CIK_TILE)
-        step.kept = AlignedBuffer(Self.kept(step, lanes: 1, tiles: tiles))
+            rowStride: rowStride, keptBytes: keptBytes(output, rowStride: rowStride), copy: nil,
+            isDirect: true, residual: residual)
         append(.planar(step), [from] + (residual.map { [$0.other] } ?? []), to)
     }
 
-    /// A bit for each byte: whether it belongs to a place of the output, or to the border.
-    private static func kept(_ step: Program.PlanarStep, lanes: Int, tiles: Int) -> [UInt64] {
-        var kept = [UInt64](repeating: 0, count: tiles)
-        for y in 0..<step.height {
-            let row = y * step.rowStride * lanes
-            for byte in row..<row + step.width * lanes { kept[byte / 64] |= 1 << UInt64(byte % 64) }
-        }
-        return kept
+    /// What a layer keeps whose rows lie `rowStride` places apart.
+    private func keptBytes(
+        _ output: (channels: Int, height: Int, width: Int), rowStride: Int
+    ) -> KeptBytes {
+        KeptBytes(
+            rows: output.height, rowBytes: output.width * lanes, rowStride: rowStride * lanes)
     }
 
     private func pooling(_ window: PackedWindow, _ index: Int) -> cik_pooling {

@@ -33,7 +33,8 @@ package struct ResidualRule: Sendable {
         while largest >> UInt64(cut) >= Int16.max - 2 || sum >> UInt64(cut) >= Int32.max / 2 {
             cut += 1
         }
-        guard cut < shift else { return nil }
+        // Kernels shift numbers of 32 bits.
+        guard (1..<32).contains(shift - cut) else { return nil }
         let rounded = multipliers.map { cut == 0 ? $0 : ($0 + 1 << (cut - 1)) >> cut }
         for step in [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)] {
             let candidate = [rounded[0] + Int64(step.0), rounded[1] + Int64(step.1)]

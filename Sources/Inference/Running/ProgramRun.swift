@@ -20,22 +20,26 @@ struct ProgramRun {
 
     /// Runs on pixels `[count, channels, height, width]`.
     func run(pixels: UnsafePointer<UInt8>) {
+        guard let table = network.pixelTable else { return run { Float(pixels[$0]) } }
         var encoding = cik_encoding(
             channels: network.input.channels, area: network.input.area,
-            tables: network.pixelTable.pointer(to: UInt8.self))
+            tables: table.pointer(to: UInt8.self))
         kernels.pointee.u8_encode(&encoding, pixels, count, program.lanes, buffer(program.input))
         runSteps()
     }
 
     /// Runs on raw samples `[count, channels, height, width]`.
-    func run(samples: UnsafePointer<Float>) {
+    func run(samples: UnsafePointer<Float>) { run { samples[$0] } }
+
+    @inline(__always)
+    private func run(rawSample: (Int) -> Float) {
         let input = network.input
         let lanes = program.lanes
         let bytes = buffer(program.input)
         let features = input.channels * input.area
         for feature in 0..<features {
             for lane in 0..<lanes {
-                let sample = lane < count ? samples[lane * features + feature] : 0
+                let sample = lane < count ? rawSample(lane * features + feature) : 0
                 let code = input.code(sample, channel: feature / input.area)
                 bytes[feature * lanes + lane] = UInt8(code - input.quantizer.lowest)
             }
@@ -229,12 +233,12 @@ struct ProgramRun {
     // MARK: Planes
 
     private func runPlanar(_ step: Program.PlanarStep, _ layer: PackedWeights) {
-        let length = step.span * program.lanes
+        let length = step.keptBytes.span
         var planar = cik_planar()
         planar.x = UnsafePointer(bytes(step.from))
         planar.lanes = program.lanes
         planar.length = length
-        planar.kept = step.kept.pointer(to: UInt64.self)
+        planar.kept = step.kept!.pointer(to: UInt64.self)
         planar.acc_stride = roundedUp(length, to: Int(CIK_TILE))
         planar.band = step.band
         planar.scratch = buffer(step.scratch)

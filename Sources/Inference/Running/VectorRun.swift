@@ -48,8 +48,9 @@ package final class VectorRun: @unchecked Sendable {
     /// - Returns: `nil` for a program in which there is anything else.
     init?(
         _ program: Program, _ layers: [PackedWeights?], input: InputCodes,
-        pixelTable: AlignedBuffer, kernels: KernelSet
+        pixelTable: AlignedBuffer?, kernels: KernelSet
     ) {
+        guard let pixelTable else { return nil }
         func place(_ buffer: Program.Buffer, _ offset: Int = 0) -> Int {
             program.layout.buffers[buffer].offset + offset
         }

@@ -1,0 +1,66 @@
+import Container
+import Foundation
+import PackedModel
+import Pipeline
+import Testing
+
+/// A linear layer whose weights are all 1.
+private func node(_ name: String, _ outputs: Int, _ inputs: Int, reads input: Int) -> PackedNode {
+    let count = outputs * inputs
+    let layer = PackedLayer(
+        weights: PackedTensor(
+            shape: [outputs, inputs], levels: [0, 1], gaps: [UInt32](repeating: 0, count: count),
+            codes: [UInt8](repeating: 1, count: count), scales: [1]),
+        bias: PackedBias(bits: 2, scale: 1, codes: [Int16](repeating: 0, count: outputs)),
+        activation: .identity,
+        output: input == 0 ? PackedQuantizer(bits: 4, isSigned: false, scale: 1, offset: 0) : nil)
+    return PackedNode(name: name, inputs: [input], operation: .linear(layer))
+}
+
+private func model(_ names: [String]) -> PackedModel {
+    PackedModel(
+        name: "two",
+        input: PackedInput(
+            shape: [1, 8, 8], pixelScale: 1, mean: [0], deviation: [1],
+            quantizer: PackedQuantizer(bits: 4, isSigned: false, scale: 1, offset: 0)),
+        nodes: [node(names[0], 5, 64, reads: 0), node(names[1], 3, 5, reads: 1)])
+}
+
+extension TemporaryFolder {
+    fileprivate func write(_ model: PackedModel) throws -> String {
+        let file = path + "/model.shrink"
+        try Data(Container.write(model).bytes).write(to: URL(fileURLWithPath: file))
+        return file
+    }
+}
+
+struct InspectionTests {
+    @Test(arguments: [["first", "second"], ["same", "same"]])
+    func `tells of each layer how it is run, whatever it is called`(names: [String]) throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write(model(names))
+        let tensors = try Inspection(contentsOf: file).tensors
+        #expect(tensors.map(\.name) == names)
+        // No weight is zero: each bound is one product of the largest code an input.
+        #expect(tensors.map(\.accumulatorBound) == [64 * 15, 5 * 15])
+        let plan = ModelBenchmark.Plan(batches: [1], threads: [1], seconds: 0.001)
+        let layers = try ModelBenchmark(contentsOf: file, plan).layers
+        #expect(layers.map(\.name) == names)
+        let rates = layers.map { $0.denseGMACsPerSecond! * $0.microseconds * 1000 }
+        #expect(rates.map { $0.rounded() } == [320, 15])
+    }
+
+    @Test(arguments: ["inspect", "bench", "run", "eval"])
+    func `a model that the engine refuses is named by its file`(command: String) throws {
+        let folder = try TemporaryFolder()
+        var refused = model(["first", "second"])
+        // Positive, which is enough for a file.
+        refused.input.quantizer?.scale = .leastNonzeroMagnitude
+        let file = try folder.write(refused)
+        let images = packageFolder + "/Fixtures/digits/digits-images-idx3-ubyte.gz"
+        let more = ["run": ["--input", images], "eval": ["--data", "digits"]][command] ?? []
+        let result = try run(shrinkCommand, [command, file] + more)
+        #expect(result.code == 1)
+        #expect(result.errors.hasPrefix("Error: \(file): input: the scale of a quantizer is "))
+    }
+}
