@@ -99,9 +99,7 @@ public struct PipelineRunner {
     func removeReports(from index: Int) throws {
         var paths = [folder.report, folder.page, folder.model]
         paths += file.stages[index...].map { folder.report($0.name) }
-        for path in paths where FileManager.default.fileExists(atPath: path) {
-            try FileManager.default.removeItem(atPath: path)
-        }
+        for path in paths { try PipelineFolder.remove(path) }
     }
 
     /// A training can collapse to one class while its loss stays a number. Only what choices may be
