@@ -51,7 +51,7 @@ public struct PipelineRunner {
         let index = try file.stageIndex(named: name)
         let stage = file.stages[index]
         try folder.create(name)
-        let data = try PipelineData(source, file.data) { done, total in
+        let data = try PipelineData(source, file.data, file.network) { done, total in
             display.line("reading \(file.data.set): \(done) of \(total) images")
         }
         try checkLayerNames(data)
