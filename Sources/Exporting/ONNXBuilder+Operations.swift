@@ -15,38 +15,39 @@ extension ONNXBuilder {
     struct Grid {
         var step: Float
         var offset: Float
-        var lowest: Int
-        var highest: Int
-
-        var isSigned: Bool { lowest < 0 }
+        var isSigned: Bool
+        /// Those in use.
+        var codes: ClosedRange<Int>
     }
 
-    /// Rounds to a grid, in codes of 8 bits whatever the grid has.
+    /// Rounds to a grid, in unsigned codes of 8 bits whatever the grid has: those of a signed one plus
+    /// 128, since runtimes have integer kernels for values of one type.
     ///
-    ///     x → − offset → clip → QuantizeLinear → DequantizeLinear → + offset
+    ///     x → − offset → QuantizeLinear → Clip → DequantizeLinear → + offset
     ///
-    /// The clip stands for the ends of a grid of fewer than 8 bits, and is left out with 8. An offset that
-    /// is a whole number of steps becomes the zero point; any other is taken off before and added again
-    /// behind, so that codes and values are exactly those of the grid.
+    /// The clip stands for the ends of codes and is left out where all 256 are in use. It comes behind
+    /// the rounding, which changes no code, so that a runtime finds the layer right before it. An offset
+    /// that is a whole number of steps becomes the zero point; any other is taken off before and added
+    /// again behind, so that codes and values are exactly those of the grid.
     mutating func quantized(_ x: Value, to grid: Grid, named name: String) -> Value {
         var value = x
-        let container = grid.isSigned ? -128...127 : 0...255
-        let zero = grid.zeroPoint(in: container)
+        let zero = grid.zeroPoint
         let shift = zero == nil ? constant("\(name).offset", grid.offset) : nil
         if let shift { value = node("Sub", [value, shift], named: "\(name).shifted") }
-        if grid.lowest...grid.highest != container {
-            func end(_ code: Int) -> Float {
-                grid.step * Float(code) + (zero == nil ? 0 : grid.offset)
-            }
-            let lowest = constant("\(name).lowest", end(grid.lowest))
-            let highest = constant("\(name).highest", end(grid.highest))
-            value = node("Clip", [value, lowest, highest], named: "\(name).clipped")
-        }
         let step = constant("\(name).step", grid.step)
-        let code = code("\(name).zero", zero ?? 0, isSigned: grid.isSigned)
-        value = node("QuantizeLinear", [value, step, code], named: "\(name).codes")
+        let zeroPoint = code("\(name).zero", zero ?? grid.shift)
+        let isClipped = grid.storedCodes != 0...255
         value = node(
-            "DequantizeLinear", [value, step, code], named: shift == nil ? name : "\(name).values")
+            "QuantizeLinear", [value, step, zeroPoint],
+            named: isClipped ? "\(name).rounded" : "\(name).codes")
+        if isClipped {
+            let lowest = code("\(name).lowest", grid.storedCodes.lowerBound)
+            let highest = code("\(name).highest", grid.storedCodes.upperBound)
+            value = node("Clip", [value, lowest, highest], named: "\(name).codes")
+        }
+        value = node(
+            "DequantizeLinear", [value, step, zeroPoint],
+            named: shift == nil ? name : "\(name).values")
         if let shift { value = node("Add", [value, shift], named: name) }
         return value
     }
@@ -92,8 +93,16 @@ extension ONNXBuilder {
         case codes(shape: [Int], [Int8], steps: [Float])
     }
 
+    /// One value an output.
+    enum Bias {
+        case floats([Float])
+        /// Multiples of the input's step times the weight's, which is what integer kernels add to their
+        /// sums; one step for all, or one an output.
+        case codes([Int32], steps: [Float])
+    }
+
     mutating func linear(
-        _ x: Value, _ weight: Weight, bias: [Float], named name: String
+        _ x: Value, _ weight: Weight, bias: Bias, named name: String
     ) -> Value {
         biased(weight, bias, rank: 2, named: name) { builder, parameters, name in
             builder.node("Gemm", [x] + parameters, named: name, numbers: [("transB", 1)])
@@ -102,7 +111,7 @@ extension ONNXBuilder {
 
     /// - Parameter outside: what padding carries: the value of the code of real zero.
     mutating func convolution(
-        _ x: Value, _ weight: Weight, bias: [Float]?, _ window: Window, outside: Float,
+        _ x: Value, _ weight: Weight, bias: Bias?, _ window: Window, outside: Float,
         named name: String
     ) -> Value {
         let (x, pads) = padded(x, window.padding, outside: outside, named: name)
@@ -118,31 +127,54 @@ extension ONNXBuilder {
 
     /// A layer with a weight and a bias, which `body` appends given both and a name.
     ///
-    /// The bias of a weight in codes is added by a node of its own: ONNX Runtime would round one within
-    /// the layer to multiples of the input's step times the weight's, which is coarse at few bits.
+    /// Next to a weight in codes, a bias in floats is added by a node of its own: ONNX Runtime would
+    /// round one within the layer. The weight's zero point is written out, which ONNX Runtime asks of
+    /// a `Gemm` in integers.
     private mutating func biased(
-        _ weight: Weight, _ bias: [Float]?, rank: Int, named name: String,
+        _ weight: Weight, _ bias: Bias?, rank: Int, named name: String,
         _ body: (inout ONNXBuilder, [Value], String) -> Value
     ) -> Value {
+        let isInCodes: Bool
+        let weightValue: Value
         switch weight {
         case .floats(let shape, let values):
-            var parameters = [constant("\(name).weight", shape: shape, values)]
-            if let bias { parameters.append(constant("\(name).bias", shape: [bias.count], bias)) }
-            return body(&self, parameters, name)
+            isInCodes = false
+            weightValue = constant("\(name).weight", shape: shape, values)
         case .codes(let shape, let codes, let steps):
-            let isPerOutput = steps.count > 1
-            let weight = node(
-                "DequantizeLinear",
-                [
-                    constant("\(name).weight.codes", shape: shape, codes),
-                    constant("\(name).weight.step", shape: isPerOutput ? [steps.count] : [], steps),
-                ], named: "\(name).weight", numbers: isPerOutput ? [("axis", 0)] : [])
-            guard let bias else { return body(&self, [weight], name) }
-            let product = body(&self, [weight], "\(name).product")
-            let shape = [bias.count] + [Int](repeating: 1, count: rank - 2)
-            return node(
-                "Add", [product, constant("\(name).bias", shape: shape, bias)], named: name)
+            isInCodes = true
+            let codes = constant("\(name).weight.codes", shape: shape, codes)
+            let zero = constant(
+                "\(name).weight.zero", shape: steps.count > 1 ? [steps.count] : [],
+                [Int8](repeating: 0, count: steps.count))
+            weightValue = dequantized(codes, steps: steps, zero: zero, named: "\(name).weight")
         }
+        switch bias {
+        case nil: return body(&self, [weightValue], name)
+        case .codes(let codes, let steps):
+            let codes = constant("\(name).bias.codes", shape: [codes.count], codes)
+            let bias = dequantized(codes, steps: steps, zero: nil, named: "\(name).bias")
+            return body(&self, [weightValue, bias], name)
+        case .floats(let values):
+            guard isInCodes else {
+                let bias = constant("\(name).bias", shape: [values.count], values)
+                return body(&self, [weightValue, bias], name)
+            }
+            let product = body(&self, [weightValue], "\(name).product")
+            let shape = [values.count] + [Int](repeating: 1, count: rank - 2)
+            return node(
+                "Add", [product, constant("\(name).bias", shape: shape, values)], named: name)
+        }
+    }
+
+    /// Codes with one step for all, or one for each place of the first axis.
+    private mutating func dequantized(
+        _ codes: Value, steps: [Float], zero: Value?, named name: String
+    ) -> Value {
+        let isPerOutput = steps.count > 1
+        let step = constant("\(name).step", shape: isPerOutput ? [steps.count] : [], steps)
+        return node(
+            "DequantizeLinear", [codes, step] + (zero.map { [$0] } ?? []), named: name,
+            numbers: isPerOutput ? [("axis", 0)] : [])
     }
 
     // MARK: Windows
@@ -231,12 +263,16 @@ extension ONNXBuilder {
 }
 
 extension ONNXBuilder.Grid {
-    /// The code of real zero, if the offset is exactly a whole number of steps.
-    func zeroPoint(in range: ClosedRange<Int>) -> Int? {
+    /// What a code is greater by where it is stored.
+    var shift: Int { isSigned ? 128 : 0 }
+
+    var storedCodes: ClosedRange<Int> { codes.lowerBound + shift...codes.upperBound + shift }
+
+    /// The stored code of real zero, if the offset is exactly a whole number of steps.
+    var zeroPoint: Int? {
         let steps = (-offset / step).rounded()
-        guard let zero = Int(exactly: steps), range.contains(zero), -steps * step == offset else {
-            return nil
-        }
-        return zero
+        guard let zero = Int(exactly: steps), 0...255 ~= zero + shift, -steps * step == offset
+        else { return nil }
+        return zero + shift
     }
 }

@@ -97,6 +97,10 @@ struct ONNXBuilder {
         tensor(name, shape, type: 3, values.withUnsafeBufferPointer { Data(buffer: $0) })
     }
 
+    mutating func constant(_ name: String, shape: [Int], _ values: [Int32]) -> Value {
+        tensor(name, shape, type: 6, values.withUnsafeBufferPointer { Data(buffer: $0) })
+    }
+
     /// A vector of 64-bit integers.
     mutating func constant(_ name: String, _ values: [Int]) -> Value {
         tensor(
@@ -104,9 +108,9 @@ struct ONNXBuilder {
             values.map { Int64($0) }.withUnsafeBufferPointer { Data(buffer: $0) })
     }
 
-    /// One code of activations: `int8` if signed, else `uint8`.
-    mutating func code(_ name: String, _ value: Int, isSigned: Bool) -> Value {
-        tensor(name, [], type: isSigned ? 3 : 2, Data([UInt8(truncatingIfNeeded: value)]))
+    /// One code of activations.
+    mutating func code(_ name: String, _ value: Int) -> Value {
+        tensor(name, [], type: 2, Data([UInt8(value)]))
     }
 
     private mutating func tensor(

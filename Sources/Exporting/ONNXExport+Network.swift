@@ -47,15 +47,16 @@ extension ONNXBuilder {
         switch node.layer {
         case let layer as Linear:
             return linear(
-                x, Weight(layer.weight), bias: layer.bias.effective.elements, named: name)
+                x, Weight(layer.weight), bias: .floats(layer.bias.effective.elements),
+                named: name)
         case let layer as Convolution:
             let g = layer.geometry
             let window = Window(
                 kernel: g.kernel, stride: g.stride, padding: g.padding, dilation: g.dilation,
                 groups: g.groups)
             return convolution(
-                x, Weight(layer.weight), bias: layer.bias?.effective.elements, window,
-                outside: outside, named: name)
+                x, Weight(layer.weight), bias: (layer.bias?.effective.elements).map { .floats($0) },
+                window, outside: outside, named: name)
         case let layer as BatchNormalization:
             let value = normalized(x, layer, named: name)
             return activated(value, by: layer.activation, named: "\(name).activation")
@@ -133,8 +134,8 @@ extension ONNXBuilder.Weight {
 extension ONNXBuilder.Grid {
     init(_ grid: UniformGrid) {
         self.init(
-            step: grid.step, offset: grid.offset, lowest: Int(grid.lowest),
-            highest: Int(grid.highest))
+            step: grid.step, offset: grid.offset, isSigned: grid.lowest < 0,
+            codes: Int(grid.lowest)...Int(grid.highest))
     }
 }
 

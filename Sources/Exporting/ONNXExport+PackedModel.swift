@@ -4,7 +4,8 @@ import Tensors
 extension ONNXExport {
     /// A model of a `.shrink` file in real numbers: every weight and every activation is the one that
     /// its code stands for. The engine rounds sums by multiplying integers, this model by dividing
-    /// floats, so that now and then a code differs by one.
+    /// floats, and biases that runtimes add to integers are whole multiples of the steps of sums, so
+    /// that now and then a code differs by one.
     ///
     /// Weights in half precision become floats. What layers in dynamic range read goes through
     /// `DynamicQuantizeLinear`, whose grid spans the whole batch: run such a model one sample at a time.
@@ -60,17 +61,21 @@ private struct PackedExporter {
         switch node.operation {
         case .linear(let layer):
             let read = codes(of: x, layer, name)
+            // ONNX Runtime moves codes through a Reshape, but not through a Flatten.
             let flat =
-                x.shape.count == 1 ? read : builder.flattened(read, named: "\(name).flat")
+                x.shape.count == 1
+                ? read
+                : builder.reshaped(read, to: [x.shape.reduce(1, *)], named: "\(name).flat")
+            let weights = ONNXBuilder.Weight(layer.weights)
             let sum = builder.linear(
-                flat, .init(layer.weights), bias: layer.bias.values, named: "\(name).sum")
+                flat, weights, bias: bias(of: layer, weights, reading: x), named: "\(name).sum")
             result.shape = [layer.weights.shape[0]]
             finish(&result, sum, layer.activation, layer.output, name)
         case .convolution(let layer, let window):
+            let weights = ONNXBuilder.Weight(layer.weights)
             let sum = builder.convolution(
-                codes(of: x, layer, name), .init(layer.weights), bias: layer.bias.values,
-                .init(window),
-                outside: try zero(of: x, node), named: "\(name).sum")
+                codes(of: x, layer, name), weights, bias: bias(of: layer, weights, reading: x),
+                .init(window), outside: try zero(of: x, node), named: "\(name).sum")
             result.shape = window.outputShape(of: x.shape, channels: layer.weights.shape[0])
             finish(&result, sum, layer.activation, layer.output, name)
         case .maxPooling(let window):
@@ -82,8 +87,8 @@ private struct PackedExporter {
             result.shape = window.outputShape(of: x.shape, channels: x.shape[0])
             finish(&result, mean, .identity, output, name)
         case .flatten:
-            result.name = builder.flattened(x.name, named: name)
             result.shape = [x.shape.reduce(1, *)]
+            result.name = builder.reshaped(x.name, to: result.shape, named: name)
         case .reshape(let shape):
             result.name = builder.reshaped(x.name, to: shape, named: name)
             result.shape = shape
@@ -120,15 +125,47 @@ private struct PackedExporter {
         values.append(result)
     }
 
-    /// Activation function and quantizer behind a layer.
+    /// Activation function and quantizer behind a layer. A function that clamps is one with the ends of
+    /// the quantizer's codes, as in the engine, so that nothing stands between a layer and the rounding.
     private mutating func finish(
         _ result: inout Value, _ sum: ONNXBuilder.Value, _ activation: PackedActivation,
         _ output: PackedQuantizer?, _ name: String
     ) {
-        let value = builder.activated(
-            sum, by: ActivationFunction(activation), named: output == nil ? name : "\(name).real")
-        result.name = output.map { builder.quantized(value, to: .init($0), named: name) } ?? value
         result.quantizer = output
+        let function = ActivationFunction(activation)
+        guard let output else {
+            result.name = builder.activated(sum, by: function, named: name)
+            return
+        }
+        if let codes = output.codes(clampedBy: activation) {
+            result.name = builder.quantized(sum, to: .init(output, codes: codes), named: name)
+        } else {
+            let value = builder.activated(sum, by: function, named: "\(name).real")
+            result.name = builder.quantized(value, to: .init(output), named: name)
+        }
+    }
+
+    /// A bias in the steps of the layer's sums where that moves no result by more than a sixteenth of
+    /// its own step; in floats where it would, and where the network ends and has no step.
+    private func bias(
+        of layer: PackedLayer, _ weights: ONNXBuilder.Weight, reading x: Value
+    ) -> ONNXBuilder.Bias {
+        let values = layer.bias.values
+        guard case .codes(_, _, let steps) = weights, let output = layer.output,
+            let input = x.quantizer, ONNXBuilder.Grid(input).zeroPoint != nil
+        else { return .floats(values) }
+        let sumSteps = steps.map { $0 * input.scale }
+        var codes: [Int32] = []
+        for (index, value) in values.enumerated() {
+            let step = Double(sumSteps[sumSteps.count == 1 ? 0 : index])
+            let code = (Double(value) / step).rounded(.toNearestOrEven)
+            let error = abs(code * step - Double(value))
+            guard let code = Int32(exactly: code), error <= Double(output.scale) / 16 else {
+                return .floats(values)
+            }
+            codes.append(code)
+        }
+        return .codes(codes, steps: sumSteps)
     }
 
     /// What a layer reads: a value as it is, or on the grid that a layer in dynamic range gives it.
@@ -229,9 +266,26 @@ extension ONNXBuilder.Window {
 
 extension ONNXBuilder.Grid {
     init(_ quantizer: PackedQuantizer) {
+        self.init(quantizer, codes: quantizer.lowest...quantizer.highest)
+    }
+
+    /// - Parameter codes: those in use.
+    init(_ quantizer: PackedQuantizer, codes: ClosedRange<Int32>) {
         self.init(
-            step: quantizer.scale, offset: quantizer.offset, lowest: Int(quantizer.lowest),
-            highest: Int(quantizer.highest))
+            step: quantizer.scale, offset: quantizer.offset, isSigned: quantizer.isSigned,
+            codes: Int(codes.lowerBound)...Int(codes.upperBound))
+    }
+}
+
+extension PackedQuantizer {
+    /// The codes that are left of a function that clamps, or `nil` for any other function.
+    fileprivate func codes(clampedBy activation: PackedActivation) -> ClosedRange<Int32>? {
+        switch activation {
+        case .identity: lowest...highest
+        case .relu: code(0)...highest
+        case .clip(let low, let high): code(low)...code(high)
+        default: nil
+        }
     }
 }
 

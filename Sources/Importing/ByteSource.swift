@@ -13,6 +13,8 @@ final class ByteSource {
     private var chunk: [UInt8] = []
     private var next = 0
     private var inflater: GzipInflater?
+    /// Content that was looked at and not taken.
+    private var ahead: [UInt8] = []
 
     init(path: String) throws(DataSetError) {
         self.path = path
@@ -28,13 +30,21 @@ final class ByteSource {
     ///
     /// Memory grows with the bytes that are there, not with `count`.
     func read(_ count: Int) throws(DataSetError) -> [UInt8] {
-        var bytes: [UInt8] = []
+        var bytes = Array(ahead.prefix(count))
+        ahead.removeFirst(bytes.count)
         while bytes.count < count {
             let piece = try readPiece(atMost: min(count - bytes.count, Self.chunkSize))
             if piece.isEmpty { break }
             bytes += piece
         }
         return bytes
+    }
+
+    /// Whether the content that is left begins with some bytes, which stay there: a pipe can not be
+    /// opened a second time.
+    func begins(with bytes: [UInt8]) throws(DataSetError) -> Bool {
+        ahead = try read(max(bytes.count, ahead.count))
+        return ahead.starts(with: bytes)
     }
 
     /// At least one byte, except at the end.

@@ -33,7 +33,7 @@ public struct DataSetSource: Sendable, Equatable {
         environment["SHRINK_DATA"].flatMap { $0.isEmpty ? nil : $0 } ?? "Data"
     }
 
-    /// A data set by its name: `digits` from `<fixtures>/digits`, others from `<root>/<name>`.
+    /// A data set by its name from `<root>/<name>`; `digits` from `<fixtures>/digits` if it is there.
     public init(
         named name: String, root: String = DataSetSource.defaultRoot(),
         fixtures: String = "Fixtures"
@@ -41,7 +41,8 @@ public struct DataSetSource: Sendable, Equatable {
         guard let kind = DataSetKind(rawValue: name) else {
             throw .unknownDataSet(name, known: DataSetKind.allCases.map(\.rawValue))
         }
-        self.init(kind, folders: [join(kind == .digits ? fixtures : root, name)])
+        let roots = kind == .digits ? [fixtures, root] : [root]
+        self.init(kind, folders: roots.map { join($0, name) })
     }
 
     /// A data set by name from `folder` or `<folder>/<name>`.

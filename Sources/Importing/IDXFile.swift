@@ -15,7 +15,11 @@ public struct IDXFile: Equatable, Sendable {
     static let largestLength = 1 << 30
 
     public init(path: String, rank: Int) throws(DataSetError) {
-        let source = try ByteSource(path: path)
+        try self.init(ByteSource(path: path), rank: rank)
+    }
+
+    init(_ source: ByteSource, rank: Int) throws(DataSetError) {
+        let path = source.path
         dimensions = try Self.readDimensions(from: source, rank: rank)
         let declared = try Self.length(of: dimensions, path: path)
         // One byte more than there should be: it shows content that is too long, and brings zlib to

@@ -10,9 +10,44 @@ public enum Factorization {
         /// As many as hold this share of the sum of their squares.
         case energy(Double)
     }
+
+    /// The size of a layer's weights as the matrix that is decomposed.
+    public struct Matrix: Sendable, Equatable {
+        public let rows: Int
+        public let columns: Int
+
+        /// Of so many singular values, two factors have fewer weights than the matrix:
+        /// `rank · (rows + columns) < rows · columns`; 0 where not even of one.
+        public var largestRank: Int { (rows * columns - 1) / (rows + columns) }
+
+        /// Whether the factors of a rank have fewer weights; how many an energy takes is not known here.
+        public func isMadeSmaller(by rank: Rank) -> Bool {
+            switch rank {
+            case .rank(let rank): rank <= largestRank
+            case .energy: true
+            }
+        }
+    }
 }
 
 extension Network {
+    /// The layers that can be factorized, by name.
+    public var factorizableLayers: [String: Factorization.Matrix] {
+        var matrices: [String: Factorization.Matrix] = [:]
+        for node in nodes {
+            switch node.layer {
+            case let layer as Linear:
+                matrices[node.name] = .init(rows: layer.inputs, columns: layer.outputs)
+            case let layer as Convolution where layer.geometry.groups == 1:
+                let outputs = layer.geometry.outputs
+                matrices[node.name] = .init(
+                    rows: layer.geometry.weightShape.reduce(1, *) / outputs, columns: outputs)
+            default: break
+            }
+        }
+        return matrices
+    }
+
     /// The same network with a pair of layers in place of each layer named.
     ///
     /// A linear layer `W ≈ A B` becomes `name.a`, whose bias starts from zero, and `name.b` with the
@@ -99,6 +134,8 @@ extension Convolution {
 public enum FactorizationError: Error, Equatable, CustomStringConvertible {
     case unknownLayer(String, known: [String])
     case unfit(layer: String, reason: String)
+    /// The factors would have as many weights as the layer, or more.
+    case notSmaller(layer: String, rank: Int, Factorization.Matrix)
 
     public var description: String {
         switch self {
@@ -107,6 +144,11 @@ public enum FactorizationError: Error, Equatable, CustomStringConvertible {
         case .unfit(let layer, let reason):
             "layer '\(layer)' can not be factorized: \(reason); "
                 + "expected a linear layer or a convolution with plain weights"
+        case .notSmaller(let layer, let rank, let matrix):
+            "layer '\(layer)' has \(matrix.rows) × \(matrix.columns) weights, of which factors of "
+                + "rank \(rank) make no fewer; "
+                + (matrix.largestRank > 0
+                    ? "expected a rank of at most \(matrix.largestRank)" : "no rank does")
         }
     }
 }

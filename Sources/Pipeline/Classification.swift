@@ -43,16 +43,17 @@ extension PackedModel {
 
     /// Samples in the order that the engine reads.
     private func samples(_ path: String) throws -> NumPySamples {
-        if try NumPyArray.isArray(path: path) {
+        switch try SampleFile(path: path) {
+        case .array(let array):
             return try NumPySamples(
-                NumPyArray(path: path), inputShape: input.shape, pixelScale: input.pixelScale)
+                array, inputShape: input.shape, pixelScale: input.pixelScale)
+        case .images(let file):
+            let found = [1] + file.dimensions.dropFirst()
+            guard found == input.shape else {
+                throw PipelineError.dataDoNotFit(
+                    dataSet: path, found: Array(found), expected: input.shape)
+            }
+            return .pixels(file.bytes)
         }
-        let file = try IDXFile(path: path, rank: 3)
-        let found = [1] + file.dimensions.dropFirst()
-        guard found == input.shape else {
-            throw PipelineError.dataDoNotFit(
-                dataSet: path, found: Array(found), expected: input.shape)
-        }
-        return .pixels(file.bytes)
     }
 }

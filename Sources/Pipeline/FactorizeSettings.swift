@@ -3,7 +3,7 @@ import Training
 
 /// Which layers become products of two smaller ones.
 struct FactorizeSettings: Sendable {
-    var layers: [(name: String, rank: Factorization.Rank)]
+    var layers: PerLayer<Factorization.Rank>
     var training: TrainingSettings
 
     init(_ setting: Setting) throws(PipelineFileError) {
@@ -11,15 +11,13 @@ struct FactorizeSettings: Sendable {
         guard let layers = keys["layers"] else {
             throw .missingKey(place: setting.place, path: setting.path, key: "layers")
         }
-        self.layers = []
+        self.layers = PerLayer(fallback: nil, values: [:])
         for (name, value) in try layers.anyMapping() {
-            let keys = try value.mapping(known: ["rank", "energy"])
-            if let rank = keys["rank"], keys["energy"] == nil {
-                self.layers.append((name, .rank(try rank.integer(in: 1...1_000_000))))
-            } else if let energy = keys["energy"], keys["rank"] == nil {
-                self.layers.append((name, .energy(Double(try energy.number(in: 0...1)))))
+            let rank = try Self.rank(value)
+            if name == "default" {
+                self.layers.fallback = rank
             } else {
-                throw value.wrong("a mapping with one of rank and energy")
+                self.layers.values[name] = rank
             }
         }
         training =
@@ -28,16 +26,51 @@ struct FactorizeSettings: Sendable {
             } ?? TrainingSettings(epochs: 0, learningRate: 0)
     }
 
-    /// The layers that are there once these have been replaced by their factors.
-    func layerNames(behind layers: [String]) -> [String] {
-        let replaced = Set(layers.resolving(self.layers.map(\.name)))
-        return layers.flatMap { replaced.contains($0) ? ["\($0).a", "\($0).b"] : [$0] }
+    private static func rank(_ value: Setting) throws(PipelineFileError) -> Factorization.Rank {
+        let keys = try value.mapping(known: ["rank", "energy"])
+        if let rank = keys["rank"], keys["energy"] == nil {
+            return .rank(try rank.integer(in: 1...1_000_000))
+        } else if let energy = keys["energy"], keys["rank"] == nil {
+            return .energy(Double(try energy.number(in: 0...1)))
+        }
+        throw value.wrong("a mapping with one of rank and energy")
     }
-}
 
-extension [String] {
-    /// Names of which `first` and `last` stand for those layers.
-    func resolving(_ names: [String]) -> [String] {
-        names.map { $0 == "first" ? self[0] : $0 == "last" ? self[count - 1] : $0 }
+    /// The rank of each layer that is replaced.
+    ///
+    /// A rank that is named for a layer has to make it smaller. The default leaves out the layers that it
+    /// would not make smaller, and those that can not be factorized.
+    /// - Parameters:
+    ///   - layers: all that have weights.
+    ///   - network: has them, but for factors of an earlier stage, which no default is for.
+    func ranks(
+        for layers: [String], of network: Network
+    ) throws(FactorizationError) -> [String: Factorization.Rank] {
+        let matrices = network.factorizableLayers
+        let named = PerLayer(fallback: nil, values: self.layers.values)
+        var ranks: [String: Factorization.Rank] = [:]
+        for layer in layers {
+            if let rank = named.value(for: layer, among: layers) {
+                if let matrix = matrices[layer], case .rank(let count) = rank,
+                    !matrix.isMadeSmaller(by: rank)
+                {
+                    throw .notSmaller(layer: layer, rank: count, matrix)
+                }
+                ranks[layer] = rank
+            } else if let rank = self.layers.fallback, let matrix = matrices[layer],
+                matrix.isMadeSmaller(by: rank)
+            {
+                ranks[layer] = rank
+            }
+        }
+        return ranks
+    }
+
+    /// The layers that are there once these have been replaced by their factors.
+    func layerNames(
+        behind layers: [String], of network: Network
+    ) throws(FactorizationError) -> [String] {
+        let replaced = try ranks(for: layers, of: network)
+        return layers.flatMap { replaced[$0] == nil ? [$0] : ["\($0).a", "\($0).b"] }
     }
 }

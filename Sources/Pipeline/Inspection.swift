@@ -45,6 +45,12 @@ public struct Inspection: Codable, Sendable, Equatable {
     public var file: String
     public var network: String
     public var inputShape: [Int]
+    /// What becomes of a pixel `p` of a channel: `(p · pixelScale − mean) / deviation`.
+    public var pixelScale: Float
+    public var mean: [Float]
+    public var deviation: [Float]
+    /// Empty where they are not known.
+    public var classNames: [String]
     public var fileBytes: Int
     public var headerBytes: Int
     public var metadataBytes: Int
@@ -68,6 +74,10 @@ public struct Inspection: Codable, Sendable, Equatable {
         network = model.name
         arithmetic = model.isFloat ? "floats" : "integers"
         inputShape = model.input.shape
+        pixelScale = model.input.pixelScale
+        mean = model.input.mean
+        deviation = model.input.deviation
+        classNames = model.classNames
         fileBytes = summary.fileBytes
         headerBytes = summary.headerBytes
         metadataBytes = summary.metadataBytes
@@ -103,6 +113,8 @@ public struct Inspection: Codable, Sendable, Equatable {
         return """
             \(file): \(network), input \(inputShape), \(fileBytes) bytes, \(ratio)× smaller than \
             these shapes in float32
+            pixels: times \(pixelScale), less \(mean), divided by \(deviation)
+            classes: \(classNames.isEmpty ? "no names" : classNames.joined(separator: ", "))
 
             \(table.text(usesColor: usesColor))
             \(nodes.map { "\($0.name): \($0.operation)" + ($0.quantizer.map { " → \($0)" } ?? "") }
@@ -110,6 +122,8 @@ public struct Inspection: Codable, Sendable, Equatable {
 
             \(arithmetic); header \(headerBytes) bytes; graph, names, scales and biases \(metadataBytes) bytes; \
             kernels for \(isa)
+
+            × bound: bytes as a multiple of the entropy of codes and positions, taken for independent
             """
     }
 }

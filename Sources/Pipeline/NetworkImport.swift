@@ -5,12 +5,24 @@ import Training
 /// A network from an ONNX file, to become a checkpoint or the start of a pipeline.
 public struct NetworkImport {
     public let network: Network
+    /// What becomes of pixels before the network reads them; `nil` where nothing says so.
+    public let normalization: PixelNormalization?
     private let path: String
 
-    /// - Throws: `ONNXError` for a file that is none, or holds what is not supported.
-    public init(onnx path: String) throws {
+    /// - Parameter normalization: in the place of the one that the file may state.
+    /// - Throws: `ONNXError` for a file that is none, or holds what is not supported; `PipelineError` for
+    ///   a normalization of another number of channels.
+    public init(onnx path: String, normalization: PixelNormalization? = nil) throws {
         self.path = path
-        network = try Network(onnx: path)
+        let file = try ONNXFile(path: path)
+        network = file.network
+        self.normalization = normalization ?? file.normalization
+        guard let normalization else { return }
+        let channels = network.inputShape.count == 3 ? network.inputShape[2] : 0
+        guard normalization.mean.count == channels else {
+            throw PipelineError.normalizationDoesNotFit(
+                found: normalization.mean.count, what: path, channels: channels)
+        }
     }
 
     /// The network, if it takes these images and tells these classes apart.
@@ -25,13 +37,18 @@ public struct NetworkImport {
 
     /// Writes a checkpoint that the other commands read.
     public func write(to path: String) throws {
-        try Checkpoint(network, notes: ["source": self.path]).write(to: path)
+        var notes = ["source": self.path]
+        if let normalization {
+            notes[PixelNormalization.noteName] = try normalization.note()
+        }
+        try Checkpoint(network, notes: notes).write(to: path)
     }
 
     /// One line: layers, parameters, shapes.
     public var summary: String {
         "\(network.nodes.count) layers, \(network.parameterCount) parameters, "
             + "\(channelsFirst(network.inputShape)) to \(network.shapes.last!)"
+            + (normalization.map { ", pixels \($0.text)" } ?? "")
     }
 }
 

@@ -57,14 +57,21 @@ struct NetworkSettings: Sendable, Equatable {
         return network
     }
 
-    /// The names of its layers with weights, without making or reading weights if possible.
-    func weightedLayers(inputShape: [Int], classes: Int) throws -> [String] {
+    /// The network's layers, without making or reading weights if possible.
+    func blankNetwork(inputShape: [Int], classes: Int) throws -> Network {
         guard let architecture else {
             return try NetworkImport(onnx: onnx!)
-                .network(inputShape: inputShape, classes: classes).weightedLayers
+                .network(inputShape: inputShape, classes: classes)
         }
         return try blankNetwork(architecture, inputShape: inputShape, classes: classes)
-            .weightedLayers
+    }
+
+    /// What the network's file says of pixels, if it says anything.
+    func normalization(channels: Int) throws -> PixelNormalization? {
+        guard let onnx, let stated = try ONNXFile(path: onnx).normalization,
+            stated.mean.count == channels
+        else { return nil }
+        return stated
     }
 
     private func blankNetwork(

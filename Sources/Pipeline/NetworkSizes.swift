@@ -19,7 +19,11 @@ struct NetworkSizes {
     /// - Parameters:
     ///   - network: its effective weights are those that it computes with now.
     ///   - file: what is in its file, if that is known already.
-    init(of network: Network, _ encoding: Encoding, file: ContainerSummary? = nil) throws {
+    ///   - float32Bytes: what to compare with, in the place of the network's own parameters in floats.
+    init(
+        of network: Network, _ encoding: Encoding, file: ContainerSummary? = nil,
+        float32Bytes: Int? = nil
+    ) throws {
         var tensors: [(name: String, weight: Parameter, nonzero: Int)] = []
         let weighted = Set(network.weightedLayers)
         network.forEachParameter { name, parameter in
@@ -34,7 +38,7 @@ struct NetworkSizes {
                 bytes.stored += (parameter.effective.count * bits + 7) / 8
             }
         }
-        bytes.float32 = 4 * parameters.total
+        bytes.float32 = float32Bytes ?? 4 * parameters.total
         let encoded = try file ?? Self.encoded(network, encoding)
         for (name, weight, nonzero) in tensors {
             let layer = try Self.measure(

@@ -14,7 +14,7 @@ struct PipelineData: Sendable {
 
     /// - Parameter progress: as of `DataSetSource.load`.
     init(
-        _ source: DataSetSource, _ settings: PipelineFile.Data,
+        _ source: DataSetSource, _ settings: PipelineFile.Data, _ network: NetworkSettings,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
         let validationCount = settings.validationCount
@@ -28,9 +28,11 @@ struct PipelineData: Sendable {
         let test = try source.load(.test, progress: progress)
         try test.require(imageShape: train.imageShape, classCount: train.classCount)
         normalization =
-            switch settings.normalization {
-            case .scale: PixelNormalization(scaling: train)
-            case .perChannel: PixelNormalization(of: train)
+            if let stated = settings.normalization {
+                try stated.normalization(of: train)
+            } else {
+                try network.normalization(channels: train.channels)
+                    ?? PixelNormalization(scaling: train)
             }
         classNames = train.classNames
         classCount = train.classCount

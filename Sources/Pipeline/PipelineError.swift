@@ -9,7 +9,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
     /// A network from a file; shapes are those of its input and its output.
     case networkDoesNotFit(path: String, found: [[Int]], expected: [[Int]])
-    case noFolder(path: String)
+    /// Means and deviations for another number of channels; `what` is a data set or a network's file.
+    case normalizationDoesNotFit(found: Int, what: String, channels: Int)
+    case noFolder(path: String, reason: String)
     case missingReport(path: String)
     case notEncoded(path: String)
     case noModel(path: String, reason: String)
@@ -39,8 +41,11 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         case .networkDoesNotFit(let path, let found, let expected):
             "\(path) turns \(found[0]) into \(found[1]), and the data want \(expected[0]) turned "
                 + "into \(expected[1])"
-        case .noFolder(let path):
-            "can not create the folder \(path) for results; --build names another place"
+        case .normalizationDoesNotFit(let found, let what, let channels):
+            "\(found) means and deviations for the normalization, expected one for each of the "
+                + "\(channels) channels of \(what)"
+        case .noFolder(let path, let reason):
+            "can not create the folder \(path) for results: \(reason); --build names another place"
         case .missingReport(let path):
             "no report at \(path); run the pipeline first"
         case .notEncoded(let path):

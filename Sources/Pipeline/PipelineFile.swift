@@ -16,21 +16,14 @@ public struct PipelineFile: Sendable {
         var set: String
         /// How many of the last training samples are set aside to make choices on.
         var validationCount: Int
-        var normalization: Normalization
-    }
-
-    /// What becomes of pixels before the network reads them.
-    enum Normalization: String, CaseIterable {
-        /// They are scaled to 0...1.
-        case scale
-        /// Each channel has mean 0 and deviation 1 over the training images.
-        case perChannel = "per-channel"
+        /// `nil` for what the network's file says, or for `scale` if it says nothing.
+        var normalization: NormalizationSettings?
     }
 
     public let path: String
     /// The file's name without its ending.
     public let name: String
-    /// What it does and whose method it is.
+    /// What it does and whose method it is, or its name.
     public let method: String
     public let seed: UInt64
     public let stages: [Stage]
@@ -40,14 +33,7 @@ public struct PipelineFile: Sendable {
 
     /// - Parameter seed: in the place of the file's.
     public init(path: String, seed: UInt64? = nil) throws {
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
-            throw PipelineFileError.unreadable(
-                file: path, reason: "no such file, or it can not be read as text")
-        }
-        try self.init(yaml: text, path: path, seed: seed)
+        try self.init(yaml: Setting.text(ofFile: path), path: path, seed: seed)
     }
 
     init(yaml: String, path: String, seed: UInt64? = nil) throws {
@@ -64,13 +50,15 @@ public struct PipelineFile: Sendable {
             }
             return setting
         }
-        method = try required("method").string()
+        method = try keys["method"]?.string() ?? name
         self.seed = try seed ?? UInt64(required("seed").integer(in: 0...Int.max))
         let data = try required("data").mapping(known: ["set", "validation", "normalization"])
         self.data = Data(
             set: try data["set"]?.string() ?? "",
             validationCount: try data["validation"]?.integer(in: 0...10_000_000) ?? 0,
-            normalization: try data["normalization"]?.choice(of: Normalization.self) ?? .scale)
+            normalization: try data["normalization"].map { s throws(PipelineFileError) in
+                try NormalizationSettings(s)
+            })
         if data["set"] == nil {
             throw PipelineFileError.missingKey(
                 place: try required("data").place, path: "data", key: "set")

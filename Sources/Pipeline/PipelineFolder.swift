@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Where a pipeline's results are: `build/<pipeline>/<stage>/...`.
 public struct PipelineFolder: Sendable, Equatable {
@@ -23,10 +24,35 @@ public struct PipelineFolder: Sendable, Equatable {
 
     func create(_ stage: String) throws {
         do {
-            try FileManager.default.createDirectory(
-                atPath: self.stage(stage), withIntermediateDirectories: true)
+            try Self.create(self.stage(stage))
         } catch {
-            throw PipelineError.noFolder(path: self.stage(stage))
+            throw PipelineError.noFolder(path: error.path, reason: error.reason)
         }
+    }
+
+    /// Makes a folder, and those that it is in, where they are not there yet.
+    public static func create(_ path: String) throws(FileError) {
+        if isFolder(path) { return }
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+            try create(String(path[..<slash]))
+        }
+        guard mkdir(path, 0o777) != 0 else { return }
+        let code = errno
+        // Another process may have been faster.
+        guard code == EEXIST, isFolder(path) else {
+            throw FileError(operation: .create, path: path, code: code)
+        }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            && isFolder.boolValue
+    }
+
+    /// Takes a file away, if it is there.
+    static func remove(_ path: String) throws(FileError) {
+        guard unlink(path) != 0, errno != ENOENT else { return }
+        throw FileError(operation: .remove, path: path, code: errno)
     }
 }

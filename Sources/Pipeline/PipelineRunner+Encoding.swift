@@ -67,7 +67,8 @@ extension PipelineRunner {
             converting: network, normalization: encoding.normalization,
             classNames: encoding.classNames)
         let (bytes, summary) = try Container.write(model, options: encoding.options)
-        let sizes = try NetworkSizes(of: network, encoding, file: summary)
+        let sizes = try NetworkSizes(
+            of: network, encoding, file: summary, float32Bytes: float32Bytes(before: index))
         let exact = model.isFloat ? nil : ExactNetwork(network)
         precondition(model.isFloat || exact != nil, "what was converted has quantized weights")
         return Encoded(

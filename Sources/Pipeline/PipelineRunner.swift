@@ -51,7 +51,7 @@ public struct PipelineRunner {
         let index = try file.stageIndex(named: name)
         let stage = file.stages[index]
         try folder.create(name)
-        let data = try PipelineData(source, file.data) { done, total in
+        let data = try PipelineData(source, file.data, file.network) { done, total in
             display.line("reading \(file.data.set): \(done) of \(total) images")
         }
         try checkLayerNames(data)
@@ -72,8 +72,9 @@ public struct PipelineRunner {
     /// Looks at all stages' settings, so that a misspelt or forgotten layer stops the first stage, not
     /// the last.
     private func checkLayerNames(_ data: PipelineData) throws {
-        var layers = try file.network.weightedLayers(
+        let network = try file.network.blankNetwork(
             inputShape: data.train.inputShape, classes: data.classCount)
+        var layers = network.weightedLayers
         for stage in file.stages {
             let known = layers + ["first", "last", "default"]
             for (key, names) in stage.settings.layerNames {
@@ -89,7 +90,7 @@ public struct PipelineRunner {
                 }
             }
             if case .factorize(let settings) = stage.settings {
-                layers = settings.layerNames(behind: layers)
+                layers = try settings.layerNames(behind: layers, of: network)
             }
         }
     }
@@ -99,9 +100,7 @@ public struct PipelineRunner {
     func removeReports(from index: Int) throws {
         var paths = [folder.report, folder.page, folder.model]
         paths += file.stages[index...].map { folder.report($0.name) }
-        for path in paths where FileManager.default.fileExists(atPath: path) {
-            try FileManager.default.removeItem(atPath: path)
-        }
+        for path in paths { try PipelineFolder.remove(path) }
     }
 
     /// A training can collapse to one class while its loss stays a number. Only what choices may be
@@ -129,7 +128,8 @@ public struct PipelineRunner {
         let begin = ContinuousClock.now
         let stage = file.stages[index]
         let (test, validation) = evaluations(of: &network, on: data)
-        let sizes = try NetworkSizes(of: network, encoding(of: network, data))
+        let sizes = try NetworkSizes(
+            of: network, encoding(of: network, data), float32Bytes: float32Bytes(before: index))
         let notes = [
             "key": file.key(ofStage: index),
             PixelNormalization.noteName: try data.normalization.note(),
@@ -142,6 +142,13 @@ public struct PipelineRunner {
             accuracy: .init(test, "test"), validation: validation.map { .init($0, "validation") },
             parameters: sizes.parameters, bytes: sizes.bytes, layers: sizes.layers,
             calibration: stage.settings.calibration(imageCount: data.train.count))
+    }
+
+    /// 4 bytes for each parameter of the network that the pipeline started with, which every ratio is
+    /// against; `nil` for the first stage, or where its report is gone.
+    func float32Bytes(before index: Int) -> Int? {
+        guard index > 0 else { return nil }
+        return (try? StageReport(contentsOf: folder.report(file.stages[0].name)))?.bytes.float32
     }
 
     /// What a network says of the test set, and of the validation set if there is one. Its memory for

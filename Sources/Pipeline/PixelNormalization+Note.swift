@@ -13,6 +13,9 @@ extension PixelNormalization {
     /// The checkpoint's note that has it.
     static let noteName = "normalization"
 
+    /// `times 0.00392, less [0.13], divided by [0.31]`
+    var text: String { "times \(pixelScale), less \(mean), divided by \(deviation)" }
+
     func note() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys

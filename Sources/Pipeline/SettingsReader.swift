@@ -1,3 +1,5 @@
+import Foundation
+import Tensors
 import Yams
 
 /// A value of a pipeline file that knows where it stands, so that every complaint can say so.
@@ -8,6 +10,18 @@ struct Setting {
     let path: String
     /// Of its key, or of itself where it has none.
     private let line: Int
+
+    /// The text of a YAML file.
+    static func text(ofFile path: String) throws(PipelineFileError) -> String {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw .unreadable(
+                file: path, reason: "can not be read: \(FileError(reading: path).reason)")
+        }
+        guard let text = String(data: bytes, encoding: .utf8) else {
+            throw .unreadable(file: path, reason: "is no text in UTF-8, expected YAML")
+        }
+        return text
+    }
 
     /// The root of a YAML text.
     init(yaml: String, file: String) throws {
@@ -56,8 +70,9 @@ struct Setting {
         return Dictionary(uniqueKeysWithValues: entries)
     }
 
-    /// The entries of a mapping in order.
+    /// The entries of a mapping in order; none where there is no value.
     func anyMapping() throws(PipelineFileError) -> [(key: String, value: Setting)] {
+        if node.scalar?.string.isEmpty == true { return [] }
         guard let mapping = node.mapping else { throw wrong("a mapping of keys to values") }
         var seen: Set<String> = []
         var entries: [(key: String, value: Setting)] = []

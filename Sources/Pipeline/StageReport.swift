@@ -27,7 +27,7 @@ public struct StageReport: Codable, Sendable, Equatable {
     }
 
     public struct Bytes: Codable, Sendable, Equatable {
-        /// 4 bytes for each parameter.
+        /// 4 bytes for each parameter of the network that the pipeline started with.
         public var float32: Int
         /// The file's size after `encode`; before it, what the network would take if it were encoded
         /// now: positions, codes, tables, codebooks, scales, biases, headers.

@@ -43,7 +43,7 @@ extension StageSettings {
     var layerNames: [(key: String, names: [String])] {
         switch self {
         case .train: []
-        case .factorize(let settings): [("layers", settings.layers.map(\.name))]
+        case .factorize(let settings): [("layers", settings.layers.values.keys.sorted())]
         case .prune(let settings):
             switch settings.criterion {
             case .density(let densities): [("density", densities.values.keys.sorted())]

@@ -58,6 +58,12 @@ public struct AtomicFile: ~Copyable {
         return String(cString: real)
     }
 
+    /// What stands before the last slash: `.` without one, `/` if nothing else does.
+    private static func folder(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Adds bytes at the end.
@@ -80,22 +86,17 @@ public struct AtomicFile: ~Copyable {
 
     /// Brings the new name to the disk. The file is complete without it, so a failure is ignored.
     private func synchronizeFolder() {
-        let folder = open(
-            (path as NSString).deletingLastPathComponent.orCurrent, O_RDONLY | O_CLOEXEC)
+        let folder = open(Self.folder(of: path), O_RDONLY | O_CLOEXEC)
         guard folder >= 0 else { return }
         fsync(folder)
         close(folder)
     }
 }
 
-extension String {
-    fileprivate var orCurrent: String { isEmpty ? "." : self }
-}
-
 /// An operation on a file that the operating system refused.
 public struct FileError: Error, Equatable, CustomStringConvertible {
     public enum Operation: String, Sendable {
-        case read, create, write, rename
+        case read, create, write, rename, remove
     }
 
     public let operation: Operation
@@ -106,6 +107,19 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
     /// With the `errno` of the call that has just failed.
     init(_ operation: Operation, _ path: String) {
         self.init(operation: operation, path: path, code: errno)
+    }
+
+    /// Why a file can not be read that something else has failed to read.
+    public init(reading path: String) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            self.init(.read, path)
+            return
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        let isFolder = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        self.init(operation: .read, path: path, code: isFolder ? EISDIR : EIO)
     }
 
     public init(operation: Operation, path: String, code: Int32) {
@@ -121,7 +135,11 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
             case .create: "be created"
             case .write: "be written"
             case .rename: "be put in place"
+            case .remove: "be removed"
             }
-        return "\(path): can not \(action): \(String(cString: strerror(code)))"
+        return "\(path): can not \(action): \(reason)"
     }
+
+    /// The operating system's text.
+    public var reason: String { String(cString: strerror(code)) }
 }

@@ -15,7 +15,8 @@ struct BenchCommand: ParsableCommand {
 
             EXAMPLE
               shrink bench build/digits/model.shrink
-              shrink bench build/digits/model.shrink --batch 1,16,64 --threads 1,2 --seconds 3
+              shrink bench build/digits/model.shrink --batch 1,16,64 --threads 1,2 \\
+                --seconds 3
               shrink bench build/digits/model.shrink --json
             """)
 

@@ -11,7 +11,8 @@ struct Eval: ParsableCommand {
 
             EXAMPLE
               shrink eval build/digits/model.shrink --data digits
-              shrink eval build/lenet-5/prune/checkpoint.safetensors --data Data/mnist --json
+              shrink eval build/lenet-5/prune/checkpoint.safetensors \\
+                --data Data/mnist --json
             """)
 
     @Argument(help: "A checkpoint (.safetensors) or a .shrink file.")

@@ -37,8 +37,7 @@ struct ExperimentCommand: ParsableCommand {
             try Experiment(path: file), build: build,
             threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
         let results = try runner.run()
-        try FileManager.default.createDirectory(
-            atPath: output, withIntermediateDirectories: true)
+        try PipelineFolder.create(output)
         try results.write(to: output)
         print("\(output)/\(runner.experiment.name).md")
     }

@@ -7,7 +7,8 @@ struct Inspect: ParsableCommand {
         abstract: "Show where the bytes of a .shrink file are and how the engine runs it.",
         discussion: """
             For each tensor: coding mode, bytes, bits a nonzero weight, the entropy bound, and the \
-            kernel that the engine chose.
+            kernel that the engine chose; what becomes of pixels before the network reads them; and \
+            the names of the classes.
 
             EXAMPLE
               shrink inspect build/digits/model.shrink
@@ -36,8 +37,8 @@ struct Decode: ParsableCommand {
         discussion: """
             Writes weights and biases in floats, with the names and the layout of PyTorch; batch \
             normalization is part of the weights, and channels have the order of the file: those that \
-            nobody reads are gone, and the others sorted by how many weights they have. With --integers also the codes (NAME.codes) and \
-            their scales (NAME.scale).
+            nobody reads are gone, and the others sorted by how many weights they have. With \
+            --integers also the codes (NAME.codes) and their scales (NAME.scale).
 
             EXAMPLE
               shrink decode build/digits/model.shrink --output digits.safetensors
@@ -48,17 +49,20 @@ struct Decode: ParsableCommand {
     var model: String
 
     @Option(name: .shortAndLong, help: "The file to write.")
-    var output: String
+    var output: OutputFile
 
     @Flag(help: "Write the integers and their scales, too.")
     var integers = false
 
+    func validate() throws { try output.validate() }
+
     func run() throws {
+        try output.requireOther(than: model)
         guard case .packed(let model) = try Model(contentsOf: self.model) else {
             throw PipelineError.notEncoded(path: self.model)
         }
         let file = model.decoded(integers: integers)
-        try file.write(to: output)
+        try file.write(to: output.path)
         print("\(output): \(file.tensors.count) tensors")
     }
 }
@@ -68,12 +72,13 @@ struct Run: ParsableCommand {
         abstract: "Classify images with a .shrink file in the engine.",
         discussion: """
             Reads images and prints for each its class and the logit of it. A .npy file holds uint8 \
-            pixels, or float32 numbers that are pixels times the network's pixel scale, so 0 to 1 \
-            for pictures; its shape is [count, height, width], or has the channels behind the count \
+            pixels, or float32 numbers that are pixels times the network's pixel scale ('shrink \
+            inspect' shows it), so 0 to 1 for pictures; its shape is [count, height, width], or has the channels behind the count \
             or at the end.
 
             EXAMPLE
-              shrink run build/digits/model.shrink --input Fixtures/digits/digits-images-idx3-ubyte.gz
+              shrink run build/digits/model.shrink \\
+                --input Fixtures/digits/digits-images-idx3-ubyte.gz
               shrink run build/digits/model.shrink --input digits.npy
             """)
 

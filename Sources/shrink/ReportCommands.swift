@@ -74,10 +74,12 @@ struct Results: ParsableCommand {
     var folder = "Results"
 
     @Option(name: .shortAndLong, help: "The page to write.")
-    var output = "RESULTS.md"
+    var output = OutputFile(argument: "RESULTS.md")
 
     @Option(help: "The folder with pages of experiments, to link to.")
     var experiments = "docs/experiments"
+
+    func validate() throws { try output.validate() }
 
     func run() throws {
         let folder = ResultsFolder(path: folder)
@@ -90,6 +92,6 @@ struct Results: ParsableCommand {
             throw CommandError(
                 "\(self.folder): no reports there and none given; \(output) stays as it is")
         }
-        try ResultsPage.write(folder, experiments: experiments, to: output)
+        try ResultsPage.write(folder, experiments: experiments, to: output.path)
     }
 }

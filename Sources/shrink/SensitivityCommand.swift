@@ -14,8 +14,10 @@ struct SensitivityCommand: ParsableCommand {
             more of both. Choose on validation images, not on the test set.
 
             EXAMPLE
-              shrink sensitivity build/lenet-5/train/checkpoint.safetensors --data mnist
-              shrink sensitivity model.safetensors --data digits --sparsity 0.8 0.9 --bits 2 4 --json
+              shrink sensitivity build/lenet-5/train/checkpoint.safetensors \\
+                --data mnist
+              shrink sensitivity model.safetensors --data digits \\
+                --sparsity 0.8 0.9 --bits 2 4 --json
             """)
 
     @Argument(help: "A checkpoint (.safetensors).")

@@ -9,8 +9,8 @@ struct Shrink: ParsableCommand {
         abstract: "Makes a trained network small and fast, and runs it.",
         discussion: """
             A pipeline file lists the stages that a network goes through: train, factorize, \
-            prune, share, quantize, encode. Each stage leaves a checkpoint and a report in build/PIPELINE/STAGE; \
-            the last one leaves build/PIPELINE/model.shrink, which the engine runs.
+            prune, share, quantize, encode. Each stage leaves a checkpoint and a report in \
+            build/PIPELINE/STAGE; the last one leaves build/PIPELINE/model.shrink, which the engine runs.
 
             EXAMPLE
               shrink train Pipelines/digits.yaml
@@ -40,6 +40,7 @@ struct Shrink: ParsableCommand {
         ])
 
     static func main() {
+        refuseHelpOnUnknownCommand(CommandLine.arguments.dropFirst())
         main(nil)
         // `print` does not say that a disk is full: long texts leave a mark, short ones wait until here.
         if fflush(stdout) != 0 || ferror(stdout) != 0 {
@@ -47,5 +48,18 @@ struct Shrink: ParsableCommand {
                 Data("Error: standard output can not be written\n".utf8))
             exit(withError: ExitCode.failure)
         }
+    }
+
+    /// The parser would show the help of this command, as if nothing were wrong.
+    private static func refuseHelpOnUnknownCommand(_ arguments: ArraySlice<String>) {
+        let words = arguments.filter { !$0.hasPrefix("-") }
+        guard arguments.first == "help", words.count > 1 else { return }
+        let known = configuration.groupedSubcommands.flatMap { $0.subcommands }
+            .map { $0._commandName }
+        guard !(known + ["help"]).contains(words[words.startIndex + 1]) else { return }
+        exit(
+            withError: ValidationError(
+                "no command '\(words[words.startIndex + 1])'; known: "
+                    + known.joined(separator: ", ")))
     }
 }

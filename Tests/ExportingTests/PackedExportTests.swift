@@ -89,6 +89,101 @@ import Testing
         #expect(relativeError(found.elements, network.output(x).elements) < 1e-4)
     }
 
+    /// What ONNX Runtime makes integer layers of: codes, weights and bias behind DequantizeLinear, and
+    /// nothing between the layer and QuantizeLinear.
+    @Test(arguments: [false, true])
+    func `biases are within layers in the steps of sums`(isPerOutput: Bool) throws {
+        var network = try network(bits: 8)
+        if isPerOutput {
+            network.visitParameters { name, parameter in
+                guard name.hasSuffix(".weight") else { return }
+                parameter.quantize(
+                    with: WeightQuantizer(bits: 8, fittingEachOutputOf: parameter.trained.value))
+            }
+        }
+        var packed = try convert(network)
+        // A zero of the input that is a whole number of steps.
+        packed.input.quantizer?.offset = 0
+        let graph = try ONNXExport(packed).model.graph
+        let convolution = try #require(graph.node.first { $0.opType == "Conv" })
+        #expect(convolution.input.count == 3)
+        let bias = try #require(graph.node.first { $0.output == [convolution.input[2]] })
+        #expect(bias.opType == "DequantizeLinear" && bias.input.count == 2)
+        func tensor(_ name: String) throws -> ONNXTensorProto {
+            try #require(graph.initializer.first { $0.name == name })
+        }
+        let codes = try tensor(bias.input[0])
+        #expect(codes.dataType == 6 && codes.dims == [8])
+        #expect(try tensor(bias.input[1]).dims == (isPerOutput ? [8] : []))
+        let weight = try #require(graph.node.first { $0.output == [convolution.input[1]] })
+        #expect(try tensor(weight.input[2]).dims == (isPerOutput ? [8] : []))
+        let quantize = try #require(graph.node.first { $0.input.first == convolution.output[0] })
+        #expect(quantize.opType == "QuantizeLinear")
+        // The network's output has no step: its bias is exact.
+        #expect(graph.node.suffix(2).map(\.opType) == ["Gemm", "Add"])
+
+        // Each is the bias to within half a step of the sums.
+        guard case .convolution(let layer, _) = packed.nodes[0].operation else {
+            Issue.record("\(packed.nodes[0].operation)")
+            return
+        }
+        let numbers = codes.rawData.withUnsafeBytes { bytes in
+            (0..<8).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
+        }
+        for output in 0..<8 {
+            let scale = layer.weights.scales[isPerOutput ? output : 0]
+            let step = Double(scale) * Double(packed.input.quantizer!.scale)
+            let expected = Double(layer.bias.scale) * Double(layer.bias.codes[output])
+            #expect(abs(Double(numbers[output]) * step - expected) <= 0.501 * step)
+        }
+    }
+
+    @Test func `a bias that steps of sums are too coarse for is added behind the layer`() throws {
+        var packed = try convert(network(bits: 3))
+        packed.input.quantizer?.offset = 0
+        guard case .convolution(var layer, let window) = packed.nodes[0].operation else {
+            Issue.record("\(packed.nodes[0].operation)")
+            return
+        }
+        // One step of sums is one of results.
+        layer.output!.scale = layer.weights.scales[0] * packed.input.quantizer!.scale
+        packed.nodes[0].operation = .convolution(layer, window)
+        let graph = try ONNXExport(packed).model.graph
+        let convolution = try #require(graph.node.first { $0.opType == "Conv" })
+        #expect(convolution.input.count == 2)
+        #expect(graph.node.contains { $0.opType == "Add" && $0.input[0] == convolution.output[0] })
+    }
+
+    @Test(arguments: [
+        (PackedActivation.identity, [Float]()), (.relu, [128, 191]),
+        (.clip(lowest: -0.34, highest: 1.25), [125, 140]),
+        (.clip(lowest: -100, highest: 100), [96, 191]),
+    ])
+    func `functions that clamp are the ends of codes`(
+        activation: PackedActivation, ends: [Float]
+    ) throws {
+        let ends = ends.isEmpty ? [96, 159] : ends.map { min($0, 159) }
+        let nodes = [
+            PackedNode(name: "f", inputs: [0], operation: .function(activation, output: grid))
+        ]
+        let model = model([65, 1, 1], nodes)
+        let graph = try ONNXExport(model).model.graph
+        #expect(
+            graph.node.suffix(3).map(\.opType) == ["QuantizeLinear", "Clip", "DequantizeLinear"])
+        let clip = graph.node[graph.node.count - 2]
+        let found = clip.input.dropFirst().map { name in
+            Float(graph.initializer.first { $0.name == name }!.rawData[0])
+        }
+        #expect(found == ends)
+        // Every value of the grid, and one beyond it.
+        let x = (-32...32).map { 0.1 * Float($0) }
+        let expected = x.map { value in
+            let low = 0.1 * (ends[0] - 128)
+            return min(max(value, low), 0.1 * (ends[1] - 128))
+        }
+        #expect(relativeError(try run(model, x), expected) < 1e-6)
+    }
+
     @Test func `normalization and classes stand in the metadata`() throws {
         let model = try ONNXExport(convert(network(bits: 4))).model
         var metadata: [String: String] = [:]

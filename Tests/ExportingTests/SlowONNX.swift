@@ -55,6 +55,7 @@ struct SlowONNX {
                 case 1: Self.read(data, Float.self)
                 case 2: data.map { Float($0) }
                 case 3: data.map { Float(Int8(bitPattern: $0)) }
+                case 6: Self.read(data, Int32.self).map { Float($0) }
                 case 7: Self.read(data, Int64.self).map { Float($0) }
                 default: fatalError("element type \(tensor.dataType)")
                 }

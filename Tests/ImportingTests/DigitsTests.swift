@@ -26,6 +26,18 @@ private func digits(_ split: Split, validationCount: Int = 0) throws -> DataSet 
     #expect(crc32(test.labels) == 0xa8bd_4991)
 }
 
+@Test func `the digits are found where other data sets are, too`() throws {
+    let elsewhere = try DataSetSource(
+        named: "digits", root: packageRoot + "/Fixtures", fixtures: "/no/such/folder")
+    #expect(try elsewhere.load(.test).pixels == digits(.test).pixels)
+    let nowhere = try DataSetSource(named: "digits", root: "/none", fixtures: "/no/such")
+    let images = ["", ".gz"].map { "digits/digits-images-idx3-ubyte\($0)" }
+    #expect(
+        throws: DataSetError.missingFile(
+            lookedFor: images.map { "/no/such/\($0)" } + images.map { "/none/\($0)" })
+    ) { try nowhere.load(.test) }
+}
+
 @Test(arguments: [0, 1, 200, 1296])
 func `training, validation and test are disjoint and make up the whole file`(count: Int) throws {
     let parts = try [Split.train, .validation, .test].map {

@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Pipeline
 import Testing
 
@@ -79,6 +80,40 @@ private func pipeline(prune: String, factorize: String = "") -> String {
         #expect(layer.weights == 512 * 20 && layer.nonzero == 1024)
         #expect(report.stages[1].parameters.total < report.stages[0].parameters.total / 3)
         #expect(report.stages[1].accuracy.top1 > 0.8)
+        // All ratios are against the network that the pipeline started with.
+        let floats = 4 * report.stages[0].parameters.total
+        #expect(report.stages.map(\.bytes.float32) == [floats, floats, floats])
+        #expect(report.stages[1].bytes.stored == 4 * report.stages[1].parameters.total)
+        #expect(report.stages[1].compressionRatio > 3)
+    }
+
+    @Test func `takes a default for the layers that it makes smaller`() throws {
+        let report = try runPipeline(
+            pipeline(
+                prune: "    density: 0.5",
+                factorize: "  factorize: {layers: {default: {rank: 8}, fc1: {energy: 0.5}}}"),
+            in: TemporaryFolder())
+        // Not conv1: 8 · (9 + 16) > 9 · 16.
+        #expect(
+            report.stages[1].layers.map(\.name) == [
+                "conv1", "conv2.a", "conv2.b", "fc1.a", "fc1.b", "fc2.a", "fc2.b",
+            ])
+        #expect(report.stages[1].layers[1].weights == 144 * 8)
+    }
+
+    @Test func `refuses a rank that makes a layer larger`() throws {
+        let yaml = pipeline(
+            prune: "    density: 0.5", factorize: "  factorize: {layers: {conv1: {rank: 6}}}")
+        // 6 · (9 + 16) > 9 · 16 > 5 · (9 + 16)
+        let error = #expect(throws: FactorizationError.self) {
+            try runPipeline(yaml, in: TemporaryFolder())
+        }
+        #expect(
+            error?.description
+                == "layer 'conv1' has 9 × 16 weights, of which factors of rank 6 make "
+                + "no fewer; expected a rank of at most 5")
+        let fits = yaml.replacingOccurrences(of: "rank: 6", with: "rank: 5")
+        #expect(throws: Never.self) { try runPipeline(fits, in: TemporaryFolder()) }
     }
 
     @Test(arguments: [

@@ -16,6 +16,42 @@ import Testing
         #expect(result.code == 0)
         #expect(result.output.contains("EXAMPLE\n"), "\(result.output)")
         #expect(result.output.contains("shrink \(name) "))
+        // What is copied from an example is one command: no line of it is broken by the terminal's width.
+        let examples = result.output.components(separatedBy: "EXAMPLE\n")[1]
+            .components(separatedBy: "\n\n")[0].components(separatedBy: "\n")
+        var goesOn = false
+        for line in examples {
+            #expect(goesOn || line.hasPrefix("  shrink ") || line.hasPrefix("  make "), "\(line)")
+            goesOn = line.hasSuffix(" \\")
+        }
+    }
+
+    @Test func `has no help on a command that is not there`() throws {
+        let result = try run(shrinkCommand, ["help", "nosuch"])
+        #expect(result.code == 64)
+        #expect(result.errors.contains("no command 'nosuch'; known: train, "), "\(result.errors)")
+        #expect(try run(shrinkCommand, ["help", "eval"]).output.contains("shrink eval "))
+        #expect(try run(shrinkCommand, ["help"]).code == 0)
+    }
+
+    @Test func `says why a file can not be read`() throws {
+        let folder = try TemporaryFolder()
+        let binary = folder.path + "/binary.yaml"
+        try Data([0xff, 0xfe, 0x80]).write(to: URL(fileURLWithPath: binary))
+        for command in [["train"], ["experiment"], ["import", "-o", folder.path + "/x"]] {
+            for (path, reason) in [
+                (folder.path + "/none", "No such file or directory"),
+                (folder.path, "Is a directory"),
+            ] {
+                let result = try run(shrinkCommand, command + [path])
+                #expect(result.code == 1)
+                #expect(
+                    result.errors.contains("\(path): can not be read: \(reason)"),
+                    "\(result.errors)")
+            }
+        }
+        let result = try run(shrinkCommand, ["train", binary])
+        #expect(result.errors.contains("is no text in UTF-8"), "\(result.errors)")
     }
 
     @Test func `runs a pipeline, then evaluates, runs, inspects, decodes and reports it`() throws {

@@ -1,3 +1,4 @@
+import Exporting
 import Foundation
 import Importing
 import Networks
@@ -69,6 +70,112 @@ private let models = packageFolder + "/Fixtures/onnx"
             result.output == "\(path): 5 layers, 1030 parameters, [1, 8, 8] to [10]\n")
         let evaluation = try run(shrinkCommand, ["eval", path, "--data", "digits"])
         #expect(evaluation.code == 0, "\(evaluation.errors)")
+    }
+
+    /// The digits' network, exported with a normalization.
+    private func exported(_ normalization: PixelNormalization, to folder: TemporaryFolder) throws
+        -> String
+    {
+        let path = folder.path + "/normalized.onnx"
+        let network = try Network(onnx: models + "/digits-ts-17.onnx")
+        try ONNXExport(
+            network,
+            metadata: ONNXExport.metadata(
+                pixelScale: normalization.pixelScale, mean: normalization.mean,
+                deviation: normalization.deviation)
+        ).write(to: path)
+        return path
+    }
+
+    private func normalization(ofCheckpoint path: String) throws -> PixelNormalization? {
+        guard case .checkpoint(_, let normalization) = try Model(contentsOf: path) else {
+            return nil
+        }
+        return normalization
+    }
+
+    private let stated = PixelNormalization(pixelScale: 1 / 16, mean: [0.3], deviation: [0.37])
+
+    @Test func `keeps the normalization that an export has stated`() throws {
+        let folder = try TemporaryFolder()
+        let path = try exported(stated, to: folder)
+        let imported = try NetworkImport(onnx: path)
+        #expect(imported.normalization == stated)
+        #expect(imported.summary.hasSuffix(", pixels times 0.0625, less [0.3], divided by [0.37]"))
+        let checkpoint = folder.path + "/imported.safetensors"
+        try imported.write(to: checkpoint)
+        #expect(try normalization(ofCheckpoint: checkpoint) == stated)
+    }
+
+    @Test func `normalizes pixels in a pipeline as the file says, unless the pipeline says how`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        let path = try exported(stated, to: folder)
+        let constants = PixelNormalization(pixelScale: 1 / 16, mean: [0.5], deviation: [0.25])
+        for (text, expected) in [
+            ("", stated), (", normalization: {mean: [0.5], deviation: [0.25]}", constants),
+        ] {
+            let yaml = """
+                seed: 1
+                data: {set: digits\(text)}
+                network: {onnx: \(path)}
+                stages:
+                  train: {epochs: 0}
+                  quantize: {weights: {bits: 8}, activations: {bits: 8}}
+                  encode:
+                """
+            try runPipeline(yaml, in: folder)
+            let results = folder.path + "/build/quick"
+            #expect(
+                try normalization(ofCheckpoint: results + "/train/checkpoint.safetensors")
+                    == expected)
+            let packed = try Inspection(contentsOf: results + "/model.shrink")
+            #expect(packed.mean == expected.mean && packed.deviation == expected.deviation)
+        }
+    }
+
+    @Test func `takes a normalization from the command's options`() throws {
+        let folder = try TemporaryFolder()
+        let model = models + "/digits-ts-17.onnx"
+        let path = folder.path + "/x.safetensors"
+        let command = ["import", model, "-o", path]
+        let options = ["--mean", "0.5", "--deviation", "0.25"]
+        #expect(try run(shrinkCommand, command + options).code == 0)
+        #expect(
+            try normalization(ofCheckpoint: path)
+                == PixelNormalization(pixelScale: 1 / 255, mean: [0.5], deviation: [0.25]))
+        #expect(try run(shrinkCommand, command + options + ["--pixel-scale", "0.0625"]).code == 0)
+        #expect(try normalization(ofCheckpoint: path)?.pixelScale == 1 / 16)
+        let short = try run(shrinkCommand, command + ["--mean", "0.5"])
+        #expect(short.code == 64 && short.errors.contains("not 1 and 0"), "\(short.errors)")
+        let three = try run(
+            shrinkCommand, command + ["--mean", "1", "1", "1", "--deviation", "1", "1", "1"])
+        #expect(three.code == 1)
+        #expect(
+            three.errors.contains(
+                "3 means and deviations for the normalization, expected one for each of the 1"))
+    }
+
+    @Test(arguments: [
+        (["mean": "0.1 0.2"], "'mean' is '0.1 0.2', expected a number"),
+        (["deviation": "0"], "'deviation' is 0, expected numbers above 0"),
+        (["pixelScale": "small"], "'pixelScale' is 'small', expected a number"),
+    ])
+    func `whose normalization makes no sense is refused`(
+        wrong: [String: String], message: String
+    ) throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/x.onnx"
+        let metadata = ["pixelScale": "1", "mean": "0", "deviation": "1"].merging(wrong) { $1 }
+        try ONNXExport(Network(onnx: models + "/digits-ts-17.onnx"), metadata: metadata)
+            .write(to: path)
+        do {
+            _ = try NetworkImport(onnx: path)
+            Issue.record("no error")
+        } catch {
+            #expect("\(error)".hasSuffix("the metadata entry \(message)"), "\(error)")
+        }
     }
 
     @Test func `that is none is an error of the command`() throws {

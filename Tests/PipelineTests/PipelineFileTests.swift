@@ -126,10 +126,6 @@ import Testing
             "architecture: digits-cnn", "architecture: resnet-20, activation: tanh",
             "x.yaml:4: network.activation is 'tanh', expected one of relu, relu6, silu, hard-swish"
         ),
-        (
-            "validation: 100", "normalization: channels",
-            "x.yaml:3: data.normalization is 'channels', expected one of scale, per-channel"
-        ),
         ("seed: 7", "seed: 7\nseed: 8", "x.yaml:3: key 'seed' stands twice"),
         (
             "density: {conv1: 0.5, default: 0.1}", "floor: 0.1",
@@ -147,6 +143,32 @@ import Testing
         } else {
             #expect(found == message)
         }
+    }
+
+    private static let normalizationErrors: [(String, String)] = [
+        (
+            "normalization: channels",
+            "x.yaml:3: data.normalization is 'channels', expected one of scale, per-channel, "
+                + "{mean: [...], deviation: [...]}"
+        ),
+        (
+            "normalization: {mean: [0.5]}",
+            "x.yaml:3: key 'deviation' is missing in data.normalization"
+        ),
+        (
+            "normalization: {mean: [0.5], deviation: [1, 2]}",
+            "x.yaml:3: data.normalization is a mapping, expected as many means as deviations, one a "
+                + "channel"
+        ),
+        (
+            "normalization: {mean: [0.5], deviation: [0]}",
+            "x.yaml:3: data.normalization.deviation[0] is '0', expected a number in 1e-06...1000.0"
+        ),
+    ]
+
+    @Test(arguments: normalizationErrors)
+    func `with a normalization that makes no sense says so`(new: String, message: String) throws {
+        #expect(try error(changed("validation: 100", new)) == message)
     }
 
     private static let quantizerErrors: [(String, String, String)] = [
@@ -264,6 +286,31 @@ import Testing
         let file = try PipelineFile(path: packageFolder + "/" + name)
         #expect(file.stages.first?.kind == .train && file.stages.last?.kind == .encode)
         #expect(file.method.count > 40)
+    }
+
+    @Test func `needs no method, and no value where nothing is set`() throws {
+        let folder = try TemporaryFolder()
+        let yaml = changed("method: a test\n", "")
+            .replacingOccurrences(of: "encode: {coding: smallest}", with: "encode:")
+        let file = try PipelineFile(path: folder.file("x.yaml", yaml))
+        #expect(file.method == "x" && file.stages.last?.kind == .encode)
+        #expect(
+            try error(
+                changed(
+                    "train: {epochs: 4, batch-size: 32, learning-rate: 0.03, shift: 1}", "train:"))
+                == "x.yaml:6: key 'epochs' is missing in stages.train")
+    }
+
+    /// The smallest one of the documentation is a whole one.
+    @Test func `of the documentation runs`() throws {
+        let text = try String(
+            contentsOfFile: packageFolder + "/Sources/Pipeline/Pipeline.docc/PipelineFiles.md",
+            encoding: .utf8)
+        let begin = try #require(text.range(of: "The smallest file:\n\n"))
+        let block = text[begin.upperBound...].components(separatedBy: "\n\n")[0]
+        let yaml = block.split(separator: "\n").map { $0.dropFirst(4) }.joined(separator: "\n")
+        let report = try runPipeline(yaml, in: TemporaryFolder())
+        #expect(report.stages.last?.engine != nil)
     }
 
     @Test func `that is not there is named`() {

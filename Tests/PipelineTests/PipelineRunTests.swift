@@ -190,6 +190,22 @@ import Training
         ) { try Model(contentsOf: path) }
     }
 
+    @Test func `says what is wrong with a folder for results`() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.file("file", "")
+        #expect(
+            throws: PipelineError.noFolder(
+                path: folder.path + "/file", reason: "File exists")
+        ) { try runPipeline(quickPipeline, in: folder, build: "file") }
+        // Nor is a report that can not be removed an error of Foundation's.
+        let report = folder.path + "/build/quick/report.json"
+        try FileManager.default.createDirectory(
+            atPath: report, withIntermediateDirectories: true)
+        #expect(throws: FileError(operation: .remove, path: report, code: EISDIR)) {
+            try runPipeline(quickPipeline, in: folder)
+        }
+    }
+
     @Test func `that diverges says so and keeps what was there`() throws {
         let folder = try TemporaryFolder()
         let wild = quickPipeline.replacingOccurrences(

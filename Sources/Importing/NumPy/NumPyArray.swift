@@ -15,6 +15,16 @@ public struct NumPyArray: Equatable, Sendable {
             case .int64: 8
             }
         }
+
+        /// All names, and what for.
+        static var known: [String] {
+            allCases.map {
+                switch $0 {
+                case .uint8, .float32: $0.rawValue
+                case .int32, .int64: "\($0.rawValue) (labels only)"
+                }
+            }
+        }
     }
 
     /// The longest content that is read, in bytes: 2 GiB.
@@ -28,11 +38,13 @@ public struct NumPyArray: Equatable, Sendable {
     public let bytes: [UInt8]
 
     /// Reads a `.npy` file, plain or gzip.
-    public init(path: String) throws(DataSetError) {
+    public init(path: String) throws(DataSetError) { try self.init(ByteSource(path: path)) }
+
+    init(_ source: ByteSource) throws(DataSetError) {
         // A header is below 64 KiB; one byte more than there should be shows content that is too long.
-        let content = try ByteSource(path: path).read(Self.largestLength + 1 << 16 + 1)
+        let content = try source.read(Self.largestLength + 1 << 16 + 1)
         do {
-            try self.init(content, file: path)
+            try self.init(content, file: source.path)
         } catch {
             throw .array(error)
         }
@@ -50,11 +62,6 @@ public struct NumPyArray: Equatable, Sendable {
                 file: file, shape: shape, found: content.count - header.length, declared: declared)
         }
         bytes = Array(content[header.length...])
-    }
-
-    /// Whether a file, or its content if it is a gzip file, begins as a `.npy` file does.
-    public static func isArray(path: String) throws(DataSetError) -> Bool {
-        try ByteSource(path: path).read(NumPyHeader.magic.count) == NumPyHeader.magic
     }
 
     /// The bytes of all elements, from sizes that come from the file.

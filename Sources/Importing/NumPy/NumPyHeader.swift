@@ -129,12 +129,12 @@ private struct HeaderText {
         if takes("[") {
             throw .unknownElementType(
                 file: file, found: "[...], a structure",
-                known: NumPyArray.ElementType.allCases.map(\.rawValue))
+                known: NumPyArray.ElementType.known)
         }
         let text = try string()
         guard let type = NumPyArray.ElementType(rawValue: text) else {
             throw .unknownElementType(
-                file: file, found: text, known: NumPyArray.ElementType.allCases.map(\.rawValue))
+                file: file, found: text, known: NumPyArray.ElementType.known)
         }
         return type
     }

@@ -1,6 +1,7 @@
 import Foundation
 import ONNXSchema
 import SwiftProtobuf
+import Tensors
 
 /// An ONNX file: its nodes in order, its initializers, and the one input and output of the network.
 struct ONNXModel {
@@ -14,15 +15,19 @@ struct ONNXModel {
     /// `[batch, channels, height, width]` or `[batch, features]`.
     let inputShape: [Int]
     let output: String
+    let metadata: [String: String]
 
     /// Stands for a batch of any size. No size of a network is equal to it or a multiple of it by
     /// chance, so that shape arithmetic can be followed with numbers.
     static let anyBatch = 7919
 
     init(path: String) throws(ONNXProblem) {
-        let graph: ONNXGraphProto
-        (graph, opset) = try Self.read(path)
-        let opset = opset
+        let model = try Self.read(path)
+        let graph = model.graph
+        let opset = try Self.opset(of: model)
+        self.opset = opset
+        metadata = Dictionary(
+            model.metadataProps.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
         nodes = graph.node.enumerated().map { ONNXNode($1, index: $0, opset: opset) }
         initializers = graph.initializer
         reader = ONNXTensorReader(
@@ -50,14 +55,12 @@ struct ONNXModel {
         names.isEmpty ? "missing" : names.prefix(8).joined(separator: ", ")
     }
 
-    private static func read(
-        _ path: String
-    ) throws(ONNXProblem) -> (graph: ONNXGraphProto, opset: Int) {
+    private static func read(_ path: String) throws(ONNXProblem) -> ONNXModelProto {
         let data: Data
         do {
             data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
         } catch {
-            throw .unreadable(reason: "no such file, or it can not be opened")
+            throw .unreadable(reason: FileError(reading: path).reason)
         }
         let model: ONNXModelProto
         do {
@@ -68,11 +71,15 @@ struct ONNXModel {
         guard model.hasGraph, !model.graph.node.isEmpty else {
             throw .notAModel(reason: "no graph, or one without nodes")
         }
+        return model
+    }
+
+    private static func opset(of model: ONNXModelProto) throws(ONNXProblem) -> Int {
         let standard = model.opsetImport.last { $0.domain.isEmpty || $0.domain == "ai.onnx" }
         guard let opset = standard.map({ Int($0.version) }), opset >= lowestOpset else {
             throw .opset(found: standard.map { Int($0.version) }, lowest: lowestOpset)
         }
-        return (model.graph, opset)
+        return opset
     }
 
     private static func shape(of input: ONNXValueInfoProto) throws(ONNXProblem) -> [Int] {

@@ -42,11 +42,7 @@ public struct Experiment: Sendable {
     public let cells: [Cell]
 
     public init(path: String) throws {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            throw PipelineFileError.unreadable(
-                file: path, reason: "no such file, or it can not be read as text")
-        }
-        try self.init(yaml: text, path: path)
+        try self.init(yaml: Setting.text(ofFile: path), path: path)
     }
 
     init(yaml: String, path: String) throws {

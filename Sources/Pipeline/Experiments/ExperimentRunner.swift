@@ -28,8 +28,7 @@ public struct ExperimentRunner {
     /// - Returns: what came of each cell, in their order.
     @discardableResult
     public func run() throws -> ExperimentResults {
-        try FileManager.default.createDirectory(
-            atPath: build, withIntermediateDirectories: true)
+        try PipelineFolder.create(build)
         let files = try experiment.cells.map(file)
         var finished = finishedStages(files)
         for (index, file) in files.enumerated() {

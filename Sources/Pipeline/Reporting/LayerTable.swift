@@ -20,6 +20,16 @@ extension StageReport {
         return table
     }
 
+    /// What the columns of `layerTable` are.
+    static let layerLegend = [
+        "weight bits: of a code; the 'coded' behind it: what a stored weight's code takes in the file",
+        "index bits: of a position, where they are fixed; the 'coded' behind it: what a position takes",
+        "joint: code and position are one symbol, which takes so many bits",
+        "rate %: bytes against 4 a weight",
+        "× bound: bytes against the order-0 entropy of codes and positions; a coding that uses how "
+            + "nonzeros cluster can be below 1",
+    ]
+
     private var totalCells: [String] {
         let weights = layers.reduce(0) { $0 + $1.weights }
         let nonzero = layers.reduce(0) { $0 + $1.nonzero }

@@ -71,12 +71,15 @@ extension PipelineReport {
                 [SizeChart(stages).svg, .raw(stageTable.html)]),
             Self.section(
                 "Layers after \(last.stage)",
-                "Where the \(NumberText.grouped(last.bytes.stored)) bytes are. Bits are averages "
-                    + "for a stored weight; × bound is bytes / order-0 entropy.",
+                "Where the \(NumberText.grouped(last.bytes.stored)) bytes are. "
+                    + StageReport.layerLegend.map { "\($0)." }.joined(separator: " "),
                 [LayerChart(last).svg, .raw(last.layerTable.html)]),
         ]
         if let engine {
-            sections.append(Self.section("Engine", engine.sentence, []))
+            sections.append(
+                Self.section(
+                    "Engine",
+                    engine.sentence + (engine.explanation.map { ". \($0)" } ?? ""), []))
         }
         return sections
     }

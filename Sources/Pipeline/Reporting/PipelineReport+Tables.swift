@@ -12,7 +12,11 @@ extension PipelineReport {
             }
         }
         text += "\nlayers after \(last.stage)\n\n" + last.layerTable.text(usesColor: usesColor)
-        if let engine { text += "\n\(engine.sentence)\n" }
+        text += "\n" + StageReport.layerLegend.joined(separator: "\n") + "\n"
+        if let engine {
+            text += "\n\(engine.sentence)\n"
+            if let explanation = engine.explanation { text += explanation + "\n" }
+        }
         return text
     }
 }
@@ -26,9 +30,22 @@ extension StageReport.Engine {
 
     /// Says where the roundings of `Float` change what the network predicts.
     private var inFloat: String {
-        guard let agreementInFloat else { return "" }
+        differingAgreement.map { " (with sums in Float: \($0) %)" } ?? ""
+    }
+
+    /// What the two figures are, where there are two.
+    var explanation: String? {
+        differingAgreement.map { _ in
+            "The first agreement is with the network computed exactly; the second is with its forward "
+                + "pass in Float, by which the stages before encode are measured, and whose sums are "
+                + "rounded: now and then to another code, so that accuracies differ, too."
+        }
+    }
+
+    private var differingAgreement: String? {
+        guard let agreementInFloat else { return nil }
         let text = NumberText.agreement(agreementInFloat)
-        return text == NumberText.agreement(agreement) ? "" : " (with sums in Float: \(text) %)"
+        return text == NumberText.agreement(agreement) ? nil : text
     }
 
     /// Microseconds for a sample; two digits where there is less than one.

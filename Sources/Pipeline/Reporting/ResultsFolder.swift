@@ -20,7 +20,7 @@ public struct ResultsFolder: Sendable {
         }
         var kept = report
         for index in kept.stages.indices.dropLast() { kept.stages[index].layers = [] }
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try PipelineFolder.create(path)
         try kept.write(to: file)
         return true
     }

@@ -35,7 +35,12 @@ public enum ResultsPage {
         Test error is `1 − top1` on the test set, by which no choice is made. Sizes count everything \
         in the file: positions, codes, tables, codebooks, scales, biases, headers. The ratio is that \
         of 4 bytes for each parameter to the file. Several seeds of one pipeline are a mean ± standard \
-        deviation (n − 1) with the single values below.
+        deviation (n − 1) with the single values below. Engine agreement is the share of test images \
+        on which the engine predicts the class that the quantized network does, computed exactly.
+
+        In the tables of layers:
+
+        \(StageReport.layerLegend.map { "* \($0)" }.joined(separator: "\n"))
 
         """
 
@@ -55,6 +60,7 @@ public enum ResultsPage {
         text += "\nLayers after \(TextTable.escaped(last.stage)):\n\n" + last.layerTable.markdown
         if let engine = report.engine {
             text += "\n\(TextTable.escaped(engine.sentence)), one thread.\n"
+            if let explanation = engine.explanation { text += explanation + "\n" }
         }
         return text
     }
