@@ -298,6 +298,46 @@ private func problem(
         }
     }
 
+    // MARK: Sizes of zero
+
+    /// `operation` on a constant of these sizes, none of whose elements is there, beside `y = x`.
+    private func folding(
+        _ operation: String, _ shapes: [[Int]], indices: Bool = false, ints: [String: [Int]]
+    ) -> ONNXTestModel {
+        var model = ONNXTestModel(input: [nil, 4])
+        for (index, shape) in shapes.enumerated() { model.weight("c\(index)", shape, []) }
+        if indices { model.integers("indices", []) }
+        let inputs = shapes.indices.map { "c\($0)" } + (indices ? ["indices"] : [])
+        model.node(operation, inputs, "unused", name: "folded", ints: ints)
+        model.node("Relu", ["x"], "y")
+        return model
+    }
+
+    @Test(arguments: [[0, 1 << 40, 1 << 40], [1 << 40, 1 << 40, 0], [1 << 32, 0, 1 << 32]])
+    func `sizes whose product overflows are refused beside a zero, too`(shape: [Int]) throws {
+        let models = [
+            folding("Transpose", [shape], ints: ["perm": [2, 1, 0]]),
+            folding("Flatten", [shape], ints: ["axis": [1]]),
+            folding("Gather", [shape], indices: true, ints: ["axis": [0]]),
+            folding("Gather", [shape], indices: true, ints: ["axis": [1]]),
+        ]
+        for model in models { #expect(try #require(problem(of: model)).node == "folded") }
+    }
+
+    @Test func `a concatenation whose size overflows is refused`() throws {
+        let model = folding("Concat", [[0, Int.max], [0, 5]], ints: ["axis": [1]])
+        #expect(try #require(problem(of: model)).node == "folded")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `results without elements take no time`() {
+        for shape in [[1 << 40, 0], [1 << 34, 0, 7]] {
+            let gather = folding("Gather", [shape], indices: true, ints: ["axis": [1]])
+            #expect(problem(of: gather) == nil)
+            let concat = folding("Concat", [shape, shape], ints: ["axis": [1]])
+            #expect(problem(of: concat) == nil)
+        }
+    }
+
     // MARK: Damage
 
     /// A file either is refused or gives a network; it never ends the program.

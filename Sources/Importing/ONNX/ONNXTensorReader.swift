@@ -1,5 +1,6 @@
 import Foundation
 import ONNXSchema
+import Tensors
 
 /// Reads the elements of tensors, which stand in the model file or in files beside it.
 struct ONNXTensorReader {
@@ -53,7 +54,7 @@ struct ONNXTensorReader {
                 what: "the number of axes of \(what)", found: "\(shape.count)",
                 expected: "at most \(Self.largestRank)")
         }
-        guard let count = checkedCount(of: shape), count <= Int.max / 8 else {
+        guard let count = elementCount(of: shape), count <= Int.max / 8 else {
             throw .unfit(
                 what: "the shape of \(what)", found: "\(shape)",
                 expected: "sizes whose product is a number of elements")
@@ -142,7 +143,7 @@ struct ONNXTensorReader {
                 + tensor.int32Data.count + tensor.int64Data.count
         }
         let location = tensor.externalData.last { $0.key == "location" }?.value ?? ""
-        guard let count = checkedCount(of: tensor.dims.map { Int($0) }),
+        guard let count = elementCount(of: tensor.dims.map { Int($0) }),
             let path = try? path(to: location, { .unreadable(reason: $0) }),
             let attributes = try? FileManager.default.attributesOfItem(atPath: path),
             let bytes = attributes[.size] as? Int
