@@ -49,6 +49,20 @@ private func problem(
         #expect("\(error)".contains("'fc.weight' is \(value), expected a finite number"))
     }
 
+    @Test(arguments: ["scale", "bias", "mean", "variance"])
+    func `batch normalization by what is no number is an error that names it`(
+        part: String
+    ) throws {
+        var model = ONNXTestModel(input: [nil, 4])
+        for name in ["scale", "bias", "mean", "variance"] {
+            model.weight(name, [4], name == part ? [1, 1, .infinity, 1] : [1, 1, 1, 1])
+        }
+        model.node("BatchNormalization", ["x", "scale", "bias", "mean", "variance"], "y")
+        let error = try #require(problem(of: model))
+        #expect("\(error)".contains("element 2 of '"), "\(error)")
+        #expect("\(error)".contains("is inf, expected a finite number"), "\(error)")
+    }
+
     @Test func `an operation that is not supported is named with its node`() throws {
         var model = linear()
         model.model.graph.node[0].output = ["h"]

@@ -14,7 +14,7 @@ extension Network {
             try self.init(
                 name: URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent,
                 inputShape: graph.inputShape, nodes: rewriter.rewritten())
-            try requireNumbers()
+            try requireFinite()
         } catch let problem as ONNXProblem {
             throw ONNXError(file: path, problem: problem)
         } catch let problem as NetworkError {
@@ -28,21 +28,6 @@ extension Network {
         } catch {
             preconditionFailure("nothing else is thrown: \(error)")
         }
-    }
-
-    /// Throws if a weight is infinite or not a number.
-    private func requireNumbers() throws(ONNXProblem) {
-        var (copy, wrong) = (self, ONNXProblem?.none)
-        copy.visitParameters { name, parameter in
-            let values = parameter.trained.value.elements
-            guard wrong == nil, let index = values.firstIndex(where: { !$0.isFinite }) else {
-                return
-            }
-            wrong = .unfit(
-                what: "element \(index) of the parameter '\(name)'", found: "\(values[index])",
-                expected: "a finite number")
-        }
-        if let wrong { throw wrong }
     }
 
     private static func draft(
