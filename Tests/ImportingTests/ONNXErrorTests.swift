@@ -312,6 +312,26 @@ private func problem(
         }
     }
 
+    @Test func `the files beside a model are listed`() {
+        let folder = TemporaryFolder()
+        var model = linear()
+        #expect(Network.externalFiles(ofONNX: model.write(to: folder)) == [])
+        for name in ["w2", "w3", "w4"] {
+            model.weight(name, [4, 3])
+            let last = model.model.graph.initializer.count - 1
+            model.model.graph.initializer[last].dataLocation = .external
+            model.model.graph.initializer[last].externalData = [
+                ONNXStringStringEntryProto.with {
+                    ($0.key, $0.value) = ("location", name == "w2" ? "b.bin" : "a/a.bin")
+                }
+            ]
+        }
+        #expect(
+            Network.externalFiles(ofONNX: model.write(to: folder))
+                == [folder.path("a/a.bin"), folder.path("b.bin")])
+        #expect(Network.externalFiles(ofONNX: folder.path("none.onnx")) == [])
+    }
+
     // MARK: Sizes of zero
 
     /// `operation` on a constant of these sizes, none of whose elements is there, beside `y = x`.

@@ -142,7 +142,7 @@ struct ONNXTensorReader {
             return tensor.rawData.count / size + tensor.floatData.count + tensor.doubleData.count
                 + tensor.int32Data.count + tensor.int64Data.count
         }
-        let location = tensor.externalData.last { $0.key == "location" }?.value ?? ""
+        let location = Self.location(of: tensor) ?? ""
         guard let count = elementCount(of: tensor.dims.map { Int($0) }),
             let path = try? path(to: location, { .unreadable(reason: $0) }),
             let attributes = try? FileManager.default.attributesOfItem(atPath: path),
@@ -152,6 +152,12 @@ struct ONNXTensorReader {
     }
 
     // MARK: Files beside the model
+
+    /// The file that a tensor's elements stand in, from the model's folder; `nil` for those in the model.
+    static func location(of tensor: ONNXTensorProto) -> String? {
+        guard tensor.dataLocation == .external else { return nil }
+        return tensor.externalData.last { $0.key == "location" }?.value
+    }
 
     private func external(
         _ tensor: ONNXTensorProto, length: Int
