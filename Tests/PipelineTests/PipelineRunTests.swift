@@ -4,6 +4,7 @@ import Importing
 import Networks
 import PackedModel
 import Pipeline
+import Quantization
 import Tensors
 import Testing
 import Training
@@ -316,6 +317,28 @@ import Training
         ) { try runPipeline(wrong, in: folder, build: "wrong") }
         let trained = folder.path + "/wrong/quick/train/checkpoint.safetensors"
         #expect(!FileManager.default.fileExists(atPath: trained), "it stopped at the first stage")
+    }
+
+    // MARK: Unfinished trainings
+
+    @Test func `freezes oscillating weights of at most four bits`() throws {
+        let folder = try TemporaryFolder()
+        let yaml = quickPipeline.replacingOccurrences(
+            of: "weights: {bits: {conv1: 8, default: 5}}",
+            with: "weights: {bits: {conv1: 8, conv2: 5, fc1: 4, fc2: 2}, "
+                + "oscillations: {freeze: 0.001}}")
+        try runPipeline(yaml, in: folder)
+        var network = try Checkpoint(
+            contentsOf: folder.path + "/build/quick/quantize/checkpoint.safetensors",
+            vocabulary: .pipeline
+        ).network
+        var tracked: [String] = []
+        network.visitParameters { name, parameter in
+            if parameter.parametrization(WeightQuantizer.self)?.oscillations != nil {
+                tracked.append(name)
+            }
+        }
+        #expect(tracked == ["fc1.weight", "fc2.weight"])
     }
 
     @Test func `tells that an earlier stage has to run first, or again`() throws {
