@@ -1,3 +1,4 @@
+import Exporting
 import Foundation
 import Importing
 import Networks
@@ -69,6 +70,20 @@ private let models = packageFolder + "/Fixtures/onnx"
             result.output == "\(path): 5 layers, 1030 parameters, [1, 8, 8] to [10]\n")
         let evaluation = try run(shrinkCommand, ["eval", path, "--data", "digits"])
         #expect(evaluation.code == 0, "\(evaluation.errors)")
+    }
+
+    @Test func `has the channels of its results in front, too`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/image.onnx"
+        let network = try Network(
+            name: "image", inputShape: [8, 6, 3], chain: [("relu", Activation(.relu))])
+        try ONNXExport(network).write(to: path)
+        let summary = try NetworkImport(onnx: path).summary
+        #expect(summary == "1 layers, 0 parameters, [3, 8, 6] to [3, 8, 6]")
+        #expect(
+            throws: PipelineError.networkDoesNotFit(
+                path: path, found: [[3, 8, 6], [3, 8, 6]], expected: [[1, 8, 8], [10]])
+        ) { try runPipeline(pipeline("{onnx: \(path)}"), in: folder) }
     }
 
     @Test func `that is none is an error of the command`() throws {
