@@ -1,4 +1,5 @@
 import Foundation
+import Quantization
 import Tensors
 import Testing
 
@@ -132,6 +133,22 @@ struct Golden: Decodable {
 
     func tensor(_ name: String) -> Tensor {
         Tensor(shape: [tensors[name]!.count], elements: tensors[name]!)
+    }
+}
+
+extension ActivationInitialization {
+    /// The grid for values that are all there.
+    func grid(for sample: [Float], bits: Int, scheme: ActivationScheme) -> UniformGrid {
+        calibration().grid(for: ActivationStatistics(of: sample), bits: bits, scheme: scheme)
+    }
+}
+
+extension ActivationQuantizer {
+    /// Takes the grid with the least squared error for some values.
+    mutating func calibrate(on samples: [Tensor]) {
+        let sample = samples.flatMap(\.elements)
+        place(
+            on: ActivationInitialization.leastSquares.grid(for: sample, bits: bits, scheme: scheme))
     }
 }
 
