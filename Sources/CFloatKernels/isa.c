@@ -20,14 +20,38 @@ const char *cfk_isa_name(cfk_isa isa) {
   return names[isa];
 }
 
-cfk_isa cfk_best_isa(void) {
-  cfk_isa best = supported();
-  const char *wanted = getenv("SHRINK_ISA");
-  if (!wanted)
-    return best;
-  if (!strcmp(wanted, "scalar") || !strcmp(wanted, "generic"))
-    return cfk_generic;
-  if (!strcmp(wanted, "avx2") && best >= cfk_avx2)
-    return cfk_avx2;
-  return best;
+// What SHRINK_ISA may name, those of the integer kernels included.
+static const struct {
+  const char *word;
+  cfk_isa isa;
+} words[] = {
+    {"scalar", cfk_generic},
+    {"generic", cfk_generic},
+#if defined(__x86_64__)
+    {"avx2", cfk_avx2},
+    {"avx512vnni", cfk_avx512},
+    {"avx512", cfk_avx512},
+#elif defined(__aarch64__)
+    {"neon", cfk_generic},
+#endif
+};
+
+// The set that SHRINK_ISA names, or -1 if it names none that this CPU has; the widest where it is not
+// set, empty or "automatic".
+static int wanted(void) {
+  const cfk_isa best = supported();
+  const char *name = getenv("SHRINK_ISA");
+  if (!name || !*name || !strcmp(name, "automatic"))
+    return (int)best;
+  for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
+    if (!strcmp(name, words[i].word) && words[i].isa <= best)
+      return (int)words[i].isa;
+  return -1;
 }
+
+cfk_isa cfk_best_isa(void) {
+  const int isa = wanted();
+  return isa < 0 ? supported() : (cfk_isa)isa;
+}
+
+bool cfk_has_wanted_isa(void) { return wanted() >= 0; }

@@ -39,7 +39,7 @@ struct FoldedLayer {
             return
         }
         let outputs = weights.outputs
-        let exact = normalization.factors
+        let exact = normalization.evaluationFactors
         let own = bias?.effective.elements ?? [Float](repeating: 0, count: outputs)
         let steps = weights.steps
         var scales = (0..<outputs).map { Float(Double(steps[$0 % steps.count]) * exact[$0]) }
@@ -86,15 +86,6 @@ struct FoldedLayer {
     private static func rounded(_ scales: [Float]) -> [Float] {
         let some = abs(scales.first { $0 != 0 } ?? 1)
         return PackedTensor.roundedScales(scales.map { $0 == 0 ? some : $0 }, bits: scaleBits)
-    }
-}
-
-extension BatchNormalization {
-    /// `γ / √(σ² + ε)` of each channel, in the operations of the layer's evaluation.
-    var factors: [Double] {
-        (0..<channels).map {
-            Double(weight.effective[$0]) / Double(runningVariance[$0] + epsilon).squareRoot()
-        }
     }
 }
 

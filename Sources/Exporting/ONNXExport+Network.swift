@@ -10,6 +10,7 @@ extension ONNXExport {
     ) throws(ONNXExportError) {
         var network = network
         network.updateEffective()
+        try network.requireFinite()
         var builder = ONNXBuilder(
             name: network.name, inputShape: Self.channelsFirst(network.inputShape))
         var values = [ONNXBuilder.input]

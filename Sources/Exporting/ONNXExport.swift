@@ -52,6 +52,8 @@ public enum ONNXExportError: Error, Equatable, CustomStringConvertible {
     case unsupported(layer: String, kind: String)
     /// A layer that needs real values behind one whose codes are not known.
     case notQuantized(layer: String)
+    /// A number of the layer is infinite or none.
+    case notFinite(layer: String)
 
     public var description: String {
         switch self {
@@ -59,6 +61,8 @@ public enum ONNXExportError: Error, Equatable, CustomStringConvertible {
             "layer '\(layer)': no operation of ONNX is known for the kind '\(kind)'"
         case .notQuantized(let layer):
             "layer '\(layer)' has no quantizer for its results, which another layer reads"
+        case .notFinite(let layer):
+            "layer '\(layer)': its numbers are not all finite"
         }
     }
 }

@@ -48,23 +48,10 @@ public struct DataSet: Sendable, Equatable {
         pixels[index * pixelsPerImage..<(index + 1) * pixelsPerImage]
     }
 
-    /// How many samples each class has.
-    public var labelCounts: [Int] {
-        labels.reduce(into: [Int](repeating: 0, count: classCount)) { $0[Int($1)] += 1 }
-    }
-
     /// A copy of neighbouring samples.
     public func subset(_ range: Range<Int>) -> DataSet {
         let pixelRange = range.lowerBound * pixelsPerImage..<range.upperBound * pixelsPerImage
         return with(pixels: Array(pixels[pixelRange]), labels: Array(labels[range]))
-    }
-
-    /// A copy of the samples at `indices`, in that order; an index may come twice.
-    public func subset(at indices: some Collection<Int>) -> DataSet {
-        var chosen: [UInt8] = []
-        chosen.reserveCapacity(indices.count * pixelsPerImage)
-        for index in indices { chosen += image(index) }
-        return with(pixels: chosen, labels: indices.map { labels[$0] })
     }
 
     private func with(pixels: [UInt8], labels: [UInt8]) -> DataSet {

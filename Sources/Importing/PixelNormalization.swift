@@ -1,5 +1,3 @@
-import Tensors
-
 /// Turns a pixel `p` of channel `c` into `x = (p · pixelScale − mean[c]) / deviation[c]`.
 ///
 /// In `Float`, in this order, with one rounding an operation: a model file stores the three numbers,
@@ -67,35 +65,4 @@ public struct PixelNormalization: Sendable, Equatable {
     }
 
     public func value(of pixel: UInt8, channel: Int) -> Float { table[channel * 256 + Int(pixel)] }
-
-    /// Writes samples as `[batch, height, width, channels]`, giving `batch` that shape.
-    public func write(
-        _ samples: some Collection<Int>, of set: DataSet, to batch: inout Tensor
-    ) {
-        precondition(
-            set.channels == mean.count, "\(set.channels) channels, normalized for \(mean.count)")
-        let channels = set.channels
-        let plane = set.height * set.width
-        batch.resize(to: [samples.count, set.height, set.width, channels])
-        batch.withUnsafeMutableElements { values in
-            for (position, sample) in samples.enumerated() {
-                let image = set.image(sample)
-                for channel in 0..<channels {
-                    let source = image.startIndex + channel * plane
-                    let target = position * channels * plane + channel
-                    for pixel in 0..<plane {
-                        values[target + pixel * channels] =
-                            table[channel * 256 + Int(image[source + pixel])]
-                    }
-                }
-            }
-        }
-    }
-
-    /// Samples as `[batch, height, width, channels]`.
-    public func batch(_ samples: some Collection<Int>, of set: DataSet) -> Tensor {
-        var batch = Tensor.empty
-        write(samples, of: set, to: &batch)
-        return batch
-    }
 }

@@ -38,6 +38,13 @@ public enum StateDict {
         guard mismatches.isEmpty else {
             throw .mismatch(file: path, network: network.name, mismatches)
         }
+        for field in fields {
+            guard case .float32(let tensor)? = contents[field.name],
+                let index = tensor.firstNotFinite
+            else { continue }
+            throw .notFinite(
+                file: path, tensor: field.name, element: index, found: tensor[index])
+        }
         for index in network.nodes.indices {
             let node = network.nodes[index].name
             func tensor(_ part: String) -> Tensor? {

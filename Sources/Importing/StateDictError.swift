@@ -12,6 +12,8 @@ public enum StateDictError: Error, Equatable, CustomStringConvertible {
 
     case unreadable(SafetensorsError)
     case mismatch(file: String, network: String, [Mismatch])
+    /// An element, row-major in the file's shape, is infinite or not a number.
+    case notFinite(file: String, tensor: String, element: Int, found: Float)
     /// The network has been pruned, shared or quantized.
     case compressed(network: String, tensor: String)
 
@@ -26,6 +28,9 @@ public enum StateDictError: Error, Equatable, CustomStringConvertible {
             let more = mismatches.count - lines.count
             if more > 0 { lines.append("\n  and \(more) more") }
             return "\(file) does not have the tensors of \(network):\(lines.joined())"
+        case .notFinite(let file, let tensor, let element, let found):
+            return "\(file): element \(element) of '\(tensor)' is \(found), "
+                + "expected a finite number"
         case .compressed(let network, let tensor):
             return "'\(tensor)' of \(network) is compressed, expected a network of plain weights"
         }

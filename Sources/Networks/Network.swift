@@ -81,19 +81,6 @@ public struct Network: Sendable {
             })
     }
 
-    /// The same network with a layer put behind the input (index 0) or a node's output (index k).
-    public func inserting(
-        _ layer: any Layer, named name: String, behind index: Int
-    ) throws(NetworkError) -> Network {
-        var result: [Node] = nodes[..<index].map { $0 }
-        result.append(Node(name: name, inputs: [index], layer: layer))
-        for node in nodes[index...] {
-            let inputs = node.inputs.map { $0 >= index ? $0 + 1 : $0 }
-            result.append(Node(name: node.name, inputs: inputs, layer: node.layer))
-        }
-        return try Network(name: self.name, inputShape: inputShape, nodes: result)
-    }
-
     /// The outputs for a batch `[batch, ...inputShape]`.
     public mutating func forward(_ x: Tensor, pass: inout Pass) -> Tensor {
         precondition(Array(x.shape.dropFirst()) == inputShape, "\(x.shape) into \(inputShape)")

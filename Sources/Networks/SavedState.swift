@@ -78,17 +78,6 @@ public struct SavedState: Sendable {
     }
 }
 
-/// The product of sizes, or `nil` if one is negative or the product does not fit an `Int`.
-func elementCount(of shape: [Int]) -> Int? {
-    var count = 1
-    for size in shape {
-        let (product, overflow) = count.multipliedReportingOverflow(by: size)
-        if overflow || size < 0 { return nil }
-        count = product
-    }
-    return count
-}
-
 /// What a checkpoint can have wrong about a layer or a parametrization.
 public enum SavedStateError: Error, Equatable, CustomStringConvertible {
     case missing(kind: String, field: String, found: [String])

@@ -6,7 +6,8 @@ import Tensors
 ///
 /// `settings.txt` of a stage holds everything that its result depends on and is written only when
 /// that is different from what it says; `stages.mk` names it and the stage before as prerequisites,
-/// and for the first stage the file of weights that the network starts from, and data given by a path.
+/// and for the first stage the files that the network starts from, and data given by a path. In place
+/// of a folder of data stands `data.txt`, dated as the latest change of anything in that folder.
 public struct MakePlan {
     let file: PipelineFile
     let folder: PipelineFolder
@@ -25,7 +26,7 @@ public struct MakePlan {
     /// - Throws: `PipelineError.unfitForMake` for paths that make would read as something else.
     public func write() throws -> String {
         for path in [file.path, build] + inputs {
-            if let character = path.first(where: { " \t#$:%=\"'\\".contains($0) }) {
+            if let character = path.first(where: Self.unfitCharacters.contains) {
                 throw PipelineError.unfitForMake(path: path, character: character)
             }
         }
@@ -33,9 +34,13 @@ public struct MakePlan {
             try folder.create(stage.name)
             try writeIfChanged(file.key(ofStage: index) + "\n", to: folder.settings(stage.name))
         }
+        if let dataFolder { try writeDate(of: dataFolder) }
         try writeIfChanged(makefile, to: folder.makefile)
         return folder.makefile
     }
+
+    /// Those that make or a shell reads as something else than themselves.
+    private static let unfitCharacters: Set<Character> = Set(" \t\n\r#$:%=\"'\\&;()|<>*?~`[]{}!")
 
     /// The rules, last stage first, since make builds the first target.
     var makefile: String {
@@ -48,6 +53,7 @@ public struct MakePlan {
                 index > 0
                 ? " \(folder.report(file.stages[index - 1].name))"
                 : inputs.map { " $(wildcard \($0))" }.joined()
+                    + (dataFolder == nil ? "" : " \(folder.data(stage.name))")
             rules += """
 
                 \(folder.report(stage.name)): \(folder.settings(stage.name))\(previous)
@@ -58,13 +64,40 @@ public struct MakePlan {
         return rules
     }
 
-    /// Files that the first stage reads: weights, and data in the place of a known set's name.
+    /// Files that the first stage reads: weights, and one of data in the place of a known set's name.
     private var inputs: [String] {
+        let data = file.data.set
+        let isFile = FileManager.default.fileExists(atPath: data) && dataFolder == nil
+        return file.network.files + (isFile ? [data] : [])
+    }
+
+    /// A folder of data in the place of a known set's name.
+    private var dataFolder: String? {
         var isFolder: ObjCBool = false
         let data = file.data.set
-        let isPath = FileManager.default.fileExists(atPath: data, isDirectory: &isFolder)
-        return [file.network.weights, file.network.onnx].compactMap { $0 }
-            + (isPath ? [isFolder.boolValue ? "\(data)/*" : data] : [])
+        let isThere = FileManager.default.fileExists(atPath: data, isDirectory: &isFolder)
+        return isThere && isFolder.boolValue ? data : nil
+    }
+
+    /// Names in the folder may have characters that make can not work with.
+    private func writeDate(of dataFolder: String) throws {
+        let path = folder.data(file.stages[0].name)
+        try writeIfChanged(dataFolder + "\n", to: path)
+        guard let date = latestChange(in: dataFolder, depth: 3) else { return }
+        try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: path)
+    }
+
+    /// When a file or folder, or what it holds, changed last.
+    /// - Parameter depth: how many levels are looked at; pictures are in `train/CLASS`.
+    private func latestChange(in path: String, depth: Int) -> Date? {
+        let target = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        let attributes = try? FileManager.default.attributesOfItem(atPath: target)
+        let own = attributes?[.modificationDate] as? Date
+        guard depth > 0, attributes?[.type] as? FileAttributeType == .typeDirectory,
+            let names = try? FileManager.default.contentsOfDirectory(atPath: target)
+        else { return own }
+        let inside = names.compactMap { latestChange(in: "\(target)/\($0)", depth: depth - 1) }
+        return (inside + [own].compactMap { $0 }).max()
     }
 
     private func writeIfChanged(_ text: String, to path: String) throws {

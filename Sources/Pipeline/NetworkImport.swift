@@ -29,7 +29,8 @@ public struct NetworkImport {
     func network(inputShape: [Int], classes: Int) throws -> Network {
         guard network.inputShape == inputShape, network.shapes.last == [classes] else {
             throw PipelineError.networkDoesNotFit(
-                path: path, found: [channelsFirst(network.inputShape), network.shapes.last!],
+                path: path,
+                found: [network.inputShape, network.shapes.last!].map(channelsFirst),
                 expected: [channelsFirst(inputShape), [classes]])
         }
         return network
@@ -47,7 +48,7 @@ public struct NetworkImport {
     /// One line: layers, parameters, shapes.
     public var summary: String {
         "\(network.nodes.count) layers, \(network.parameterCount) parameters, "
-            + "\(channelsFirst(network.inputShape)) to \(network.shapes.last!)"
+            + "\(channelsFirst(network.inputShape)) to \(channelsFirst(network.shapes.last!))"
             + (normalization.map { ", pixels \($0.text)" } ?? "")
     }
 }

@@ -39,6 +39,11 @@ struct NetworkSettings: Sendable, Equatable {
         weights = try keys["weights"]?.string()
     }
 
+    /// The files that the network and its weights are read from, if any.
+    var files: [String] {
+        [weights, onnx].compactMap { $0 } + (onnx.map(Network.externalFiles(ofONNX:)) ?? [])
+    }
+
     /// The network with the weights of the file, or random ones.
     func network(
         inputShape: [Int], classes: Int, using generator: inout SeededGenerator

@@ -127,14 +127,8 @@ public struct PipelineFile: Sendable {
         return text
     }
 
-    /// 16 hexadecimal digits of `key(ofStage:)` (FNV-1a), by which a report knows its settings again.
-    func settingsDigest(ofStage index: Int) -> String {
-        let hash = key(ofStage: index).utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
-            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
-        }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
+    /// By which a report knows its settings again.
+    func settingsDigest(ofStage index: Int) -> String { Digest(of: key(ofStage: index)).text }
 
     /// The stages of a report that was made with other settings than the file has now.
     public func outdatedStages(of report: PipelineReport) -> [String] {

@@ -17,6 +17,8 @@ public struct PipelineFolder: Sendable, Equatable {
 
     public func stage(_ name: String) -> String { "\(root)/\(name)" }
     public func settings(_ stage: String) -> String { "\(root)/\(stage)/settings.txt" }
+    /// Its date is that of the latest change in a folder of data.
+    public func data(_ stage: String) -> String { "\(root)/\(stage)/data.txt" }
     public func checkpoint(_ stage: String) -> String { "\(root)/\(stage)/checkpoint.safetensors" }
     /// A training in the middle.
     public func partial(_ stage: String) -> String { "\(root)/\(stage)/partial.safetensors" }

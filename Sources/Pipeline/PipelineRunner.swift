@@ -96,10 +96,12 @@ public struct PipelineRunner {
     }
 
     /// Takes away the results of this stage and of later ones, which are out of date from now on, so
-    /// that no report can mix old and new. Called when nothing is left that could refuse the stage.
+    /// that no report can mix old and new, and the unfinished trainings of later ones, which began with
+    /// another network. Called when nothing is left that could refuse the stage.
     func removeReports(from index: Int) throws {
         var paths = [folder.report, folder.page, folder.model]
         paths += file.stages[index...].map { folder.report($0.name) }
+        paths += file.stages[(index + 1)...].map { folder.partial($0.name) }
         for path in paths { try PipelineFolder.remove(path) }
     }
 
@@ -171,7 +173,9 @@ public struct PipelineRunner {
         let stage = file.stages[index]
         let settings = stage.settings.training!
         let method = Self.method(stage.settings)
-        var work = try resumed(index, settings, data) ?? started(index, settings, method, data)
+        let input = inputDigest(index)
+        var work =
+            try resumed(index, settings, input) ?? started(index, settings, method, data)
         let context = context(index, settings, data)
         var teacher = try teacher(settings, index)
         try removeReports(from: index)
@@ -190,7 +194,7 @@ public struct PipelineRunner {
             }
             begin = now
             if now - lastSave >= saveInterval && !work.trainer.isDone {
-                try save(work, index)
+                try save(work, index, input)
                 lastSave = now
             }
         }
@@ -238,14 +242,16 @@ public struct PipelineRunner {
         return Work(trainer: trainer, seconds: (ContinuousClock.now - begin) / .seconds(1))
     }
 
-    /// A training that was killed, if its settings are still those of the file.
+    /// A training that was killed, if its settings are still those of the file, and the network that it
+    /// began with is still there. Which one that was, files of earlier versions do not say.
     private func resumed(
-        _ index: Int, _ settings: TrainingSettings, _ data: PipelineData
+        _ index: Int, _ settings: TrainingSettings, _ input: String?
     ) throws -> Work? {
         let path = folder.partial(file.stages[index].name)
         guard FileManager.default.fileExists(atPath: path),
             let checkpoint = try? Checkpoint(contentsOf: path, vocabulary: .pipeline),
-            checkpoint.notes["key"] == file.key(ofStage: index)
+            checkpoint.notes["key"] == file.key(ofStage: index),
+            checkpoint.notes["input"] == nil || checkpoint.notes["input"] == input
         else { return nil }
         let trainer = checkpoint.trainer(settings: settings, seed: seed(index), threads: threads)
         display.say("\(file.stages[index].name): goes on behind epoch \(trainer.epoch)")
@@ -253,10 +259,18 @@ public struct PipelineRunner {
             trainer: trainer, seconds: checkpoint.notes["seconds"].flatMap(Double.init) ?? 0)
     }
 
-    private func save(_ work: Work, _ index: Int) throws {
-        let notes = ["key": file.key(ofStage: index), "seconds": "\(work.seconds)"]
+    private func save(_ work: Work, _ index: Int, _ input: String?) throws {
+        var notes = ["key": file.key(ofStage: index), "seconds": "\(work.seconds)"]
+        notes["input"] = input
         try Checkpoint(work.trainer, notes: notes)
             .write(to: folder.partial(file.stages[index].name))
+    }
+
+    /// By which the files that a stage starts from are known again.
+    private func inputDigest(_ index: Int) -> String? {
+        let files =
+            index > 0 ? [folder.checkpoint(file.stages[index - 1].name)] : file.network.files
+        return Digest(ofFiles: files)?.text
     }
 
     /// The network that a stage starts from.

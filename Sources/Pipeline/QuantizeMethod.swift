@@ -61,6 +61,9 @@ struct QuantizeMethod: StageMethod {
         guard let freezing = settings.weights.freezing else { return }
         let freezes = progress >= freezing.threshold.start
         network.visitWeights { _, weight in
+            guard let quantizer = weight.weightQuantizer,
+                quantizer.bits <= QuantizeSettings.Freezing.mostBits
+            else { return }
             weight.trackOscillations(
                 momentum: freezing.momentum,
                 threshold: freezes ? freezing.threshold.value(at: progress) : nil)

@@ -26,6 +26,9 @@ struct QuantizeSettings: Sendable {
 
     /// When weights freeze whose codes go back and forth.
     struct Freezing: Sendable {
+        /// With more of them, a step back and forth is too small to matter.
+        static let mostBits = 4
+
         /// The frequency above which a weight freezes; none do before its start.
         var threshold: Schedule
         var momentum: Float

@@ -46,14 +46,13 @@ extension UniformGrid {
     func step(
         _ scheme: ActivationScheme, spanning ends: ActivationStatistics.Extremes
     ) -> Float? {
-        let step =
+        let (extent, steps) =
             switch scheme {
-            case .unsignedSymmetric: ends.high / highest
-            case .signedSymmetric: max(abs(ends.low), abs(ends.high)) / highest
-            case .signedAsymmetric, .unsignedAsymmetric:
-                (ends.high - ends.low) / (highest - lowest)
+            case .unsignedSymmetric: (ends.high, highest)
+            case .signedSymmetric: (max(abs(ends.low), abs(ends.high)), highest)
+            case .signedAsymmetric, .unsignedAsymmetric: (ends.high - ends.low, highest - lowest)
             }
-        return step > Self.smallestStep ? step : nil
+        return extent > 0 ? max(extent / steps, Self.smallestStep) : nil
     }
 
     /// The grid moved by up to half a step, and wider if it leaves zero out, so that one of its

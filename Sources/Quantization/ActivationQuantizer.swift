@@ -43,20 +43,6 @@ public struct ActivationQuantizer: UniformActivationQuantizer {
         self.offset = Variable(Tensor(shape: [1], repeating: offset), decays: false)
     }
 
-    /// Sets step and offset from the layer's inputs in a few batches.
-    public mutating func calibrate(
-        on samples: [Tensor], initialization: ActivationInitialization = .leastSquares
-    ) {
-        calibrate(on: samples.flatMap(\.elements), initialization: initialization)
-    }
-
-    /// Sets step and offset from some of the values that the layer reads.
-    public mutating func calibrate(
-        on sample: [Float], initialization: ActivationInitialization = .leastSquares
-    ) {
-        place(on: initialization.grid(for: sample, bits: bits, scheme: scheme))
-    }
-
     /// Takes step and offset from a grid.
     public mutating func place(on grid: UniformGrid) {
         step.value[0] = grid.step

@@ -55,9 +55,4 @@ public enum ActivationInitialization: String, Sendable, CaseIterable {
         case .entropy: EntropyCalibration()
         }
     }
-
-    /// The grid for values that are all there; of step 1 if they give no range.
-    public func grid(for sample: [Float], bits: Int, scheme: ActivationScheme) -> UniformGrid {
-        calibration().grid(for: ActivationStatistics(of: sample), bits: bits, scheme: scheme)
-    }
 }

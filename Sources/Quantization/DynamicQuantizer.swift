@@ -31,8 +31,7 @@ public struct DynamicQuantizer: Layer {
                     let grid = DynamicGrid(lowest: range.lowest, highest: range.highest)
                     let zero = Float(grid.zero)
                     let codes = cfk_grid(
-                        step: grid.scale, offset: 0, lowest: -zero, highest: 255 - zero,
-                        keeps_nonzero: 0)
+                        step: grid.scale, offset: 0, lowest: -zero, highest: 255 - zero)
                     cfk_fake_quantize(isa, codes, x, y + sample * size, Int64(size))
                 }
             }

@@ -17,7 +17,8 @@ public struct ExactNetwork: Sendable {
     /// The layers with weights, by their nodes.
     private let layers: [Int: ExactLayer]
 
-    /// - Returns: `nil` for weights without a quantizer.
+    /// - Returns: `nil` for weights without a quantizer, and for more than a million of one output,
+    ///   whose sums are too long for any split.
     public init?(_ network: Network) {
         var network = network
         network.updateEffective()
@@ -236,6 +237,8 @@ private struct ExactLayer: Sendable {
     private let layer: any Layer
     /// The same with the weights' sixteens and with what is left of them, for sums beyond `Float`.
     private let parts: [any Layer]
+    /// The largest sum of magnitudes of an output's weights in one of the parts.
+    private let largestPartSum: Double
     /// `[1]` or `[outputs]`
     private let steps: [Double]
     /// `[outputs]`: the sum of the integer weights.
@@ -259,27 +262,39 @@ private struct ExactLayer: Sendable {
         guard let weights = ExactWeights(weight) else { return nil }
         (steps, weightSums, largestSum) = (weights.steps, weights.sums, weights.largestSum)
         self.layer = layer.withWeights(weights.integers)
-        let sixteens = weights.integers.mapped { ($0 / 16).rounded(.down) }
-        let rests = weights.integers.mapped { $0 - 16 * ($0 / 16).rounded(.down) }
-        parts = [layer.withWeights(sixteens), layer.withWeights(rests)]
+        let split = weights.integers.split(by: 16)
+        parts = [layer.withWeights(split.multiples), layer.withWeights(split.rests)]
+        largestPartSum = max(
+            split.multiples.largestSumOfMagnitudes, split.rests.largestSumOfMagnitudes)
+        guard largestPartSum <= 0x1p24 else { return nil }
     }
 
     func outputs(for input: ExactValue, shape: [Int]) -> [Double] {
         guard case .codes(let codes, let step, let zero) = input else {
             preconditionFailure("a layer reads values that are not quantized")
         }
-        let largest = codes.withUnsafeElements { $0.reduce(0) { max($0, abs($1)) } }
-        var result: [Double]
-        if largestSum * Double(largest) < 0x1p24 {
-            result = sums(layer, of: codes, shape)
-        } else {
-            result = sums(parts[0], of: codes, shape)
-            result.combine(with: sums(parts[1], of: codes, shape)) { 16 * $0 + $1 }
-        }
+        var result = sums(of: codes, shape)
         let weightSteps = bias.indices.map { steps[$0 % steps.count] }
         result.scaleAndShift(
             by: weightSteps.map { step * $0 },
             bias.indices.map { zero * weightSteps[$0] * weightSums[$0] + bias[$0] })
+        return result
+    }
+
+    /// Exact: `Float` holds all whole numbers up to 2²⁴. Longer sums are made of those with parts of
+    /// the weights, and if these are too long, too, with parts of the codes.
+    private func sums(of codes: Tensor, _ shape: [Int]) -> [Double] {
+        let largest = codes.withUnsafeElements { $0.reduce(0) { max($0, abs($1)) } }
+        if largestSum * Double(largest) <= 0x1p24 { return sums(layer, of: codes, shape) }
+        if largestPartSum * Double(largest) <= 0x1p24 {
+            var result = sums(parts[0], of: codes, shape)
+            result.combine(with: sums(parts[1], of: codes, shape)) { 16 * $0 + $1 }
+            return result
+        }
+        let factor = largest.squareRoot().rounded(.up)
+        let split = codes.split(by: factor)
+        var result = sums(of: split.multiples, shape)
+        result.combine(with: sums(of: split.rests, shape)) { Double(factor) * $0 + $1 }
         return result
     }
 
@@ -308,8 +323,26 @@ extension Layer {
 }
 
 extension Tensor {
-    fileprivate func mapped(_ function: (Float) -> Float) -> Tensor {
+    /// Whole numbers as `factor · multiples + rests`, none of which is larger in magnitude than the
+    /// number or than `factor`.
+    fileprivate func split(by factor: Float) -> (multiples: Tensor, rests: Tensor) {
+        let multiples = mapped { ($0 / factor).rounded(.towardZero) }
+        let rests = mapped { $0 - factor * ($0 / factor).rounded(.towardZero) }
+        return (multiples, rests)
+    }
+
+    private func mapped(_ function: (Float) -> Float) -> Tensor {
         Tensor(shape: shape, elements: withUnsafeElements { $0.map(function) })
+    }
+
+    /// Over the elements of one output of weights `[..., outputs]`.
+    fileprivate var largestSumOfMagnitudes: Double {
+        let outputs = shape.last!
+        var sums = [Double](repeating: 0, count: outputs)
+        withUnsafeElements { values in
+            for place in values.indices { sums[place % outputs] += Double(abs(values[place])) }
+        }
+        return sums.max() ?? 0
     }
 }
 
@@ -330,7 +363,6 @@ private struct ExactWeights {
         let outputs = values.shape.last!
         var integers = Tensor(shape: values.shape)
         var sums = [Double](repeating: 0, count: outputs)
-        var magnitudes = sums
         values.withUnsafeElements { values in
             integers.withUnsafeMutableElements { integers in
                 for place in values.indices {
@@ -338,14 +370,13 @@ private struct ExactWeights {
                     let integer = (values[place] / step).rounded(.toNearestOrEven)
                     integers[place] = integer
                     sums[place % outputs] += Double(integer)
-                    magnitudes[place % outputs] += Double(abs(integer))
                 }
             }
         }
         self.integers = integers
         self.steps = steps.map(Double.init)
         self.sums = sums
-        largestSum = magnitudes.max() ?? 0
+        largestSum = integers.largestSumOfMagnitudes
     }
 }
 

@@ -74,8 +74,8 @@ extension Layer {
 }
 
 extension BatchNormalization {
-    /// `[channels]`: what evaluation multiplies by, `γ / √(σ² + ε)`.
-    var evaluationFactors: [Double] {
+    /// `[channels]`: what evaluation multiplies by, `γ / √(σ² + ε)`, in the same operations.
+    package var evaluationFactors: [Double] {
         (0..<channels).map {
             Double(weight.effective[$0]) / Double(runningVariance[$0] + epsilon).squareRoot()
         }

@@ -1,7 +1,8 @@
 /// A share of the elements, as 99.99 %, is inside the grid; the largest ones are clipped.
 ///
 /// A signed grid without an offset counts magnitudes; an unsigned one clips above only. Grids with
-/// an offset leave as large a share out below as above.
+/// an offset leave as large a share out below as above. Where nearly all elements are zero and nothing
+/// else would be inside, the extremes count.
 public struct PercentileCalibration: RangeCalibration {
     public static let usualPercentile = 99.99
     public var needsHistogram: Bool { true }
@@ -25,10 +26,12 @@ public struct PercentileCalibration: RangeCalibration {
         }
         if scheme == .signedSymmetric {
             let bound = cut(histogram.magnitudes, behind: 0)
+            if bound == 0 { return extremes }
             return ActivationStatistics.Extremes(low: -bound, high: bound)
         }
         let high = cut(histogram.positive, behind: histogram.negative.reduce(0, +))
         let low = -cut(histogram.negative, behind: histogram.positive.reduce(0, +))
+        if high == 0, low == 0 || !scheme.hasOffset { return extremes }
         return ActivationStatistics.Extremes(
             low: max(low, extremes.low), high: min(high, extremes.high))
     }

@@ -13,8 +13,6 @@ public struct UniformGrid: Sendable, Equatable {
     /// Whole numbers.
     public var lowest: Float
     public var highest: Float
-    /// Whether the code 0 of a value that is not zero becomes 1 or −1.
-    public var keepsNonzero = false
 
     /// A grid of 2...16 bits: `-2^(bits-1)...2^(bits-1)-1` if signed, else `0...2^bits-1`. A narrow
     /// signed one leaves out the lowest code and so is symmetric.
@@ -46,8 +44,6 @@ public struct UniformGrid: Sendable, Equatable {
     }
 
     var kernelGrid: cfk_grid {
-        cfk_grid(
-            step: step, offset: offset, lowest: lowest, highest: highest,
-            keeps_nonzero: keepsNonzero ? 1 : 0)
+        cfk_grid(step: step, offset: offset, lowest: lowest, highest: highest)
     }
 }

@@ -15,8 +15,6 @@ public struct WeightQuantizer: UniformWeightQuantizer {
     public let bits: Int
     /// Whether the lowest code is left out: `-(2^(bits-1)-1)...2^(bits-1)-1`.
     public let isNarrow: Bool
-    /// Whether a weight that is not zero keeps away from zero; otherwise rounding prunes it.
-    public let keepsNonzero: Bool
     /// `N` of the gradient scale `1/√(N·p)`: how many weights share a step.
     public var weightCount: Int
     /// `[1]`, or `[outputs]` for weights `[..., outputs]`; what is used is the absolute value.
@@ -29,25 +27,20 @@ public struct WeightQuantizer: UniformWeightQuantizer {
 
     public init(
         bits: Int, steps: [Float], weightCount: Int, isNarrow: Bool = false,
-        keepsNonzero: Bool = false, rule: GradientRule = GradientRule()
+        rule: GradientRule = GradientRule()
     ) {
         precondition((2...8).contains(bits), "a weight has 2 to 8 bits, not \(bits)")
         precondition(!steps.isEmpty, "weights have at least one step")
         self.bits = bits
         self.isNarrow = isNarrow
-        self.keepsNonzero = keepsNonzero
         self.weightCount = weightCount
         step = .learnedSteps(steps)
         self.rule = rule
         search = StepSearch(steps: steps.count)
     }
 
-    public init(
-        bits: Int, step: Float, weightCount: Int, isNarrow: Bool = false, keepsNonzero: Bool = false
-    ) {
-        self.init(
-            bits: bits, steps: [step], weightCount: weightCount, isNarrow: isNarrow,
-            keepsNonzero: keepsNonzero)
+    public init(bits: Int, step: Float, weightCount: Int, isNarrow: Bool = false) {
+        self.init(bits: bits, steps: [step], weightCount: weightCount, isNarrow: isNarrow)
     }
 
     /// A quantizer whose first step fits the nonzero values.
@@ -56,8 +49,7 @@ public struct WeightQuantizer: UniformWeightQuantizer {
     ///   - counts: for centroids, how many weights each stands for.
     public init(
         bits: Int, fitting values: Tensor, counts: [Int]? = nil,
-        initialization: StepInitialization = .leastSquares, isNarrow: Bool = false,
-        keepsNonzero: Bool = false
+        initialization: StepInitialization = .leastSquares, isNarrow: Bool = false
     ) {
         let values =
             counts == nil
@@ -67,14 +59,13 @@ public struct WeightQuantizer: UniformWeightQuantizer {
         self.init(
             bits: bits,
             step: initialization.step(for: values, counts: counts, grid: grid),
-            weightCount: count, isNarrow: isNarrow, keepsNonzero: keepsNonzero)
+            weightCount: count, isNarrow: isNarrow)
     }
 
     /// A quantizer with a step for each output of weights `[..., outputs]`.
     public init(
         bits: Int, fittingEachOutputOf weights: Tensor,
-        initialization: StepInitialization = .leastSquares, isNarrow: Bool = false,
-        keepsNonzero: Bool = false
+        initialization: StepInitialization = .leastSquares, isNarrow: Bool = false
     ) {
         let outputs = weights.shape.last ?? 1
         let grid = UniformGrid(bits: bits, isSigned: true, isNarrow: isNarrow)
@@ -88,7 +79,7 @@ public struct WeightQuantizer: UniformWeightQuantizer {
         let nonzeros = weights.withUnsafeElements { $0.count { $0 != 0 } }
         self.init(
             bits: bits, steps: steps, weightCount: nonzeros / outputs,
-            isNarrow: isNarrow, keepsNonzero: keepsNonzero)
+            isNarrow: isNarrow)
     }
 
     /// The same with other steps, as many as there are.
@@ -113,10 +104,7 @@ public struct WeightQuantizer: UniformWeightQuantizer {
 
     /// The grid of the present step; of the first one where each output has its own.
     public var grid: UniformGrid {
-        var grid = UniformGrid(
-            bits: bits, isSigned: true, isNarrow: isNarrow, step: step.value[0])
-        grid.keepsNonzero = keepsNonzero
-        return grid
+        UniformGrid(bits: bits, isSigned: true, isNarrow: isNarrow, step: step.value[0])
     }
 
     /// The integers of which the steps make the effective values.
@@ -213,7 +201,7 @@ public struct WeightQuantizer: UniformWeightQuantizer {
         var state = SavedState(kind: Self.kind)
         state.numbers = [
             "bits": Double(bits), "isNarrow": isNarrow ? 1 : 0,
-            "keepsNonzero": keepsNonzero ? 1 : 0, "weightCount": Double(weightCount),
+            "weightCount": Double(weightCount),
         ]
         state.tensors = ["step": step.value]
         rule.save(in: &state)
@@ -233,7 +221,6 @@ public struct WeightQuantizer: UniformWeightQuantizer {
             steps: steps.elements,
             weightCount: try state.integer("weightCount", in: 0...Int(Int32.max)),
             isNarrow: try state.integer("isNarrow", in: 0...1) == 1,
-            keepsNonzero: try state.integer("keepsNonzero", in: 0...1) == 1,
             rule: try GradientRule(state: state))
         search = try StepSearch(state: state, steps: steps.count, rule)
         oscillations = try OscillationTracker(state: state)

@@ -133,12 +133,6 @@ extension SafetensorsHeader {
 
     /// `nil` if it does not fit an `Int`, or would not without the sizes that are zero.
     private func byteCount(of record: Record) -> Int? {
-        var count = record.type.byteCount
-        for size in record.shape where size != 0 {
-            let (product, overflow) = count.multipliedReportingOverflow(by: size)
-            if overflow { return nil }
-            count = product
-        }
-        return record.shape.contains(0) ? 0 : count
+        elementCount(of: record.shape + [record.type.byteCount])
     }
 }

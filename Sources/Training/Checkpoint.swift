@@ -88,6 +88,7 @@ public struct Checkpoint: Sendable {
         }
         let record: NetworkRecord = try reader.decode(text, field: "network")
         do {
+            try record.requireDifferentNames()
             var nodes: [Network.Node] = []
             for entry in record.nodes {
                 var layer = try vocabulary.layer(reader.state(entry.layer, under: entry.name))

@@ -8,6 +8,12 @@ struct NetworkRecord: Codable {
     var name: String
     var inputShape: [Int]
     var nodes: [NodeRecord]
+
+    /// Nodes of one name would all be made of the same tensors: much memory for a small file.
+    func requireDifferentNames() throws(NetworkError) {
+        var names: Set<String> = []
+        for node in nodes where !names.insert(node.name).inserted { throw .duplicate(node.name) }
+    }
 }
 
 struct NodeRecord: Codable {
@@ -139,6 +145,12 @@ struct StateReader {
             throw CheckpointError.missingTensor(path: self.path, name: path)
         }
         let value = try tensor(path)
+        // Functions of one kind would all be made of the same tensors.
+        var kinds: Set<String> = []
+        for kind in record.chain.map(\.kind) where !kinds.insert(kind).inserted {
+            throw CheckpointError.unfit(
+                path: self.path, reason: "parameter '\(path)' has '\(kind)' twice")
+        }
         let chain = try record.chain.map { record in
             try vocabulary.parametrization(
                 try state(record, under: "\(path)/\(record.kind)"))

@@ -128,11 +128,12 @@ private struct ProgressMeter {
             imagesPerSecond: 0, secondsLeft: 0)
     }
 
-    var meanLoss: Float { Float(lossSum / Double(max(progress.batch, 1))) }
+    /// Over the images so far, which the last batch may have fewer of.
+    var meanLoss: Float { Float(lossSum / Double(max(images, 1))) }
 
     mutating func add(loss: Float, images count: Int, report: (TrainingProgress) -> Void) {
         progress.batch += 1
-        lossSum += Double(loss)
+        lossSum += Double(loss) * Double(count)
         images += count
         let now = ContinuousClock.now
         guard now - lastReport > .milliseconds(200) || progress.batch == progress.batches else {

@@ -1,5 +1,6 @@
 import ArgumentParser
 @preconcurrency import Foundation
+import Pipeline
 
 /// The command: parses arguments and calls `Pipeline`.
 @main
@@ -41,6 +42,9 @@ struct Shrink: ParsableCommand {
 
     static func main() {
         refuseHelpOnUnknownCommand(CommandLine.arguments.dropFirst())
+        if let text = instructionSetWarning() {
+            FileHandle.standardError.write(Data("\(text)\n".utf8))
+        }
         main(nil)
         // `print` does not say that a disk is full: long texts leave a mark, short ones wait until here.
         if fflush(stdout) != 0 || ferror(stdout) != 0 {

@@ -105,6 +105,26 @@ struct ExactNetworkTests {
         #expect(try #require(ExactNetwork(network)).outputs(for: x) == expected)
     }
 
+    /// The rests of weights by 16 add up to more than 2²⁴ themselves, and to odd numbers.
+    @Test
+    func `sums whose parts are beyond Float are exact, too`() throws {
+        let inputs = 8001
+        var linear = Linear(inputs: inputs, outputs: 3)
+        for index in 0..<3 * inputs { linear.weight.trained.value[index] = Float(127 - index % 3) }
+        linear.weight.quantize(with: WeightQuantizer(bits: 8, step: 1, weightCount: 3 * inputs))
+        let quantizer = ActivationQuantizer(bits: 8, scheme: .unsignedSymmetric, step: 1)
+        let layers: [(name: String, layer: any Layer)] = [
+            ("quantizer", quantizer), ("linear", linear),
+        ]
+        let network = try Network(name: "wide", inputShape: [inputs], chain: layers)
+        let codes = (0..<inputs).map { 255 - $0 % 5 }
+        let x = Tensor(shape: [1, inputs], elements: codes.map { Float($0) })
+        let sum = codes.reduce(0, +)
+        #expect(15 * sum > 1 << 24 && sum % 2 == 1)
+        let expected = [127, 126, 125].map { Double($0 * sum) }
+        #expect(try #require(ExactNetwork(network)).outputs(for: x) == expected)
+    }
+
     @Test
     func `codes pass an identity`() throws {
         var linear = Linear(inputs: 2, outputs: 1)

@@ -287,7 +287,10 @@ extension Network {
                     scheme: site.role == .layer
                         ? scheme ?? .fitting(sample, allowsSigned: false)
                         : .fitting(sample, allowsSigned: site.role == .residual))
-                quantizer.calibrate(on: sample, initialization: .minMax)
+                quantizer.place(
+                    on: MinMaxCalibration().grid(
+                        for: ActivationStatistics(of: sample), bits: site.bits,
+                        scheme: quantizer.scheme))
                 return quantizer
             })
     }

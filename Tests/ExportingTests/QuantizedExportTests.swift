@@ -106,6 +106,37 @@ private struct Case: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test(arguments: [Float.nan, .infinity])
+    func `what is no number is an error that names the layer`(value: Float) throws {
+        let changes: [(layer: String, variable: String)] = [
+            ("conv1", "conv1.weight"), ("conv2", "conv2.weight.step"), ("fc", "fc.bias"),
+            ("quantize-bn1", "quantize-bn1.step"), ("bn1", "bn1.weight"),
+        ]
+        // An infinite weight has the last code.
+        for (layer, name) in changes where value.isNaN || name != "conv1.weight" {
+            var network = try network(Case.all[0].quantizer)
+            var isChanged = false
+            network.visitVariables { found, variable in
+                if found == name {
+                    // All of them, since masks leave some out.
+                    for index in 0..<variable.value.count { variable.value[index] = value }
+                    isChanged = true
+                }
+            }
+            #expect(isChanged, "\(name)")
+            #expect(throws: ONNXExportError.notFinite(layer: layer), "\(name)") {
+                try ONNXExport(network)
+            }
+        }
+        var network = try network(Case.all[0].quantizer)
+        network.updateLayer(at: 2) { layer in
+            var normalization = layer as! BatchNormalization
+            normalization.runningVariance[3] = value
+            layer = normalization
+        }
+        #expect(throws: ONNXExportError.notFinite(layer: "bn1")) { try ONNXExport(network) }
+    }
+
     /// Runtimes have integer kernels for values of one type.
     @Test func `eight bits need no clip, and signed codes are stored with 128 added`() throws {
         for (scheme, code) in [

@@ -49,6 +49,20 @@ private func problem(
         #expect("\(error)".contains("'fc.weight' is \(value), expected a finite number"))
     }
 
+    @Test(arguments: ["scale", "bias", "mean", "variance"])
+    func `batch normalization by what is no number is an error that names it`(
+        part: String
+    ) throws {
+        var model = ONNXTestModel(input: [nil, 4])
+        for name in ["scale", "bias", "mean", "variance"] {
+            model.weight(name, [4], name == part ? [1, 1, .infinity, 1] : [1, 1, 1, 1])
+        }
+        model.node("BatchNormalization", ["x", "scale", "bias", "mean", "variance"], "y")
+        let error = try #require(problem(of: model))
+        #expect("\(error)".contains("element 2 of '"), "\(error)")
+        #expect("\(error)".contains("is inf, expected a finite number"), "\(error)")
+    }
+
     @Test func `an operation that is not supported is named with its node`() throws {
         var model = linear()
         model.model.graph.node[0].output = ["h"]
@@ -295,6 +309,66 @@ private func problem(
         guard case .externalData(tensor: "w", _, _) = error.problem else {
             Issue.record("\(error)")
             return
+        }
+    }
+
+    @Test func `the files beside a model are listed`() {
+        let folder = TemporaryFolder()
+        var model = linear()
+        #expect(Network.externalFiles(ofONNX: model.write(to: folder)) == [])
+        for name in ["w2", "w3", "w4"] {
+            model.weight(name, [4, 3])
+            let last = model.model.graph.initializer.count - 1
+            model.model.graph.initializer[last].dataLocation = .external
+            model.model.graph.initializer[last].externalData = [
+                ONNXStringStringEntryProto.with {
+                    ($0.key, $0.value) = ("location", name == "w2" ? "b.bin" : "a/a.bin")
+                }
+            ]
+        }
+        #expect(
+            Network.externalFiles(ofONNX: model.write(to: folder))
+                == [folder.path("a/a.bin"), folder.path("b.bin")])
+        #expect(Network.externalFiles(ofONNX: folder.path("none.onnx")) == [])
+    }
+
+    // MARK: Sizes of zero
+
+    /// `operation` on a constant of these sizes, none of whose elements is there, beside `y = x`.
+    private func folding(
+        _ operation: String, _ shapes: [[Int]], indices: Bool = false, ints: [String: [Int]]
+    ) -> ONNXTestModel {
+        var model = ONNXTestModel(input: [nil, 4])
+        for (index, shape) in shapes.enumerated() { model.weight("c\(index)", shape, []) }
+        if indices { model.integers("indices", []) }
+        let inputs = shapes.indices.map { "c\($0)" } + (indices ? ["indices"] : [])
+        model.node(operation, inputs, "unused", name: "folded", ints: ints)
+        model.node("Relu", ["x"], "y")
+        return model
+    }
+
+    @Test(arguments: [[0, 1 << 40, 1 << 40], [1 << 40, 1 << 40, 0], [1 << 32, 0, 1 << 32]])
+    func `sizes whose product overflows are refused beside a zero, too`(shape: [Int]) throws {
+        let models = [
+            folding("Transpose", [shape], ints: ["perm": [2, 1, 0]]),
+            folding("Flatten", [shape], ints: ["axis": [1]]),
+            folding("Gather", [shape], indices: true, ints: ["axis": [0]]),
+            folding("Gather", [shape], indices: true, ints: ["axis": [1]]),
+        ]
+        for model in models { #expect(try #require(problem(of: model)).node == "folded") }
+    }
+
+    @Test func `a concatenation whose size overflows is refused`() throws {
+        let model = folding("Concat", [[0, Int.max], [0, 5]], ints: ["axis": [1]])
+        #expect(try #require(problem(of: model)).node == "folded")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `results without elements take no time`() {
+        for shape in [[1 << 40, 0], [1 << 34, 0, 7]] {
+            let gather = folding("Gather", [shape], indices: true, ints: ["axis": [1]])
+            #expect(problem(of: gather) == nil)
+            let concat = folding("Concat", [shape, shape], ints: ["axis": [1]])
+            #expect(problem(of: concat) == nil)
         }
     }
 

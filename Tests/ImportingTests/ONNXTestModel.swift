@@ -25,8 +25,7 @@ struct ONNXTestModel {
     }
 
     mutating func weight(_ name: String, _ shape: [Int], _ values: [Float]? = nil) {
-        let count = shape.reduce(1, *)
-        let floats = values ?? (0..<count).map { Float($0 % 7) / 4 - 0.75 }
+        let floats = values ?? (0..<shape.reduce(1, *)).map { Float($0 % 7) / 4 - 0.75 }
         model.graph.initializer.append(
             ONNXTensorProto.with {
                 $0.name = name

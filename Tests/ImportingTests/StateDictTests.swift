@@ -192,6 +192,33 @@ private func narrowFile(_ architecture: Architecture) -> String {
                 """)
     }
 
+    @Test(arguments: [Float.nan, .infinity, -.infinity])
+    func `has an element that is no number`(value: Float) throws {
+        var wrong = file()
+        wrong.tensors[2].content = .float32(
+            Tensor(shape: [2, 3], elements: [1, 1, 1, 1, value, 1]))
+        #expect(
+            try error(wrong)
+                == "x.safetensors: element 4 of 'fc2.weight' is \(value), expected a finite number")
+    }
+
+    @Test(arguments: ["running_mean", "running_var"])
+    func `has a running statistic that is no number`(part: String) throws {
+        var network = try Network(
+            name: "n", inputShape: [3], chain: [("bn", BatchNormalization(channels: 3))])
+        let temporary = TemporaryFolder()
+        let path = temporary.path("x.safetensors")
+        try StateDict.write(network, to: path)
+        var file = try Safetensors(contentsOf: path)
+        let index = try #require(file.tensors.firstIndex { $0.name == "bn.\(part)" })
+        file.tensors[index].content = .float32(Tensor(shape: [3], elements: [1, .infinity, 1]))
+        try file.write(to: path)
+        #expect(
+            throws: StateDictError.notFinite(
+                file: path, tensor: "bn.\(part)", element: 1, found: .infinity)
+        ) { try StateDict.load(into: &network, contentsOf: path) }
+    }
+
     @Test func `lists twenty tensors and counts the others`() throws {
         var wrong = file()
         for index in 10..<35 { wrong.append(Tensor(shape: []), named: "x\(index)") }

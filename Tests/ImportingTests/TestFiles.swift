@@ -1,4 +1,5 @@
 import Foundation
+import Importing
 
 /// A folder that goes away with the test.
 final class TemporaryFolder {
@@ -22,6 +23,13 @@ final class TemporaryFolder {
             withIntermediateDirectories: true)
         precondition(FileManager.default.createFile(atPath: file, contents: Data(bytes)))
         return file
+    }
+}
+
+extension DataSet {
+    /// How many samples each class has.
+    var labelCounts: [Int] {
+        labels.reduce(into: [Int](repeating: 0, count: classCount)) { $0[Int($1)] += 1 }
     }
 }
 

@@ -50,6 +50,15 @@ func `an activation function with a number that is no float is an error`(number:
     }
 }
 
+@Test(arguments: ["epsilon", "momentum"], [1e300, .infinity, .nan, -0.1, 1.5])
+func `batch normalization by what is no share is an error`(name: String, number: Double) {
+    let layer = BatchNormalization(channels: 1)
+    var state = layer.state
+    state.tensors = ["runningMean": layer.runningMean, "runningVariance": layer.runningVariance]
+    state.numbers[name] = number
+    #expect(throws: SavedStateError.self) { try BatchNormalization(state: state) }
+}
+
 @Test func `a window with as much padding as kernel is an error`() {
     var state = layers[6].state
     state.numbers["padding1"] = 3

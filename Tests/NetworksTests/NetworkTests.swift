@@ -63,7 +63,7 @@ func `an input without a usable size is an error`(shape: [Int]) {
 }
 
 @Test func `a layer put in between changes the way of its values alone`() throws {
-    var network = try Network(
+    let network = try Network(
         name: "n", inputShape: [1],
         nodes: [
             .init(name: "a", inputs: [0], layer: HalfUp()),
@@ -75,19 +75,21 @@ func `an input without a usable size is an error`(shape: [Int]) {
         var (network, pass) = (network, Pass(isTraining: false))
         return network.forward(x, pass: &pass)[0]
     }
+    func inserting(_ name: String, behind index: Int) throws -> Network {
+        try network.inserting([
+            .init(name: name, layer: HalfUp(), value: index, readers: network.readers[index])
+        ])
+    }
     #expect(output(of: network) == 10.5 + 2 * 11)
     for (index, expected) in [(0, 11 + 2 * 11.5), (1, 11 + 2 * 11.5), (2, 10.5 + 2 * 11.5)]
         as [(Int, Float)]
     {
-        let longer = try network.inserting(HalfUp(), named: "new", behind: index)
+        let longer = try inserting("new", behind: index)
         #expect(output(of: longer) == expected, "behind \(index)")
         #expect(longer.nodes[index].name == "new")
     }
-    network = try network.inserting(HalfUp(), named: "last", behind: 3)
-    #expect(output(of: network) == 33)
-    #expect(throws: NetworkError.duplicate("a")) {
-        try network.inserting(HalfUp(), named: "a", behind: 1)
-    }
+    #expect(output(of: try inserting("last", behind: 3)) == 33)
+    #expect(throws: NetworkError.duplicate("a")) { try inserting("a", behind: 1) }
 }
 
 @Test func `padding carries what real zero has become, up to the next product`() throws {

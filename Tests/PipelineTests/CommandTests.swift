@@ -138,6 +138,17 @@ import Testing
         #expect(page.contains("<svg"))
     }
 
+    @Test(arguments: [("fast", true), ("", false), ("scalar", false), ("generic", false)])
+    func `tells of an instruction set that it does not know`(name: String, warns: Bool) throws {
+        let result = try run("/usr/bin/env", ["SHRINK_ISA=\(name)", shrinkCommand, "--version"])
+        #expect(result.code == 0)
+        #expect(
+            result.errors
+                == (warns
+                    ? "warning: SHRINK_ISA is '\(name)', which names no instruction set of this CPU; "
+                        + "training runs the fastest one\n" : ""))
+    }
+
     @Test(arguments: ["train", "prune", "share", "quantize"])
     func `goes on where a killed stage stopped, and ends in the same bytes`(stage: String) throws {
         let folder = try TemporaryFolder()

@@ -83,7 +83,58 @@ import Testing
         #expect(try make(folder).first == "train")
     }
 
-    @Test(arguments: [" ", "#", "$"] as [Character])
+    @Test func `run again when a picture is added to a folder of data`() throws {
+        let folder = try TemporaryFolder()
+        let data = folder.path + "/my pictures"
+        let classFolder = data + "/train/golden retriever"
+        try FileManager.default.createDirectory(
+            atPath: classFolder, withIntermediateDirectories: true)
+        _ = try folder.file("my pictures/train/golden retriever/1.png", "1")
+        let yaml = quickPipeline.replacingOccurrences(of: "set: digits", with: "set: \(data)")
+        func date(_ path: String, _ seconds: Double) throws {
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSinceNow: seconds)], ofItemAtPath: path)
+        }
+        for path in [classFolder + "/1.png", classFolder, data + "/train", data] {
+            try date(path, -60)
+        }
+        try plan(folder, yaml)
+        #expect(try make(folder).first == "train")
+        try plan(folder, yaml)
+        #expect(try make(folder) == [])
+        try date(classFolder, 60)
+        try plan(folder, yaml)
+        #expect(try make(folder).first == "train", "a picture more, or less")
+        try date(classFolder, -60)
+        try plan(folder, yaml)
+        #expect(try make(folder) == [])
+        try date(classFolder + "/1.png", 60)
+        try plan(folder, yaml)
+        #expect(try make(folder).first == "train", "another picture")
+    }
+
+    @Test func `run again when weights beside an ONNX file have changed`() throws {
+        let folder = try TemporaryFolder()
+        let model = "resnet50-ts-13-bn-external.onnx"
+        let weights = "resnet50-ts-13-bn-external.weights"
+        for name in [model, weights] {
+            try FileManager.default.copyItem(
+                atPath: "\(packageFolder)/Fixtures/onnx/\(name)", toPath: "\(folder.path)/\(name)")
+        }
+        try plan(
+            folder,
+            quickPipeline.replacingOccurrences(
+                of: "{architecture: digits-cnn, dropout: 0.1}",
+                with: "{onnx: \(folder.path)/\(model)}"))
+        #expect(try make(folder).first == "train")
+        #expect(try make(folder) == [])
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: 60)],
+            ofItemAtPath: "\(folder.path)/\(weights)")
+        #expect(try make(folder).first == "train")
+    }
+
+    @Test(arguments: Array(" #$&;()|<>*?~`"))
     func `refuse a path that make would read as something else`(character: Character) throws {
         let folder = try TemporaryFolder()
         let path = try folder.file("a\(character)b.yaml", quickPipeline)

@@ -178,6 +178,20 @@ private let models = packageFolder + "/Fixtures/onnx"
         }
     }
 
+    @Test func `has the channels of its results in front, too`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/image.onnx"
+        let network = try Network(
+            name: "image", inputShape: [8, 6, 3], chain: [("relu", Activation(.relu))])
+        try ONNXExport(network).write(to: path)
+        let summary = try NetworkImport(onnx: path).summary
+        #expect(summary == "1 layers, 0 parameters, [3, 8, 6] to [3, 8, 6]")
+        #expect(
+            throws: PipelineError.networkDoesNotFit(
+                path: path, found: [[3, 8, 6], [3, 8, 6]], expected: [[1, 8, 8], [10]])
+        ) { try runPipeline(pipeline("{onnx: \(path)}"), in: folder) }
+    }
+
     @Test func `that is none is an error of the command`() throws {
         let folder = try TemporaryFolder()
         let path = try folder.file("text.onnx", "no model")

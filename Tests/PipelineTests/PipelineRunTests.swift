@@ -4,6 +4,7 @@ import Importing
 import Networks
 import PackedModel
 import Pipeline
+import Quantization
 import Tensors
 import Testing
 import Training
@@ -332,6 +333,61 @@ import Training
         ) { try runPipeline(wrong, in: folder, build: "wrong") }
         let trained = folder.path + "/wrong/quick/train/checkpoint.safetensors"
         #expect(!FileManager.default.fileExists(atPath: trained), "it stopped at the first stage")
+    }
+
+    // MARK: Unfinished trainings
+
+    /// Leaves one of `prune` that is at its end and has pruned nothing.
+    private func leavePartial(of runner: PipelineRunner, input: String?) throws {
+        var file = try Safetensors(contentsOf: runner.folder.checkpoint("train"))
+        file.metadata["key"] = runner.file.key(ofStage: 1)
+        file.metadata["training"] = #"{"epoch":4,"step":0}"#
+        file.metadata["input"] = input
+        try FileManager.default.createDirectory(
+            atPath: runner.folder.stage("prune"), withIntermediateDirectories: true)
+        try file.write(to: runner.folder.partial("prune"))
+    }
+
+    /// Files of earlier versions do not say what they began with.
+    @Test(arguments: [nil, "0123456789abcdef"])
+    func `goes on only with a training that began with the network that is there`(
+        input: String?
+    ) throws {
+        let folder = try TemporaryFolder()
+        let runner = try runner(quickPipeline, folder)
+        try runner.run(stage: "train")
+        try leavePartial(of: runner, input: input)
+        let report = try runner.run(stage: "prune")
+        #expect(report.layers.allSatisfy { $0.density == 1 } == (input == nil))
+    }
+
+    @Test func `forgets unfinished trainings of later stages when a stage runs again`() throws {
+        let folder = try TemporaryFolder()
+        let runner = try runner(quickPipeline, folder)
+        try runner.run(stage: "train")
+        try leavePartial(of: runner, input: nil)
+        try runner.run(stage: "train")
+        #expect(!FileManager.default.fileExists(atPath: runner.folder.partial("prune")))
+    }
+
+    @Test func `freezes oscillating weights of at most four bits`() throws {
+        let folder = try TemporaryFolder()
+        let yaml = quickPipeline.replacingOccurrences(
+            of: "weights: {bits: {conv1: 8, default: 5}}",
+            with: "weights: {bits: {conv1: 8, conv2: 5, fc1: 4, fc2: 2}, "
+                + "oscillations: {freeze: 0.001}}")
+        try runPipeline(yaml, in: folder)
+        var network = try Checkpoint(
+            contentsOf: folder.path + "/build/quick/quantize/checkpoint.safetensors",
+            vocabulary: .pipeline
+        ).network
+        var tracked: [String] = []
+        network.visitParameters { name, parameter in
+            if parameter.parametrization(WeightQuantizer.self)?.oscillations != nil {
+                tracked.append(name)
+            }
+        }
+        #expect(tracked == ["fc1.weight", "fc2.weight"])
     }
 
     @Test func `tells that an earlier stage has to run first, or again`() throws {

@@ -85,6 +85,28 @@ struct CalibrationTests {
         }
     }
 
+    // MARK: Small ranges
+
+    @Test(arguments: ActivationScheme.allCases)
+    func `a range of tiny values has the smallest step, and none the step 1`(
+        scheme: ActivationScheme
+    ) {
+        let tiny = ActivationStatistics.Extremes(low: -1e-6, high: 1e-6)
+        let grid = UniformGrid(bits: 8, scheme: scheme, spanning: tiny)
+        #expect(grid.step == UniformGrid.smallestStep)
+        let nothing = ActivationStatistics.Extremes(low: 0, high: 0)
+        #expect(UniformGrid(bits: 8, scheme: scheme, spanning: nothing).step == 1)
+    }
+
+    @Test(arguments: ActivationScheme.allCases)
+    func `a percentile at zero leaves the extremes`(scheme: ActivationScheme) {
+        let values = [Float](repeating: 0, count: 99_999) + [0.5]
+        let statistics = ActivationStatistics(of: values)
+        let found = PercentileCalibration().grid(for: statistics, bits: 8, scheme: scheme)
+        #expect(found == MinMaxCalibration().grid(for: statistics, bits: 8, scheme: scheme))
+        #expect(abs(found.offset + found.highest * found.step - 0.5) < 1e-6)
+    }
+
     // MARK: Properties
 
     private func values(_ count: Int, seed: UInt64) -> [Float] {

@@ -21,8 +21,7 @@ struct FakeQuantizationTests {
 
     func kernelGrid(_ grid: UniformGrid) -> cfk_grid {
         cfk_grid(
-            step: grid.step, offset: grid.offset, lowest: grid.lowest, highest: grid.highest,
-            keeps_nonzero: grid.keepsNonzero ? 1 : 0)
+            step: grid.step, offset: grid.offset, lowest: grid.lowest, highest: grid.highest)
     }
 
     @Test(arguments: 2...8, [false, true])
@@ -50,8 +49,7 @@ struct FakeQuantizationTests {
         var (y, dx, step, offset) = ([Float](), [Float](), 0.0, 0.0)
         for (x, dy) in zip(x, dy) {
             let u = (x - grid.offset) / grid.step
-            var code = min(max(u, grid.lowest), grid.highest).rounded(.toNearestOrEven)
-            if grid.keepsNonzero && code == 0 && x != 0 { code = x > 0 ? 1 : -1 }
+            let code = min(max(u, grid.lowest), grid.highest).rounded(.toNearestOrEven)
             let isInside = grid.lowest < u && u < grid.highest
             y.append(grid.step * code + grid.offset)
             dx.append(isInside ? dy : 0)
@@ -61,11 +59,10 @@ struct FakeQuantizationTests {
         return (y, dx, step, offset)
     }
 
-    @Test(arguments: instructionSets, [false, true])
-    func `kernels agree with the formulas at every length`(isa: UInt32, keepsNonzero: Bool) {
+    @Test(arguments: instructionSets)
+    func `kernels agree with the formulas at every length`(isa: UInt32) {
         let isa = cfk_isa(rawValue: isa)
-        var grid = UniformGrid(bits: 4, isSigned: true, step: 0.31)
-        grid.keepsNonzero = keepsNonzero
+        let grid = UniformGrid(bits: 4, isSigned: true, step: 0.31)
         for count in Array(0...40) + [1009] {
             var x = values(count, seed: 1, step: grid.step)
             if count > 2 { x[2] = 0 }

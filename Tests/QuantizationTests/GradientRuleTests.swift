@@ -179,7 +179,7 @@ struct GradientRuleTests {
 
     @Test(arguments: instructionSets)
     func `every instruction set gives the same bits, at every length`(isa: UInt32) {
-        let grid = cfk_grid(step: 0.31, offset: 0, lowest: -4, highest: 3, keeps_nonzero: 0)
+        let grid = cfk_grid(step: 0.31, offset: 0, lowest: -4, highest: 3)
         let surrogate = cfk_surrogate(
             slope: 4, gain: 1.8, delta: 0.2, pull: 0.01, has_tail: 1, passes_outside: 0)
         func run(_ isa: cfk_isa, _ count: Int) -> ([Float], [Double]) {

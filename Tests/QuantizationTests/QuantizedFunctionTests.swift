@@ -191,7 +191,7 @@ struct QuantizedFunctionTests {
     func `kernels agree with the formulas at every length`(isa: UInt32) {
         let isa = cfk_isa(rawValue: isa)
         let grid = cfk_grid(
-            step: 0.17, offset: -0.3, lowest: -128, highest: 127, keeps_nonzero: 0)
+            step: 0.17, offset: -0.3, lowest: -128, highest: 127)
         let tables = (0..<4).map { normal(256, seed: 10 + $0) }
         for count in Array(0...40) + [1009] {
             let x = normal(count, seed: 3).map { 4 * $0 }
@@ -223,7 +223,7 @@ struct QuantizedFunctionTests {
 
     @Test(arguments: instructionSets)
     func `what is no number stays so, and infinity has the last code`(isa: UInt32) {
-        let grid = cfk_grid(step: 1, offset: 0, lowest: 0, highest: 255, keeps_nonzero: 0)
+        let grid = cfk_grid(step: 1, offset: 0, lowest: 0, highest: 255)
         let x: [Float] = [.nan, .infinity, -.infinity, 3, 1e30]
         var y = [Float](repeating: 0, count: 5)
         let table = (0..<256).map { Float($0) + 0.5 }

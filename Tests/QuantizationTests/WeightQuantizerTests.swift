@@ -23,18 +23,6 @@ struct WeightQuantizerTests {
         #expect(quantizer.weightCount == 600)
     }
 
-    @Test(arguments: 2...8) func `a weight that must not vanish is rounded away from zero`(
-        bits: Int
-    ) {
-        let weights = Tensor(shape: [5], elements: [0, 1e-4, -1e-4, 0.02, -0.6])
-        let quantizer = WeightQuantizer(
-            bits: bits, step: 0.1, weightCount: 4, keepsNonzero: true)
-        let rounded = WeightQuantizer(bits: bits, step: 0.1, weightCount: 4)
-        #expect(Array(quantizer.codes(of: weights).prefix(4)) == [0, 1, -1, 1])
-        #expect(Array(rounded.codes(of: weights).prefix(4)) == [0, 0, 0, 0])
-        #expect(quantizer.codes(of: weights)[4] == rounded.codes(of: weights)[4])
-    }
-
     @Test func `the gradient of the step is scaled by the number of weights that share it`() {
         let (weights, gradient) = (normal([40], seed: 2), normal([40], seed: 3))
         var result = Tensor(shape: [40])
@@ -91,7 +79,7 @@ struct WeightQuantizerTests {
 
     @Test func `a checkpoint brings the same quantizer back`() throws {
         let quantizer = WeightQuantizer(
-            bits: 5, step: 0.3, weightCount: 77, isNarrow: true, keepsNonzero: true)
+            bits: 5, step: 0.3, weightCount: 77, isNarrow: true)
         let copy = try WeightQuantizer(state: quantizer.state)
         #expect(quantizer.state.kind == WeightQuantizer.kind)
         #expect(copy.grid == quantizer.grid && copy.weightCount == 77)

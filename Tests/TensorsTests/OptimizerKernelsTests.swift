@@ -10,12 +10,13 @@ private func expect(
     _ found: Tensor, is expected: [Double], _ what: String,
     _ location: SourceLocation = #_sourceLocation
 ) {
-    let errors = zip(found.elements, expected).map { abs(Double($0) - $1) }
-    guard let worst = errors.indices.max(by: { errors[$0] < errors[$1] }) else { return }
-    #expect(
-        errors[worst] <= tolerance && found.hasIntactPoison,
-        "\(what): [\(worst)] is \(found[worst]), expected \(expected[worst])",
-        sourceLocation: location)
+    expect(found, isNear: expected, tolerance: { _ in tolerance }, what, location)
+}
+
+@Test func `comparisons of these tests see what is no number`() {
+    var found = Tensor.poisoned([3])
+    for (index, value) in [1, Float.nan, 1].enumerated() { found[index] = value }
+    withKnownIssue { expect(found, is: [1, 1, 1], "w") }
 }
 
 @Test(arguments: [0, 1, 4, 15, 16, 17, 33, 100], [false, true])

@@ -142,6 +142,11 @@ func `a type that is not supported is named`(type: String) {
         from: file("{\(entry("layer.weight", 0, 4, type: type))}", data: 4))
 }
 
+@Test func `all types that are read are named where another is found`() {
+    let text = "\(SafetensorsError.unsupportedType(file: "f", tensor: "t", found: "F16"))"
+    #expect(text == "f: tensor 't' has the type F16, expected F32, U8, I8 or I64")
+}
+
 @Test(arguments: [
     ("", 0, "'{'"),
     (" {}", 0, "'{'"),

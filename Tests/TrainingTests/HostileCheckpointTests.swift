@@ -115,6 +115,32 @@ extension Safetensors {
     }
 }
 
+/// Each of them would get memory of its own for the same tensors of the file.
+@Test func `two layers of one name are refused before anything is made of them`() throws {
+    var file = try checkpointFile()
+    var record = try #require(
+        try JSONSerialization.jsonObject(with: Data(file.metadata["network"]!.utf8))
+            as? [String: Any])
+    var nodes = try #require(record["nodes"] as? [[String: Any]])
+    nodes.append(nodes.last!)
+    record["nodes"] = nodes
+    file.metadata["network"] = String(
+        decoding: try JSONSerialization.data(withJSONObject: record), as: UTF8.self)
+    // Were a layer made first, this is what would be missing.
+    file.tensors.removeAll { $0.name == "conv.weight" }
+    expect(.unfit(path: "f", reason: "two layers are named 'fc'"), from: file)
+}
+
+@Test func `a parametrization that comes twice is refused`() throws {
+    var file = try checkpointFile()
+    let text = try #require(file.metadata["network"])
+    let part = try #require(
+        text.range(of: #"\{[^{]*"kind":"sieve"[^}]*\}[^}]*\}"#, options: .regularExpression))
+    file.metadata["network"] = text.replacingCharacters(
+        in: part, with: "\(text[part]),\(text[part])")
+    expect(.unfit(path: "f", reason: "parameter 'fc.weight' has 'sieve' twice"), from: file)
+}
+
 @Test(arguments: [0, 1, 107, 109])
 func `a parametrization that does not fit its tensor is an error`(count: Int) throws {
     var file = try checkpointFile()

@@ -14,7 +14,6 @@ typedef struct {
   float step; // positive
   float offset;
   float lowest, highest; // whole numbers, within +-2^16
-  int keeps_nonzero;     // code 0 of an x that is not 0 becomes 1 or -1, the sign of x
 } cfk_grid;
 
 // y = x^. y may be x.

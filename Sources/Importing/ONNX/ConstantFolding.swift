@@ -258,6 +258,8 @@ struct ConstantFolding {
         let size = value.shape[axis]
         let shape = value.shape[..<axis] + indices.shape + value.shape[(axis + 1)...]
         try budget.take(Array(shape), for: "the result")
+        // Without elements, the blocks could be without number.
+        if shape.contains(0) { return value.selecting([], shape: Array(shape)) }
         let inner = value.shape[(axis + 1)...].reduce(1, *)
         let outer = value.shape[..<axis].reduce(1, *)
         var positions: [Int] = []
@@ -291,7 +293,11 @@ struct ConstantFolding {
                     what: "the shape of an input", found: "\(part.shape)",
                     expected: "\(first.shape) but for axis \(axis)")
             }
-            shape[axis] += part.shape[axis]
+            let (size, overflow) = shape[axis].addingReportingOverflow(part.shape[axis])
+            guard !overflow else {
+                throw .tooLarge(what: "the result", shape: shape, limit: budget.limit)
+            }
+            shape[axis] = size
         }
         try budget.take(shape, for: "the result")
         let outer = shape[..<axis].reduce(1, *)
@@ -303,7 +309,8 @@ struct ConstantFolding {
                 }
             }
         }
-        if outer == 0 { return ONNXConstant(shape: shape, elements: first.elements) }
+        // Without elements, the blocks could be without number.
+        if shape.contains(0) { return ONNXConstant(shape: shape, elements: first.elements) }
         if case .integers = first.elements {
             var integers: [[Int]] = []
             for part in parts { integers.append(try part.integers(of: "an input")) }

@@ -49,7 +49,7 @@ struct DraftGraph {
         } catch {
             throw .network(.shape(node: name, error))
         }
-        guard let count = checkedCount(of: shape), count <= Self.largestSample else {
+        guard let count = elementCount(of: shape), count <= Self.largestSample else {
             throw .network(.unusableShape(shape, of: name))
         }
         return append(.layer(layer), named: name, inputs: inputs, shape: shape, origin: origin)

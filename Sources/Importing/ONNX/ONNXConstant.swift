@@ -1,3 +1,5 @@
+import Tensors
+
 /// A tensor whose elements are known while importing: weights, and what shapes are computed from.
 struct ONNXConstant: Equatable, Sendable {
     /// Row-major. Booleans are the integers 0 and 1.
@@ -107,17 +109,6 @@ struct ONNXConstant: Equatable, Sendable {
     }
 }
 
-/// The product of sizes, or `nil` if one is negative or the product does not fit an `Int`.
-func checkedCount(of shape: [Int]) -> Int? {
-    var count = 1
-    for size in shape {
-        let (product, overflow) = count.multipliedReportingOverflow(by: size)
-        if overflow || size < 0 { return nil }
-        count = product
-    }
-    return count
-}
-
 /// How many elements may be made of a file, so that a small one can not ask for much memory.
 struct ImportBudget {
     /// Always granted: 64 MiB of floats.
@@ -136,7 +127,7 @@ struct ImportBudget {
 
     /// Throws unless a tensor of this shape may still be made.
     mutating func take(_ shape: [Int], for what: String) throws(ONNXProblem) {
-        guard let count = checkedCount(of: shape), count <= limit - used else {
+        guard let count = elementCount(of: shape), count <= limit - used else {
             throw .tooLarge(what: what, shape: shape, limit: limit)
         }
         used += count

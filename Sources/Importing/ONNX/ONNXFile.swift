@@ -19,7 +19,7 @@ public struct ONNXFile: Sendable {
             network = try Network(
                 name: URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent,
                 inputShape: graph.inputShape, nodes: rewriter.rewritten())
-            try network.requireNumbers()
+            try network.requireFinite()
             normalization = try PixelNormalization(
                 metadata: model.metadata, inputShape: graph.inputShape)
         } catch let problem as ONNXProblem {
@@ -57,21 +57,6 @@ public struct ONNXFile: Sendable {
 extension Network {
     /// The network of an ONNX file, with its weights.
     public init(onnx path: String) throws(ONNXError) { self = try ONNXFile(path: path).network }
-
-    /// Throws if a weight is infinite or not a number.
-    fileprivate func requireNumbers() throws(ONNXProblem) {
-        var (copy, wrong) = (self, ONNXProblem?.none)
-        copy.visitParameters { name, parameter in
-            let values = parameter.trained.value.elements
-            guard wrong == nil, let index = values.firstIndex(where: { !$0.isFinite }) else {
-                return
-            }
-            wrong = .unfit(
-                what: "element \(index) of the parameter '\(name)'", found: "\(values[index])",
-                expected: "a finite number")
-        }
-        if let wrong { throw wrong }
-    }
 }
 
 extension PixelNormalization {

@@ -97,7 +97,7 @@ struct ONNXModel {
             "[batch, channels, height, width] or [batch, features], all but the batch known"
         guard sizes.count == 4 || sizes.count == 2, !sizes.dropFirst().contains(nil),
             sizes.allSatisfy({ $0.map { $0 > 0 && $0 <= 1 << 24 } ?? true }),
-            let count = checkedCount(of: sizes.dropFirst().map { $0! }),
+            let count = elementCount(of: sizes.dropFirst().map { $0! }),
             count <= DraftGraph.largestSample
         else {
             let found = sizes.map { $0.map(String.init) ?? "?" }.joined(separator: ", ")

@@ -1,5 +1,6 @@
 import Foundation
 import ONNXSchema
+import Tensors
 
 /// Reads the elements of tensors, which stand in the model file or in files beside it.
 struct ONNXTensorReader {
@@ -53,7 +54,7 @@ struct ONNXTensorReader {
                 what: "the number of axes of \(what)", found: "\(shape.count)",
                 expected: "at most \(Self.largestRank)")
         }
-        guard let count = checkedCount(of: shape), count <= Int.max / 8 else {
+        guard let count = elementCount(of: shape), count <= Int.max / 8 else {
             throw .unfit(
                 what: "the shape of \(what)", found: "\(shape)",
                 expected: "sizes whose product is a number of elements")
@@ -141,8 +142,8 @@ struct ONNXTensorReader {
             return tensor.rawData.count / size + tensor.floatData.count + tensor.doubleData.count
                 + tensor.int32Data.count + tensor.int64Data.count
         }
-        let location = tensor.externalData.last { $0.key == "location" }?.value ?? ""
-        guard let count = checkedCount(of: tensor.dims.map { Int($0) }),
+        let location = Self.location(of: tensor) ?? ""
+        guard let count = elementCount(of: tensor.dims.map { Int($0) }),
             let path = try? path(to: location, { .unreadable(reason: $0) }),
             let attributes = try? FileManager.default.attributesOfItem(atPath: path),
             let bytes = attributes[.size] as? Int
@@ -151,6 +152,12 @@ struct ONNXTensorReader {
     }
 
     // MARK: Files beside the model
+
+    /// The file that a tensor's elements stand in, from the model's folder; `nil` for those in the model.
+    static func location(of tensor: ONNXTensorProto) -> String? {
+        guard tensor.dataLocation == .external else { return nil }
+        return tensor.externalData.last { $0.key == "location" }?.value
+    }
 
     private func external(
         _ tensor: ONNXTensorProto, length: Int

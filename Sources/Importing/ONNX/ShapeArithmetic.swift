@@ -1,3 +1,5 @@
+import Tensors
+
 /// What operations make of shapes, whether the elements are known or not.
 struct ShapeArithmetic {
     let node: ONNXNode
@@ -65,15 +67,15 @@ struct ShapeArithmetic {
                 expected: "one of as many elements as \(shape)")
         }
         let free = result.indices.filter { result[$0] == -1 }
-        guard free.count <= 1, let count = checkedCount(of: shape) else { throw wrong() }
+        guard free.count <= 1, let count = elementCount(of: shape) else { throw wrong() }
         if let axis = free.first {
             result[axis] = 1
-            guard let rest = checkedCount(of: result), rest > 0, count % rest == 0 else {
+            guard let rest = elementCount(of: result), rest > 0, count % rest == 0 else {
                 throw wrong()
             }
             result[axis] = count / rest
         }
-        guard checkedCount(of: result) == count else { throw wrong() }
+        guard elementCount(of: result) == count else { throw wrong() }
         return result
     }
 
@@ -81,7 +83,7 @@ struct ShapeArithmetic {
     func flattened(_ shape: [Int]) throws(ONNXProblem) -> [Int] {
         let given = try node.integer("axis", default: 1)
         let axis = given == shape.count ? given : try axis(given, rank: shape.count)
-        guard checkedCount(of: shape) != nil else {
+        guard elementCount(of: shape) != nil else {
             throw .unfit(what: "the shape", found: "\(shape)", expected: "a real one")
         }
         return [shape[..<axis].reduce(1, *), shape[axis...].reduce(1, *)]

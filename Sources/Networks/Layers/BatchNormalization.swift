@@ -139,8 +139,8 @@ public struct BatchNormalization: Layer {
         let channels = try state.integer("channels", in: 1...SavedState.largestSize)
         try state.requireRoom(for: [channels])
         self.init(
-            channels: channels, epsilon: Float(try state.number("epsilon")),
-            momentum: Float(try state.number("momentum")),
+            channels: channels, epsilon: try state.float("epsilon", in: 0...1),
+            momentum: try state.float("momentum", in: 0...1),
             activation: try ActivationFunction(state: state))
         runningMean = try state.tensor("runningMean", shape: [channels])
         runningVariance = try state.tensor("runningVariance", shape: [channels])
