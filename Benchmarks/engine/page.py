@@ -84,7 +84,8 @@ def table(units):
                 cells.append("")
             elif is_ours(row) and "milliseconds" in row and peer_time(unit, units, name):
                 ratio = peer_time(unit, units, name) / row["milliseconds"]
-                cells.append(f"**{time(row)}** ({ratio:.2f}×)")
+                shown = f"**{time(row)}**" if ratio >= 1 else time(row)
+                cells.append(f"{shown} ({ratio:.2f}×)")
             else:
                 cells.append(time(row))
         cold = (" (cold)" if unit["cold"] else "") + ("°" if unit.get("again") else "")
@@ -138,7 +139,7 @@ def write(results, docs):
 
 `make bench` measured this on {machine['cores']} cores of {machine['processor']}, {machine['date']}.
 Milliseconds a call from Python, medians; behind ours the speed-up over the fastest of the others
-(of a batch as a whole or sample by sample), below 1 where we lost. Random weights: 90 or 95 % zeros
+(of a batch as a whole or sample by sample): bold where we won, below 1 where we lost. Random weights: 90 or 95 % zeros
 everywhere but in the first convolution, the last and depthwise layers, or the densities of Deep Compression
 ("paper"). All engines run the same network, with 90 % zeros unless the name of a row says otherwise;
 "sparse" engines and DeepSparse make use of them. "{OTHER_ZEROS}" is another network, with as many
