@@ -21,7 +21,10 @@
     void u8_lookup__##isa(const uint8_t *table, const uint8_t *x, size_t count, uint8_t *y);    \
     void u8_encode__##isa(                                                                      \
         const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes,        \
-        uint8_t *y);
+        uint8_t *y);                                                                            \
+    void u8_multiply__##isa(                                                                    \
+        const cik_multiplication *multiplication, const uint8_t *a, const uint8_t *b,           \
+        size_t lanes, uint8_t *y);
 
 CIK_VECTOR_KERNELS(scalar)
 CIK_VECTOR_KERNELS(avx2)
@@ -79,9 +82,6 @@ void u8_average_pooling__scalar(
     const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_add__scalar(
     const cik_addition *addition, const uint8_t *const *x, size_t count, uint8_t *y);
-void u8_multiply__scalar(
-    const cik_multiplication *multiplication, const uint8_t *a, const uint8_t *b, size_t lanes,
-    uint8_t *y);
 void u8_channel_shuffle__scalar(
     size_t groups, size_t channels, size_t size, const uint8_t *x, uint8_t *y);
 
@@ -94,9 +94,6 @@ void u8_average_pooling__avx512vnni(
     const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_planes__avx512vnni(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_planes__avx512(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
-void u8_multiply__avx512(
-    const cik_multiplication *multiplication, const uint8_t *a, const uint8_t *b, size_t lanes,
-    uint8_t *y);
 #endif
 
 #endif

@@ -1,18 +1,11 @@
-// Pixels to bytes by table: NEON, for one sample.
-#include "kernels.h"
 #include "targets.h"
 
 #if defined(__aarch64__)
+#define LOOKUP u8_lookup__neon
+#include "u8_encode.inc"
+
 void u8_encode__neon(
     const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes, uint8_t *y) {
-    if (lanes != 1) {
-        u8_encode__scalar(encoding, pixels, count, lanes, y);
-        return;
-    }
-    for (size_t channel = 0; channel < encoding->channels; channel++) {
-        size_t start = channel * encoding->area;
-        u8_lookup__neon(
-            encoding->tables + channel * 256, pixels + start, encoding->area, y + start);
-    }
+    encode(encoding, pixels, count, lanes, y);
 }
 #endif

@@ -358,12 +358,15 @@ struct Variant: CustomTestStringConvertible, Sendable {
     ) {
         var random = SplitMix(8)
         for isOnePerChannel in [false, true] {
-            for (channels, area) in [(1, 1), (3, 1), (2, 7), (5, 20)] {
+            for (channels, area, highest) in [
+                (1, 1, 255), (3, 1, 255), (2, 7, 255), (5, 20, 255), (2, 255, 255), (2, 300, 255),
+                (3, 15, 15), (3, 16, 15), (2, 71, 15), (2, 130, 100),
+            ] {
                 var multiplication = cik_multiplication(
                     channels: channels, area: area, one_per_channel: isOnePerChannel,
                     both: 20_000_000, first: -300_000_000_000, second: 900_000_000,
-                    constant: 1 << 39, rounding: rounding, highest: 255)
-                let a = random.pixels(channels * area * lanes)
+                    constant: 1 << 39, rounding: rounding, highest: Int32(highest))
+                let a = random.pixels(channels * area * lanes).map { min($0, UInt8(highest)) }
                 let b = random.pixels(channels * (isOnePerChannel ? 1 : area) * lanes)
                 var y = [UInt8](repeating: 1, count: a.count)
                 variant.kernels.u8_multiply(&multiplication, a, b, lanes, &y)

@@ -204,6 +204,28 @@ static void check_encode(const cik_kernel_set *scalar, const cik_kernel_set *var
             }
 }
 
+static void check_multiply(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    const int32_t highest[] = {15, 100, 255};
+    for (int h = 0; h < 3; h++)
+        for (size_t area = 1; area <= 400; area += 1 + area / 4) {
+            size_t channels = 3, size = channels * area + GUARD;
+            cik_multiplication multiplication = {
+                .channels = channels, .area = area, .one_per_channel = random_in(0, 3) > 0,
+                .both = random_in(-20000000, 20000000), .first = random_in(-300000000000, 300000000000),
+                .second = random_in(-900000000, 900000000), .constant = (int64_t)1 << 39,
+                .rounding = {32, 3, 250}, .highest = highest[h],
+            };
+            uint8_t *a = random_memory(channels * area), *b = random_memory(channels * area);
+            for (size_t i = 0; i < channels * area; i++) a[i] %= highest[h] + 1;
+            uint8_t *expected = random_memory(size), *found = random_memory(size);
+            memcpy(found, expected, size);
+            scalar->u8_multiply(&multiplication, a, b, 1, expected);
+            variant->u8_multiply(&multiplication, a, b, 1, found);
+            expect_equal(expected, found, size, "%zu places, up to %d", area, highest[h]);
+            free(a), free(b), free(expected), free(found);
+        }
+}
+
 const named_check vector_checks[] = {
     {"u8_c4_spmv", check_c4_spmv},
     {"u8_s8_spmv", check_s8_spmv},
@@ -212,5 +234,6 @@ const named_check vector_checks[] = {
     {"s32_requantize_floats", check_requantize_floats},
     {"u8_lookup", check_lookup},
     {"u8_encode", check_encode},
+    {"u8_multiply", check_multiply},
     {0},
 };
