@@ -85,7 +85,12 @@ void u8_add__scalar(
 void u8_channel_shuffle__scalar(
     size_t groups, size_t channels, size_t size, const uint8_t *x, uint8_t *y);
 
+void u8_max_pooling__neon(
+    const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
+
 #if defined(__x86_64__)
+void u8_max_pooling__avx2(
+    const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_add__avx512vnni(
     const cik_addition *addition, const uint8_t *const *x, size_t count, uint8_t *y);
 void u8_max_pooling__avx512vnni(
