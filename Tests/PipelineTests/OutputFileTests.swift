@@ -60,7 +60,7 @@ import Testing
             text.contains("\npixels: times \(Float(1) / 255), less [0.0], divided by [1.0]\n"))
         #expect(text.contains("\nclasses: digit 0, digit 1, "))
         let inspection = try Inspection(contentsOf: folder.path + "/m.shrink")
-        #expect(inspection.pixelScale == 1 / 255)
+        #expect(inspection.pixelScale == Float(1) / 255)
         #expect(inspection.mean == [0] && inspection.deviation == [1])
         #expect(inspection.classNames.last == "digit 9")
     }
