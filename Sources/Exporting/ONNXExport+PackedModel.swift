@@ -66,16 +66,15 @@ private struct PackedExporter {
                 x.shape.count == 1
                 ? read
                 : builder.reshaped(read, to: [x.shape.reduce(1, *)], named: "\(name).flat")
-            let weights = ONNXBuilder.Weight(layer.weights)
-            let sum = builder.linear(
-                flat, weights, bias: bias(of: layer, weights, reading: x), named: "\(name).sum")
+            let (weights, bias) = parameters(of: layer, reading: x)
+            let sum = builder.linear(flat, weights, bias: bias, named: "\(name).sum")
             result.shape = [layer.weights.shape[0]]
             finish(&result, sum, layer.activation, layer.output, name)
         case .convolution(let layer, let window):
-            let weights = ONNXBuilder.Weight(layer.weights)
+            let (weights, bias) = parameters(of: layer, reading: x)
             let sum = builder.convolution(
-                codes(of: x, layer, name), weights, bias: bias(of: layer, weights, reading: x),
-                .init(window), outside: try zero(of: x, node), named: "\(name).sum")
+                codes(of: x, layer, name), weights, bias: bias, .init(window),
+                outside: try zero(of: x, node), named: "\(name).sum")
             result.shape = window.outputShape(of: x.shape, channels: layer.weights.shape[0])
             finish(&result, sum, layer.activation, layer.output, name)
         case .maxPooling(let window):
@@ -145,27 +144,36 @@ private struct PackedExporter {
         }
     }
 
-    /// A bias in the steps of the layer's sums where that moves no result by more than a sixteenth of
-    /// its own step; in floats where it would, and where the network ends and has no step.
-    private func bias(
-        of layer: PackedLayer, _ weights: ONNXBuilder.Weight, reading x: Value
-    ) -> ONNXBuilder.Bias {
-        let values = layer.bias.values
-        guard case .codes(_, _, let steps) = weights, let output = layer.output,
-            let input = x.quantizer, ONNXBuilder.Grid(input).zeroPoint != nil
-        else { return .floats(values) }
-        let sumSteps = steps.map { $0 * input.scale }
-        var codes: [Int32] = []
-        for (index, value) in values.enumerated() {
-            let step = Double(sumSteps[sumSteps.count == 1 ? 0 : index])
-            let code = (Double(value) / step).rounded(.toNearestOrEven)
-            let error = abs(code * step - Double(value))
-            guard let code = Int32(exactly: code), error <= Double(output.scale) / 16 else {
-                return .floats(values)
+    /// Weights and bias of a layer: the bias as a whole number of the steps of sums, which is what integer
+    /// kernels add, or in floats where that would show, or where the network ends and has no step.
+    ///
+    /// Weights of few bits leave room in a code. As multiples of a power of two, with a smaller step, they
+    /// are the same, and the steps of sums are finer.
+    private func parameters(
+        of layer: PackedLayer, reading x: Value
+    ) -> (weights: ONNXBuilder.Weight, bias: ONNXBuilder.Bias) {
+        let (weights, biases) = (ONNXBuilder.Weight(layer.weights), layer.bias.values)
+        // A sum may take half of 32 bits, and the bias the rest.
+        let room = (1 << 30) / (255 * max(layer.weights.largestRow, 1))
+        guard case .codes(let shape, let codes, let steps) = weights,
+            let input = x.quantizer, ONNXBuilder.Grid(input).zeroPoint != nil,
+            let factor = (0...6).map({ 1 << $0 }).last(where: { factor in
+                factor <= room && codes.allSatisfy { Int8(exactly: Int($0) * factor) != nil }
+            }), let rounding = BiasRounding(layer, factor: factor)
+        else { return (weights, .floats(biases)) }
+        let finer = steps.map { $0 / Float(factor) }
+        let sums = finer.map { $0 * input.scale }
+        var rounded: [Int32] = []
+        for (index, bias) in biases.enumerated() {
+            guard let code = rounding.code(of: bias, step: sums[sums.count == 1 ? 0 : index]) else {
+                return (weights, .floats(biases))
             }
-            codes.append(code)
+            rounded.append(code)
         }
-        return .codes(codes, steps: sumSteps)
+        return (
+            .codes(shape: shape, codes.map { $0 * Int8(factor) }, steps: finer),
+            .codes(rounded, steps: sums)
+        )
     }
 
     /// What a layer reads: a value as it is, or on the grid that a layer in dynamic range gives it.
@@ -213,6 +221,49 @@ extension ONNXBuilder.Weight {
     }
 }
 
+/// Makes biases whole numbers of the steps of sums.
+private struct BiasRounding {
+    /// Where the result's code goes from one to the next, as real numbers.
+    private let thresholds: [Double]
+    /// How much a result may be moved by.
+    private let tolerance: Double
+    /// What all sums are multiples of.
+    private let factor: Double
+
+    /// `nil` for a layer whose result has no quantizer, or one whose zero has no code.
+    init?(_ layer: PackedLayer, factor: Int) {
+        guard let output = layer.output, let codes = output.codes(clampedBy: layer.activation),
+            let zeroPoint = ONNXBuilder.Grid(output).zeroPoint
+        else { return nil }
+        let zero = zeroPoint - ONNXBuilder.Grid(output).shift
+        thresholds = (codes.lowerBound..<codes.upperBound).map {
+            (Double(Int($0) - zero) + 0.5) * Double(output.scale)
+        }
+        tolerance = Double(output.scale) / 32
+        self.factor = Double(factor)
+    }
+
+    /// A number with which every sum gets the code that it gets with the bias itself, if there is one: of
+    /// all such numbers, which are `lowest..<end`, the one in the middle. Else the nearest number, or
+    /// `nil` where that is too far off.
+    func code(of bias: Float, step: Float) -> Int32? {
+        let bias = Double(bias) / Double(step)
+        var (lowest, end) = (bias - factor, bias + factor)
+        for threshold in thresholds {
+            let threshold = threshold / Double(step)
+            let least = factor * ((threshold - bias) / factor).rounded(.up)
+            lowest = max(lowest, threshold - least)
+            end = min(end, threshold - least + factor)
+        }
+        var code = ((lowest + end) / 2).rounded()
+        if !(lowest <= code && code < end) {
+            code = bias.rounded(.toNearestOrEven)
+            guard abs(code - bias) * Double(step) <= tolerance else { return nil }
+        }
+        return Int32(exactly: code).flatMap { $0.magnitude < 1 << 30 ? $0 : nil }
+    }
+}
+
 extension PackedBias {
     fileprivate var values: [Float] { codes.map { scale * Float($0) } }
 }
@@ -232,8 +283,18 @@ extension PackedTensor {
         return result
     }
 
+    /// The largest sum of the magnitudes of an output's levels.
+    fileprivate var largestRow: Int {
+        let length = max(count / max(shape[0], 1), 1)
+        var sums = [Int](repeating: 0, count: shape[0])
+        for (index, level) in levelsOfAll.enumerated() {
+            sums[index / length] += Int(level.magnitude)
+        }
+        return sums.max() ?? 0
+    }
+
     /// The level of every weight, zeros included, row-major.
-    var levelsOfAll: [Int8] {
+    package var levelsOfAll: [Int8] {
         var result = [Int8](repeating: 0, count: count)
         var next = 0
         for (gap, code) in zip(gaps, codes) {

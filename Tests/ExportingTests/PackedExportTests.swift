@@ -122,7 +122,7 @@ import Testing
         // The network's output has no step: its bias is exact.
         #expect(graph.node.suffix(2).map(\.opType) == ["Gemm", "Add"])
 
-        // Each is the bias to within half a step of the sums.
+        // Each is the bias to within a step of the sums.
         guard case .convolution(let layer, _) = packed.nodes[0].operation else {
             Issue.record("\(packed.nodes[0].operation)")
             return
@@ -130,28 +130,66 @@ import Testing
         let numbers = codes.rawData.withUnsafeBytes { bytes in
             (0..<8).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
         }
+        let steps = try tensor(bias.input[1]).rawData.withUnsafeBytes { bytes in
+            (0..<bytes.count / 4).map {
+                bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)
+            }
+        }
         for output in 0..<8 {
-            let scale = layer.weights.scales[isPerOutput ? output : 0]
-            let step = Double(scale) * Double(packed.input.quantizer!.scale)
+            let step = Double(steps[isPerOutput ? output : 0])
             let expected = Double(layer.bias.scale) * Double(layer.bias.codes[output])
-            #expect(abs(Double(numbers[output]) * step - expected) <= 0.501 * step)
+            #expect(abs(Double(numbers[output]) * step - expected) < step)
         }
     }
 
-    @Test func `a bias that steps of sums are too coarse for is added behind the layer`() throws {
-        var packed = try convert(network(bits: 3))
+    /// With results whose steps are a share of those of sums.
+    private func coarse(
+        bits: Int, _ share: Float
+    ) throws -> (layer: PackedLayer, graph: ONNXGraphProto) {
+        var packed = try convert(network(bits: bits))
         packed.input.quantizer?.offset = 0
         guard case .convolution(var layer, let window) = packed.nodes[0].operation else {
-            Issue.record("\(packed.nodes[0].operation)")
-            return
+            preconditionFailure("\(packed.nodes[0].operation)")
         }
-        // One step of sums is one of results.
-        layer.output!.scale = layer.weights.scales[0] * packed.input.quantizer!.scale
+        layer.output!.scale = share * layer.weights.scales[0] * packed.input.quantizer!.scale
         packed.nodes[0].operation = .convolution(layer, window)
-        let graph = try ONNXExport(packed).model.graph
+        return try (layer, ONNXExport(packed).model.graph)
+    }
+
+    @Test func `a bias that steps of sums are too coarse for is added behind the layer`() throws {
+        let graph = try coarse(bits: 8, 0.37).graph
         let convolution = try #require(graph.node.first { $0.opType == "Conv" })
         #expect(convolution.input.count == 2)
         #expect(graph.node.contains { $0.opType == "Add" && $0.input[0] == convolution.output[0] })
+    }
+
+    @Test(arguments: [2, 3, 4])
+    func `a bias of few bits changes no code`(bits: Int) throws {
+        var packed = try convert(network(bits: bits))
+        packed.input.quantizer?.offset = 0
+        let graph = try ONNXExport(packed).model.graph
+        #expect(graph.node.first { $0.opType == "Conv" }?.input.count == 3)
+        var generator = SeededGenerator(seed: 10)
+        let pixels = (0..<40 * 64).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+        let x = pixels.map { (Float($0) * packed.input.pixelScale - 0.25) / 0.4 }
+        let expected = try Engine(packed).logits(pixels: pixels)
+        var slow = SlowONNX(try ONNXExport(packed).model)
+        let found = slow.run(SlowONNX.Value([40, 1, 8, 8], x)).elements
+        #expect(relativeError(found, expected) < 1e-4)
+    }
+
+    @Test func `weights of few bits are multiples, so that biases have finer steps`() throws {
+        let (layer, graph) = try coarse(bits: 3, 1)
+        let convolution = try #require(graph.node.first { $0.opType == "Conv" })
+        #expect(convolution.input.count == 3)
+        func data(_ part: String) throws -> Data {
+            try #require(graph.initializer.first { $0.name == "conv1.sum.\(part)" }).rawData
+        }
+        let codes = try data("weight.codes").map { Int8(bitPattern: $0) }
+        let step = try data("weight.step").withUnsafeBytes { $0.loadUnaligned(as: Float.self) }
+        // Levels are in -4...3, and 4 · 32 = 128.
+        #expect(step == layer.weights.scales[0] / 32)
+        #expect(codes == layer.weights.levelsOfAll.map { $0 &* 32 } && Set(codes).count > 4)
     }
 
     @Test(arguments: [

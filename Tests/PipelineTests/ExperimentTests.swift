@@ -133,6 +133,69 @@ import Testing
         #expect(overview.contains("- [Two widths](\(pages)/quick.md): Are more bits better?"))
     }
 
+    /// The plot and the page of an experiment whose cells all have a report, none of which has run.
+    private func pages(
+        _ folder: TemporaryFolder, _ experiment: Experiment,
+        bytes: (Experiment.Cell) -> Int = { _ in 1000 }
+    ) throws -> (plot: String, page: String) {
+        let reports = try experiment.cells.map { cell in
+            var report = try sampleReport(seed: cell.seed)
+            report.stages[1].bytes.stored = bytes(cell)
+            report.stages[1].accuracy.top1 -= 0.001 * Double(cell.row)
+            return report
+        }
+        try ExperimentResults(experiment, reports: reports, seconds: 1).write(to: folder.path)
+        func text(_ ending: String) throws -> String {
+            try String(
+                contentsOfFile: "\(folder.path)/\(experiment.name).\(ending)", encoding: .utf8)
+        }
+        return try (text("svg"), text("md"))
+    }
+
+    @Test func `draws no two lines alike, and room for the longest name`() throws {
+        let folder = try TemporaryFolder()
+        let name = "a row whose name is longer than what there is room for beside most plots"
+        let rows = (1...13).map { "  row \($0): {}" }.joined(separator: "\n") + "\n  \(name): {}"
+        let plot = try pages(
+            folder, experiment(folder, quick.replacingOccurrences(of: "  LSQ+: {}", with: rows))
+        ).plot
+        let lines = plot.components(separatedBy: "<polyline ").dropFirst().map { line in
+            String(line.prefix { $0 != ">" }.drop { $0 != "#" })
+        }
+        #expect(lines.count == 15 && Set(lines).count == 15)
+        let box = try #require(plot.firstMatch(of: /viewBox="0 0 ([0-9.]+) ([0-9.]+)"/))
+        // At least half of the font's 13 units a letter, behind x = 602; 15 names below each other.
+        #expect(try #require(Double(box.1)) > 602 + 6.5 * Double(name.count))
+        #expect(try #require(Double(box.2)) > 24 + 22 * 15)
+    }
+
+    @Test func `labels sizes and points such that all can be read`() throws {
+        let folder = try TemporaryFolder()
+        let text = "plot: size\n" + quick
+        // The columns have the same points. From 15 to 32 KB there is one size of 1, 2 or 5 times a
+        // power of ten.
+        let plot = try pages(folder, experiment(folder, text)) { 17_000 + 8000 * $0.row }.plot
+        let labels = plot.matches(
+            of: /<text class="axis" x="([0-9.]+)" y="([0-9.]+)"[^>]*>([^<]+)</)
+        #expect(labels.count { $0.3.hasSuffix(" KB") } >= 3)
+        let points = labels.filter { $0.3 == "LSQ+" || $0.3 == "DoReFa" }
+            .map { (Double($0.1)!, Double($0.2)!) }
+        #expect(points.count == 4)
+        for (index, a) in points.enumerated() {
+            for b in points[..<index] { #expect(abs(a.0 - b.0) > 25 || abs(a.1 - b.1) >= 10) }
+        }
+    }
+
+    @Test func `links to its file only where the page does find it`() throws {
+        let folder = try TemporaryFolder()
+        let own = try pages(folder, experiment(folder, quick)).page
+        #expect(own.contains("Made by `shrink experiment \(folder.path)/quick.yaml` in "))
+        let shipped = try Experiment(path: packageFolder + "/Pipelines/experiments/rate.yaml")
+        #expect(
+            try pages(folder, shipped).page.contains(
+                "[Pipelines/experiments/rate.yaml](../../Pipelines/experiments/rate.yaml) in "))
+    }
+
     private static let errors: [(String, String, String)] = [
         ("title: Two widths\n", "", "quick.yaml:1: key 'title' is missing"),
         (

@@ -24,9 +24,31 @@ struct ExperimentPlot {
     private let caption: String
 
     private let frame = (left: 70.0, right: 560.0, top: 24.0, bottom: 360.0)
+
+    /// Up to where the longest name reaches, and the lowest.
+    private var size: (width: Double, height: Double) {
+        let longest = lines.map { Self.width(of: $0.name, fontSize: 13) }.max() ?? 0
+        return (
+            max(760, frame.right + 42 + longest + 10),
+            max(400, frame.top + 24 + 22 * Double(lines.count))
+        )
+    }
+
+    /// A little more than most fonts without serifs take.
+    private static func width(of text: String, fontSize: Double) -> Double {
+        0.58 * fontSize * Double(text.count)
+    }
+
     private static let colors = [
         "#2b50c8", "#c2570c", "#0f8a7e", "#8a3fb0", "#b3243d", "#5d6b12", "#4c4c57",
     ]
+    /// Of the lines that come when all colours are taken.
+    private static let dashes = ["none", "7 4", "2 3"]
+
+    /// No two of 21 lines look alike.
+    private static func stroke(ofLine index: Int) -> (color: String, dashes: String) {
+        (colors[index % colors.count], dashes[index / colors.count % dashes.count])
+    }
 
     init(_ results: ExperimentResults) {
         let experiment = results.experiment
@@ -61,10 +83,7 @@ struct ExperimentPlot {
             let sizes = lines.flatMap { $0.points.map(\.x) }
             let (low, high) = ((sizes.min() ?? 1) / 1.15, (sizes.max() ?? 10) * 1.3)
             xs = log10(low)...log10(high)
-            ticks = [1, 2, 5].flatMap { digit in
-                (0...9).map { Double(digit) * pow(10, Double($0)) }
-            }.filter { $0 >= low && $0 <= high }
-                .map { (log10($0), NumberText.size(Int($0))) }
+            ticks = Self.sizes(from: low, to: high).map { (log10($0), NumberText.size(Int($0))) }
             caption = "test error, %, by size of the file (log scale)"
         }
         let ends = lines.flatMap { line in
@@ -79,14 +98,12 @@ struct ExperimentPlot {
         Markup(
             "svg",
             [
-                "xmlns": "http://www.w3.org/2000/svg", "viewBox": "0 0 760 400", "role": "img",
-                "aria-label": caption,
+                "xmlns": "http://www.w3.org/2000/svg",
+                "viewBox": "0 0 \(Markup.place(size.width)) \(Markup.place(size.height))",
+                "role": "img", "aria-label": caption,
             ],
             [Markup("style", [.raw(Self.style)])] + axes
-                + lines.enumerated().flatMap {
-                    draw($1, color: Self.colors[$0 % Self.colors.count])
-                }
-                + legend)
+                + lines.enumerated().flatMap { draw($1, index: $0) } + labels + legend)
     }
 
     private static let style = """
@@ -135,14 +152,30 @@ struct ExperimentPlot {
         return [1, 2, 5, 10].map { $0 * power }.first { $0 >= raw } ?? raw
     }
 
-    private func draw(_ line: Line, color: String) -> [Markup] {
+    /// Round sizes within a range, three to nine of them: the coarsest steps that give three.
+    private static func sizes(from low: Double, to high: Double) -> [Double] {
+        let steps: [[Double]] = [
+            [1, 2, 5], (1...9).map { Double($0) }, (10...99).map { Double($0) / 10 },
+        ]
+        var sizes: [Double] = []
+        for digits in steps {
+            sizes = (0...9).flatMap { power in digits.map { $0 * pow(10, Double(power)) } }
+                .filter { $0 >= low && $0 <= high }
+            if sizes.count >= 3 { break }
+        }
+        let stride = (sizes.count + 8) / 9
+        return sizes.enumerated().filter { $0.offset.isMultiple(of: max(stride, 1)) }.map(\.element)
+    }
+
+    private func draw(_ line: Line, index: Int) -> [Markup] {
+        let (color, dashes) = Self.stroke(ofLine: index)
         let points = line.points.map { "\(Markup.place(x($0))),\(Markup.place(y($0.mean)))" }
         var marks = [
             Markup(
                 "polyline",
                 [
                     "points": points.joined(separator: " "), "fill": "none", "stroke": color,
-                    "stroke-width": "1.8",
+                    "stroke-width": "1.8", "stroke-dasharray": dashes,
                 ])
         ]
         for point in line.points {
@@ -159,9 +192,31 @@ struct ExperimentPlot {
                     "circle",
                     ["cx": place, "cy": Markup.place(y(point.mean)), "r": "3.5", "fill": color]),
             ]
-            if let label = point.label {
-                marks.append(.label(label, "axis", x: x(point) + 7, y: y(point.mean) - 6))
+        }
+        return marks
+    }
+
+    /// A label beside each point that has one, on the first side where no other label is.
+    private var labels: [Markup] {
+        var taken: [(x: ClosedRange<Double>, y: ClosedRange<Double>)] = []
+        var marks: [Markup] = []
+        for point in lines.flatMap(\.points) {
+            guard let label = point.label else { continue }
+            let width = Self.width(of: label, fontSize: 12)
+            let (px, py) = (x(point), y(point.mean))
+            let places = [-6.0, 16, -20, 30].flatMap {
+                [(px + 7, py + $0), (px - 7 - width, py + $0)]
             }
+            let free = places.first { place in
+                place.0 >= frame.left
+                    && !taken.contains {
+                        $0.x.overlaps(place.0...place.0 + width)
+                            && $0.y.overlaps(place.1 - 11...place.1 + 2)
+                    }
+            }
+            let place = free ?? places[0]
+            taken.append((place.0...place.0 + width, place.1 - 11...place.1 + 2))
+            marks.append(.label(label, "axis", x: place.0, y: place.1))
         }
         return marks
     }
@@ -169,15 +224,23 @@ struct ExperimentPlot {
     private var legend: [Markup] {
         lines.enumerated().flatMap { index, line in
             let y = frame.top + 12 + 22 * Double(index)
-            let color = Self.colors[index % Self.colors.count]
+            let (color, dashes) = Self.stroke(ofLine: index)
+            let (left, right) = (frame.right + 10, frame.right + 34)
             return [
+                Markup(
+                    "line",
+                    [
+                        "x1": Markup.place(left), "x2": Markup.place(right),
+                        "y1": Markup.place(y - 4), "y2": Markup.place(y - 4), "stroke": color,
+                        "stroke-width": "1.8", "stroke-dasharray": dashes,
+                    ]),
                 Markup(
                     "circle",
                     [
-                        "cx": Markup.place(frame.right + 22), "cy": Markup.place(y - 4), "r": "4",
-                        "fill": color,
+                        "cx": Markup.place((left + right) / 2), "cy": Markup.place(y - 4),
+                        "r": "3.5", "fill": color,
                     ]),
-                Markup.label(line.name, "", x: frame.right + 34, y: y),
+                Markup.label(line.name, "", x: frame.right + 42, y: y),
             ]
         }
     }

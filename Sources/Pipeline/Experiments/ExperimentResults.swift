@@ -8,7 +8,7 @@ public struct ExperimentResults: Sendable {
     /// Of all stages, each counted once.
     let seconds: Double
 
-    init(_ experiment: Experiment, reports: [PipelineReport?], seconds: Double) {
+    package init(_ experiment: Experiment, reports: [PipelineReport?], seconds: Double) {
         self.experiment = experiment
         self.reports = reports
         self.seconds = seconds
@@ -24,15 +24,13 @@ public struct ExperimentResults: Sendable {
 
     public var markdown: String {
         let seeds = experiment.seeds.map(String.init).joined(separator: ", ")
-        let file = "Pipelines/experiments/\(experiment.name).yaml"
         var text = """
             # \(TextTable.escaped(experiment.title))
 
             \(experiment.question)
 
             \(experiment.answer.map { "**Found:** \($0)\n\n" } ?? "")\
-            Made by `make experiment NAME=\(experiment.name)` from [\(file)](../../\(file)) in \
-            \(formatted(seconds: seconds)) of training. Mean ± standard deviation (n − 1) over the \
+            Made by \(origin) in \(formatted(seconds: seconds)) of training. Mean ± standard deviation (n − 1) over the \
             seeds \(seeds), single values below; test error is on the whole test set, by which no \
             choice is made. Where training diverged there is a dash.
 
@@ -55,6 +53,15 @@ public struct ExperimentResults: Sendable {
             text += "\n## \(title)\n\n" + table(value, number).markdown
         }
         return text
+    }
+
+    /// The command, and a link to the file where it is one of the repository's.
+    private var origin: String {
+        let file = "Pipelines/experiments/\(experiment.name).yaml"
+        guard experiment.path == file || experiment.path.hasSuffix("/\(file)") else {
+            return "`shrink experiment \(experiment.path)`"
+        }
+        return "`make experiment NAME=\(experiment.name)` from [\(file)](../../\(file))"
     }
 
     private func table(
