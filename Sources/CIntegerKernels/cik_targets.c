@@ -11,7 +11,7 @@ bool cik_supports_scalar(void) { return true; }
 // The compiler's run-time looks at XCR0, too: what the system does not save does not count.
 bool cik_supports_avx2(void) {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 bool cik_supports_avx512vnni(void) {

@@ -27,18 +27,34 @@ CIK_AVX2 static inline __m256i cik_rounded__avx2(
     return _mm256_min_epi32(value, _mm256_set1_epi32(rounding.high));
 }
 
+/// The floor of `acc * m + c` in floats of eight sums, cut to the rule's range.
+CIK_AVX2 static inline __m256i cik_rounded_float__avx2(
+    __m256i sums, float multiplier, float constant, cik_rounding rounding) {
+    __m256 value = _mm256_fmadd_ps(
+        _mm256_cvtepi32_ps(sums), _mm256_set1_ps(multiplier), _mm256_set1_ps(constant));
+    __m256i floor = _mm256_cvtps_epi32(_mm256_floor_ps(value));
+    floor = _mm256_max_epi32(floor, _mm256_set1_epi32(rounding.low));
+    return _mm256_min_epi32(floor, _mm256_set1_epi32(rounding.high));
+}
+
 /// As `cik_requantize_tile`.
 CIK_AVX2 static inline uint8_t *cik_requantize_tile__avx2(
     const cik_epilogue *epilogue, size_t output, const int32_t *acc, uint64_t kept, uint8_t *y) {
-    if (epilogue->bits != 16) return cik_requantize_tile(epilogue, output, acc, kept, y);
+    bool is_float = epilogue->bits == 32 && epilogue->float_multipliers
+        && epilogue->float_multipliers[output] != 0;
+    if (epilogue->bits != 16 && !is_float)
+        return cik_requantize_tile(epilogue, output, acc, kept, y);
     uint8_t bytes[CIK_TILE];
-    const int32_t *halves = epilogue->halves + 4 * output;
     for (int i = 0; i < CIK_TILE; i += 32) {
         __m256i part[4];
-        for (int j = 0; j < 4; j++)
-            part[j] = cik_rounded__avx2(
-                _mm256_loadu_si256((const __m256i *)(acc + i + 8 * j)), halves,
-                epilogue->rounding);
+        for (int j = 0; j < 4; j++) {
+            __m256i sums = _mm256_loadu_si256((const __m256i *)(acc + i + 8 * j));
+            part[j] = is_float
+                ? cik_rounded_float__avx2(
+                      sums, epilogue->float_multipliers[output],
+                      epilogue->float_constants[output], epilogue->rounding)
+                : cik_rounded__avx2(sums, epilogue->halves + 4 * output, epilogue->rounding);
+        }
         // Packing works in halves of 128 bits: its fours of bytes come out as 0 2 4 6, 1 3 5 7.
         __m256i packed = _mm256_packus_epi16(
             _mm256_packs_epi32(part[0], part[1]), _mm256_packs_epi32(part[2], part[3]));

@@ -12,7 +12,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define CIK_AVX2 __attribute__((target("avx2")))
+/// AVX2 with fused products, as since Haswell and Zen.
+#define CIK_AVX2 __attribute__((target("avx2,fma")))
 /// AVX-512 with dot products, as since Cascade Lake.
 #define CIK_AVX512VNNI \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
