@@ -387,8 +387,9 @@ typedef struct {
     double spmv_slot_64, spmv_slot_128, spmv_slot_256;
     /// A weight of `gemv`.
     double gemv_weight;
-    /// On a tile of 64 bytes: a step of `u6_s8_spmm`, of each size, a step of `u8_s8_spmm`, a weight
-    /// of `gemm` or of `depthwise`; of `depthwise_direct`, which needs no copy of its input.
+    /// On a tile of 64 bytes: a step of `u6_s8_spmm`, of each size (groups of two are measured for
+    /// `avx512vnni`, and estimated from their neighbours for the others), a step of `u8_s8_spmm`, a
+    /// weight of `gemm` or of `depthwise`; of `depthwise_direct`, which needs no copy of its input.
     double spmm_group_step[CIK_STEP_SIZES], spmm_step, gemm_weight, depthwise_weight, direct_weight;
     /// One more block of `u6_s8_spmm` for an output; and how many times as long steps take that read
     /// from the second cache.
