@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := all
 .PHONY: all help deps build lib examples test test-kernels test-neon sanitize check check-export \
-  check-large format pipeline report results experiment everything bench bench-training bench-kernels clean
+  check-large format pipeline report results experiment everything bench bench-training bench-kernels bench-costs clean
 
 PIPELINE ?= digits
 SEED ?=
@@ -177,6 +177,10 @@ bench-training: deps ## Time training steps against PyTorch, in one run (about 1
 bench-kernels: deps ## Time single layers against a dense float product (about a minute)
 	@swift build $(SWIFT_FLAGS) --product KernelBenchmark
 	@.build/release/KernelBenchmark
+
+bench-costs: ## Measure what the engine's plan takes kernels to cost on this CPU (a minute)
+	@mkdir -p .build && clang -std=c17 -O2 -Wall -Wextra -I$(KERNELS)/include $(wildcard $(KERNELS)/*.c) Benchmarks/costs.c -o .build/costs
+	@.build/costs
 
 clean: ## Remove what was built and all results
 	rm -rf .build $(BUILD)/lib $(BUILD)/examples $(BUILD)/experiments $(patsubst %/stages.mk,%,$(wildcard $(BUILD)/*/stages.mk))

@@ -85,10 +85,16 @@ void u8_add__scalar(
 void u8_channel_shuffle__scalar(
     size_t groups, size_t channels, size_t size, const uint8_t *x, uint8_t *y);
 
+void u8_planes__neon(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_max_pooling__neon(
     const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
+void u8_average_pooling__neon(
+    const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
 
 #if defined(__x86_64__)
+void u8_planes__avx2(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
+void u8_average_pooling__avx2(
+    const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_max_pooling__avx2(
     const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_add__avx512vnni(

@@ -43,10 +43,10 @@ static inline size_t cik_tiles(const cik_planar *planar) {
     return (planar->length + CIK_TILE - 1) / CIK_TILE;
 }
 
-/// Runs `sums(weights, output, x, lanes, acc)` for each tile and output, and `requantize` on what
-/// it finds: the frame of the kernels that keep sums in memory. Those of one tile follow each other,
+/// Runs `sums(weights, output, x, lanes, acc)` for each tile and output, and `requantize` and
+/// `add_residual` on what it finds: the frame of the kernels that keep sums in memory. Those of one tile follow each other,
 /// so that its bytes stay in the first cache.
-#define CIK_FOR_EACH_TILE(sums, requantize)                                                 \
+#define CIK_FOR_EACH_TILE(sums, requantize, add_residual)                                   \
     for (size_t tile = 0, done = 0; tile < cik_tiles(planar); tile++) {                     \
         const uint8_t *x = planar->x + tile * CIK_TILE;                                     \
         for (size_t output = first; output < first + count; output++) {                     \
@@ -57,7 +57,7 @@ static inline size_t cik_tiles(const cik_planar *planar) {
                 uint8_t *end = requantize(                                                  \
                     planar->epilogue, output, acc, planar->kept[tile], y);                  \
                 if (planar->residual)                                                       \
-                    cik_add_residual(planar->residual, y, (size_t)(end - y));               \
+                    add_residual(planar->residual, y, (size_t)(end - y));                   \
             } else                                                                          \
                 memcpy(                                                                     \
                     planar->acc + output * planar->acc_stride + tile * CIK_TILE, acc,       \

@@ -9,69 +9,196 @@
 
 #if defined(__x86_64__)
 
-/// `(acc * M + B) >> shift` of eight sums that fit 16 bits, cut to the rule's range: the upper half
-/// of the multiplier makes multiples of 2^16, and of the other products only what they carry over
-/// counts.
+/// `(acc * M + B) >> shift` of eight sums of 16 bits, each in the lower half of a lane whose upper half is
+/// zero: the upper half of the multiplier makes multiples of 2^16, and of the other products only what
+/// they carry over counts.
 CIK_AVX2 static inline __m256i cik_rounded__avx2(
-    __m256i sums, const int32_t *halves, cik_rounding rounding) {
-    // The sum in the lower half of each lane, nothing in the upper.
-    __m256i narrow = _mm256_and_si256(sums, _mm256_set1_epi32(0xffff));
-    __m256i upper = _mm256_madd_epi16(narrow, _mm256_set1_epi32(halves[0]));
-    __m256i lower = _mm256_madd_epi16(narrow, _mm256_set1_epi32(halves[1]));
+    __m256i sums, const int32_t *halves, __m128i shift) {
+    __m256i upper = _mm256_madd_epi16(sums, _mm256_set1_epi32(halves[0]));
+    __m256i lower = _mm256_madd_epi16(sums, _mm256_set1_epi32(halves[1]));
     upper = _mm256_add_epi32(upper, _mm256_set1_epi32(halves[2]));
     lower = _mm256_add_epi32(lower, _mm256_set1_epi32(halves[3]));
-    __m256i value = _mm256_sra_epi32(
-        _mm256_add_epi32(upper, _mm256_srai_epi32(lower, 16)),
-        _mm_cvtsi32_si128(rounding.shift - 16));
-    value = _mm256_max_epi32(value, _mm256_set1_epi32(rounding.low));
-    return _mm256_min_epi32(value, _mm256_set1_epi32(rounding.high));
+    return _mm256_sra_epi32(_mm256_add_epi32(upper, _mm256_srai_epi32(lower, 16)), shift);
 }
 
-/// The floor of `acc * m + c` in floats of eight sums, cut to the rule's range.
+/// `(acc * m + c) >> shift` of the same.
+CIK_AVX2 static inline __m256i cik_rounded_narrow__avx2(
+    __m256i sums, const cik_epilogue *epilogue, size_t output, __m128i shift) {
+    __m256i multiplier = _mm256_set1_epi32((uint16_t)epilogue->narrow_multipliers[output]);
+    __m256i constant = _mm256_set1_epi32(epilogue->narrow_constants[output]);
+    __m256i products = _mm256_madd_epi16(sums, multiplier);
+    return _mm256_sra_epi32(_mm256_add_epi32(products, constant), shift);
+}
+
+/// 32 results of 32 bits to bytes in the order in which they were unpacked, cut to 0...255 and to the
+/// rule's range.
+CIK_AVX2 static inline __m256i cik_packed__avx2(const __m256i part[4], cik_rounding rounding) {
+    __m256i bytes = _mm256_packus_epi16(
+        _mm256_packs_epi32(part[0], part[1]), _mm256_packs_epi32(part[2], part[3]));
+    bytes = _mm256_max_epu8(bytes, _mm256_set1_epi8((char)rounding.low));
+    return _mm256_min_epu8(bytes, _mm256_set1_epi8((char)rounding.high));
+}
+
+/// Sums of 16 bits, or the bytes that become of them, of 32 positions: `low` has positions 0...7 and
+/// 16...23, `high` the others, as pairs of bytes are unpacked.
+typedef struct { __m256i low, high; } cik_sums_16;
+
+/// Sums to bytes in the order of positions; for rules of 16 bits.
+CIK_AVX2 static inline __m256i cik_bytes_of_16__avx2(
+    const cik_epilogue *epilogue, size_t output, cik_sums_16 sums) {
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i part[4] = {
+        _mm256_unpacklo_epi16(sums.low, zero), _mm256_unpackhi_epi16(sums.low, zero),
+        _mm256_unpacklo_epi16(sums.high, zero), _mm256_unpackhi_epi16(sums.high, zero),
+    };
+    if (epilogue->narrow_multipliers) {
+        __m128i shift = _mm_cvtsi32_si128(epilogue->narrow_shift);
+        CIK_UNROLLED for (int i = 0; i < 4; i++)
+            part[i] = cik_rounded_narrow__avx2(part[i], epilogue, output, shift);
+    } else {
+        __m128i shift = _mm_cvtsi32_si128(epilogue->rounding.shift - 16);
+        CIK_UNROLLED for (int i = 0; i < 4; i++)
+            part[i] = cik_rounded__avx2(part[i], epilogue->halves + 4 * output, shift);
+    }
+    return cik_packed__avx2(part, epilogue->rounding);
+}
+
+/// The floor of `acc * m + c` in floats of eight sums.
 CIK_AVX2 static inline __m256i cik_rounded_float__avx2(
-    __m256i sums, float multiplier, float constant, cik_rounding rounding) {
+    __m256i sums, float multiplier, float constant) {
     __m256 value = _mm256_fmadd_ps(
         _mm256_cvtepi32_ps(sums), _mm256_set1_ps(multiplier), _mm256_set1_ps(constant));
-    __m256i floor = _mm256_cvtps_epi32(_mm256_floor_ps(value));
-    floor = _mm256_max_epi32(floor, _mm256_set1_epi32(rounding.low));
-    return _mm256_min_epi32(floor, _mm256_set1_epi32(rounding.high));
+    return _mm256_cvtps_epi32(_mm256_floor_ps(value));
+}
+
+/// `count` bytes, up to 64, and no byte behind them: another thread may write those.
+CIK_AVX2 static inline void cik_copy__avx2(uint8_t *y, const uint8_t *from, size_t count) {
+    if (count >= 32) {
+        __m256i first = _mm256_loadu_si256((const __m256i *)from);
+        __m256i last = _mm256_loadu_si256((const __m256i *)(from + count - 32));
+        _mm256_storeu_si256((__m256i *)y, first);
+        _mm256_storeu_si256((__m256i *)(y + count - 32), last);
+    } else if (count >= 16) {
+        __m128i first = _mm_loadu_si128((const __m128i *)from);
+        __m128i last = _mm_loadu_si128((const __m128i *)(from + count - 16));
+        _mm_storeu_si128((__m128i *)y, first);
+        _mm_storeu_si128((__m128i *)(y + count - 16), last);
+    } else if (count >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + count - 8, 8);
+        memcpy(y, &first, 8);
+        memcpy(y + count - 8, &last, 8);
+    } else
+        for (size_t i = 0; i < count; i++) y[i] = from[i];
+}
+
+/// Writes the kept ones of 64 bytes behind each other; returns the place behind them.
+CIK_AVX2 static inline uint8_t *cik_store_kept__avx2(
+    const uint8_t *bytes, uint64_t kept, uint8_t *y) {
+    while (kept != 0) {
+        int start = __builtin_ctzll(kept);
+        uint64_t behind = ~(kept >> start);
+        size_t count = behind == 0 ? CIK_TILE : (size_t)__builtin_ctzll(behind);
+        cik_copy__avx2(y, bytes + start, count);
+        y += count;
+        // The run and the zeros before it.
+        kept &= kept + (kept & -kept);
+    }
+    return y;
+}
+
+/// `(acc * M + B) >> shift` of eight sums in 64 bits; `constant` is `B` and what rounds. Results fit 32 bits.
+CIK_AVX2 static inline __m256i cik_rounded_32__avx2(
+    __m256i sums, int32_t multiplier, int64_t constant, int32_t shift) {
+    __m256i factor = _mm256_set1_epi32(multiplier), more = _mm256_set1_epi64x(constant);
+    __m256i even = _mm256_add_epi64(_mm256_mul_epi32(sums, factor), more);
+    __m256i odd =
+        _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(sums, 32), factor), more);
+    // There is no arithmetic shift of 64 bits: either the upper halves are shifted on, or what a logical one
+    // brings to the lower halves is the same.
+    if (shift >= 32) {
+        __m256i upper = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+        return _mm256_sra_epi32(upper, _mm_cvtsi32_si128(shift - 32));
+    }
+    even = _mm256_srl_epi64(even, _mm_cvtsi32_si128(shift));
+    odd = _mm256_sll_epi64(odd, _mm_cvtsi32_si128(32 - shift));
+    return _mm256_blend_epi32(even, odd, 0xaa);
+}
+
+/// 32 sums, in the order in which bytes are unpacked twice, to bytes in the order of positions; for rules of
+/// 16 and of 32 bits.
+CIK_AVX2 static inline __m256i cik_bytes_of_32__avx2(
+    const cik_epilogue *epilogue, size_t output, const __m256i sums[4]) {
+    if (epilogue->bits == 16) {
+        cik_sums_16 narrow = {
+            _mm256_packs_epi32(sums[0], sums[1]), _mm256_packs_epi32(sums[2], sums[3]),
+        };
+        return cik_bytes_of_16__avx2(epilogue, output, narrow);
+    }
+    __m256i part[4];
+    if (epilogue->float_multipliers && epilogue->float_multipliers[output] != 0) {
+        float multiplier = epilogue->float_multipliers[output];
+        float constant = epilogue->float_constants[output];
+        CIK_UNROLLED for (int i = 0; i < 4; i++)
+            part[i] = cik_rounded_float__avx2(sums[i], multiplier, constant);
+    } else {
+        int32_t shift = epilogue->rounding.shift;
+        int64_t constant = epilogue->constants[output] + ((int64_t)1 << (shift - 1));
+        CIK_UNROLLED for (int i = 0; i < 4; i++)
+            part[i] = cik_rounded_32__avx2(
+                sums[i], epilogue->multipliers[output], constant, shift);
+    }
+    return cik_packed__avx2(part, epilogue->rounding);
 }
 
 /// As `cik_requantize_tile`.
 CIK_AVX2 static inline uint8_t *cik_requantize_tile__avx2(
     const cik_epilogue *epilogue, size_t output, const int32_t *acc, uint64_t kept, uint8_t *y) {
-    bool is_float = epilogue->bits == 32 && epilogue->float_multipliers
-        && epilogue->float_multipliers[output] != 0;
-    if (epilogue->bits != 16 && !is_float)
-        return cik_requantize_tile(epilogue, output, acc, kept, y);
+    if (epilogue->bits > 32) return cik_requantize_tile(epilogue, output, acc, kept, y);
     uint8_t bytes[CIK_TILE];
     for (int i = 0; i < CIK_TILE; i += 32) {
-        __m256i part[4];
-        for (int j = 0; j < 4; j++) {
-            __m256i sums = _mm256_loadu_si256((const __m256i *)(acc + i + 8 * j));
-            part[j] = is_float
-                ? cik_rounded_float__avx2(
-                      sums, epilogue->float_multipliers[output],
-                      epilogue->float_constants[output], epilogue->rounding)
-                : cik_rounded__avx2(sums, epilogue->halves + 4 * output, epilogue->rounding);
-        }
-        // Packing works in halves of 128 bits: its fours of bytes come out as 0 2 4 6, 1 3 5 7.
-        __m256i packed = _mm256_packus_epi16(
-            _mm256_packs_epi32(part[0], part[1]), _mm256_packs_epi32(part[2], part[3]));
-        packed = _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-        _mm256_storeu_si256((__m256i *)(bytes + i), packed);
+        __m256i eight[4];
+        for (int j = 0; j < 4; j++)
+            eight[j] = _mm256_loadu_si256((const __m256i *)(acc + i + 8 * j));
+        __m256i sums[4] = {
+            _mm256_permute2x128_si256(eight[0], eight[2], 0x20),
+            _mm256_permute2x128_si256(eight[0], eight[2], 0x31),
+            _mm256_permute2x128_si256(eight[1], eight[3], 0x20),
+            _mm256_permute2x128_si256(eight[1], eight[3], 0x31),
+        };
+        _mm256_storeu_si256(
+            (__m256i *)(bytes + i), cik_bytes_of_32__avx2(epilogue, output, sums));
     }
-    for (int start = 0; kept != 0;) {
-        int skipped = __builtin_ctzll(kept);
-        start += skipped;
-        kept >>= skipped;
-        int count = kept == ~(uint64_t)0 ? CIK_TILE : __builtin_ctzll(~kept);
-        memcpy(y, bytes + start, (size_t)count);
-        y += count;
-        start += count;
-        kept = count == CIK_TILE ? 0 : kept >> count;
+    return cik_store_kept__avx2(bytes, kept, y);
+}
+
+/// As `cik_add_residual`.
+CIK_AVX2 static inline void cik_add_residual__avx2(
+    const cik_residual *residual, uint8_t *y, size_t count) {
+    const __m256i zero = _mm256_setzero_si256();
+    uint32_t own_multiplier = (uint16_t)residual->multipliers[0];
+    uint32_t other_multiplier = (uint16_t)residual->multipliers[1];
+    __m256i multipliers = _mm256_set1_epi32((int32_t)(other_multiplier << 16 | own_multiplier));
+    __m256i constant = _mm256_set1_epi32(residual->constant);
+    __m128i shift = _mm_cvtsi32_si128(residual->shift);
+    cik_rounding range = {.low = residual->low, .high = residual->high};
+    const uint8_t *others = y + residual->distance;
+    size_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        __m256i own = _mm256_loadu_si256((const __m256i *)(y + i));
+        __m256i other = _mm256_loadu_si256((const __m256i *)(others + i));
+        __m256i low = _mm256_unpacklo_epi8(own, other), high = _mm256_unpackhi_epi8(own, other);
+        __m256i part[4] = {
+            _mm256_unpacklo_epi8(low, zero), _mm256_unpackhi_epi8(low, zero),
+            _mm256_unpacklo_epi8(high, zero), _mm256_unpackhi_epi8(high, zero),
+        };
+        for (int p = 0; p < 4; p++)
+            part[p] = _mm256_sra_epi32(
+                _mm256_add_epi32(_mm256_madd_epi16(part[p], multipliers), constant), shift);
+        _mm256_storeu_si256((__m256i *)(y + i), cik_packed__avx2(part, range));
     }
-    return y;
+    cik_add_residual(residual, y + i, count - i);
 }
 #endif
 

@@ -41,5 +41,5 @@ static void sums(
 
 void u6_s8_spmm__scalar(
     const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count) {
-    CIK_FOR_EACH_TILE(sums, cik_requantize_tile)
+    CIK_FOR_EACH_TILE(sums, cik_requantize_tile, cik_add_residual)
 }

@@ -92,7 +92,7 @@ CIK_AVX2 static void finish(
     uint8_t *y = planar->y + output * planar->y_stride + done;
     uint8_t *end = cik_requantize_tile__avx2(
         planar->epilogue, output, acc, planar->kept[tile], y);
-    if (planar->residual) cik_add_residual(planar->residual, y, (size_t)(end - y));
+    if (planar->residual) cik_add_residual__avx2(planar->residual, y, (size_t)(end - y));
 }
 
 CIK_AVX2 void u8_s8_gemm__avx2(

@@ -1,6 +1,7 @@
 // Dense int8 weights times planes of bytes.
 #define TARGET
 #define REQUANTIZE_TILE cik_requantize_tile
+#define ADD_RESIDUAL cik_add_residual
 #include "u8_s8_gemm.inc"
 
 void u8_s8_gemm__scalar(

@@ -84,7 +84,7 @@ public struct Network: Sendable {
     /// The outputs for a batch `[batch, ...inputShape]`.
     public mutating func forward(_ x: Tensor, pass: inout Pass) -> Tensor {
         precondition(Array(x.shape.dropFirst()) == inputShape, "\(x.shape) into \(inputShape)")
-        updateEffective()
+        updateEffective(threads: pass.threads)
         allocate()
         activations[0] = x
         var zeros: [Float] = [0]
@@ -136,7 +136,7 @@ public struct Network: Sendable {
             backward(first, to: index, wants: wants, isWritten: &isWritten, pass: &pass)
         }
         for index in nodes.indices {
-            nodes[index].layer.visitParameters { $1.backpropagate() }
+            nodes[index].layer.visitParameters { $1.backpropagate(threads: pass.threads) }
         }
         effectiveIsCurrent = false
     }
@@ -209,10 +209,10 @@ public struct Network: Sendable {
     }
 
     /// Computes what the layers compute with from what is trained, unless nothing has changed.
-    public mutating func updateEffective() {
+    public mutating func updateEffective(threads: Int = 1) {
         if effectiveIsCurrent { return }
         for index in nodes.indices {
-            nodes[index].layer.visitParameters { $1.updateEffective() }
+            nodes[index].layer.visitParameters { $1.updateEffective(threads: threads) }
         }
         effectiveIsCurrent = true
     }

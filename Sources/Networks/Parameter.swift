@@ -51,28 +51,30 @@ public struct Parameter: Sendable {
     }
 
     /// Computes `effective` from what is trained.
-    public mutating func updateEffective() {
+    public mutating func updateEffective(threads: Int = 1) {
         for (index, parametrization) in chain.enumerated() {
             let value = index == 0 ? trained.value : values[index - 1]
             if index == chain.count - 1 {
-                parametrization.apply(to: value, into: &result)
+                parametrization.apply(to: value, into: &result, threads: threads)
             } else {
-                parametrization.apply(to: value, into: &values[index])
+                parametrization.apply(to: value, into: &values[index], threads: threads)
             }
         }
     }
 
     /// Turns `effectiveGradient` into the gradients of everything that is trained.
-    public mutating func backpropagate() {
+    public mutating func backpropagate(threads: Int = 1) {
         for index in chain.indices.reversed() {
             let value = index == 0 ? trained.value : values[index - 1]
             let outer = index == chain.count - 1 ? resultGradient : gradients[index]
             if index == 0 {
                 chain[0].backpropagate(
-                    value: value, effectiveGradient: outer, into: &trained.gradient)
+                    value: value, effectiveGradient: outer, into: &trained.gradient,
+                    threads: threads)
             } else {
                 chain[index].backpropagate(
-                    value: value, effectiveGradient: outer, into: &gradients[index - 1])
+                    value: value, effectiveGradient: outer, into: &gradients[index - 1],
+                    threads: threads)
             }
         }
     }

@@ -5,21 +5,30 @@ import PackedModel
 /// What the engine says of one image.
 public struct Classification: Codable, Sendable, Equatable {
     public var index: Int
+    /// Of the picture's file; `nil` for an image of a file with many.
+    public var file: String?
     public var `class`: Int
     /// The class's name, or its number where names are not known.
     public var name: String
     public var logits: [Float]
+
+    /// The classes with the largest logits, those first.
+    public func best(_ count: Int) -> [Int] {
+        Array(logits.indices.sorted { (logits[$1], $0) < (logits[$0], $1) }.prefix(count))
+    }
 }
 
 extension PackedModel {
-    /// Classifies the images of an IDX file, or the samples of a `.npy` file.
+    /// Classifies the images of an IDX file, the samples of a `.npy` file, a PNG or JPEG file, or those of a
+    /// folder.
     ///
+    /// - Parameter limit: how many, from the first.
     /// - Throws: `DataSetError` for a file that is none, or for samples of another shape than the
     ///   network reads; `PipelineError.dataDoNotFit` for images of another one.
     public func classify(
         imagesOf path: String, limit: Int? = nil, threads: Int = 1
     ) throws -> [Classification] {
-        let samples = try samples(path)
+        let (samples, names) = try samples(path, limit: limit)
         let engine = try Engine(self, options: EngineOptions(threads: threads))
         let size = engine.inputCount
         let logits: [Float]
@@ -35,25 +44,37 @@ extension PackedModel {
             let row = Array(logits[index * engine.outputCount..<(index + 1) * engine.outputCount])
             let best = row.indices.max { row[$0] < row[$1] } ?? 0
             return Classification(
-                index: index, class: best,
-                name: classNames.indices.contains(best) ? classNames[best] : "\(best)",
-                logits: row)
+                index: index, file: names.isEmpty ? nil : names[index], class: best,
+                name: name(ofClass: best), logits: row)
         }
     }
 
-    /// Samples in the order that the engine reads.
-    private func samples(_ path: String) throws -> NumPySamples {
-        switch try SampleFile(path: path) {
-        case .array(let array):
-            return try NumPySamples(
-                array, inputShape: input.shape, pixelScale: input.pixelScale)
-        case .images(let file):
-            let found = [1] + file.dimensions.dropFirst()
-            guard found == input.shape else {
+    /// A class's name, or its number where names are not known.
+    public func name(ofClass index: Int) -> String {
+        classNames.indices.contains(index) ? classNames[index] : "\(index)"
+    }
+
+    /// Samples in the order that the engine reads, and the names of their files where each has its own.
+    private func samples(
+        _ path: String, limit: Int?
+    ) throws -> (samples: NumPySamples, names: [String]) {
+        func requireFit(_ shape: [Int]) throws {
+            guard shape == input.shape else {
                 throw PipelineError.dataDoNotFit(
-                    dataSet: path, found: Array(found), expected: input.shape)
+                    dataSet: path, found: shape, expected: input.shape)
             }
-            return .pixels(file.bytes)
+        }
+        switch try SampleFile(path: path, limit: limit) {
+        case .array(let array):
+            let samples = try NumPySamples(
+                array, inputShape: input.shape, pixelScale: input.pixelScale)
+            return (samples, [])
+        case .images(let file):
+            try requireFit([1] + file.dimensions.dropFirst())
+            return (.pixels(file.bytes), [])
+        case .pictures(let names, let shape, let pixels):
+            try requireFit(shape)
+            return (.pixels(pixels), names)
         }
     }
 }

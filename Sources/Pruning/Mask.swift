@@ -33,17 +33,18 @@ public struct Mask: Parametrization, Equatable {
         }
     }
 
-    public func apply(to value: Tensor, into effective: inout Tensor) {
-        effective.assign(value, where: bytes)
+    public func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
+        effective.assign(value, where: bytes, threads: threads)
     }
 
     public func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         if regrows {
             valueGradient.assign(effectiveGradient)
         } else {
-            valueGradient.assign(effectiveGradient, where: bytes)
+            valueGradient.assign(effectiveGradient, where: bytes, threads: threads)
         }
     }
 

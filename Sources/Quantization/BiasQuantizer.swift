@@ -22,12 +22,13 @@ public struct BiasQuantizer: Parametrization {
         return (grid.step, grid.codes(of: value).map { Int16($0) })
     }
 
-    public func apply(to value: Tensor, into effective: inout Tensor) {
-        grid(of: value).fakeQuantize(value, into: &effective)
+    public func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
+        grid(of: value).fakeQuantize(value, into: &effective, threads: threads)
     }
 
     public func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         effectiveGradient.withUnsafeElements { gradient in
             valueGradient.withUnsafeMutableElements { _ = $0.update(from: gradient) }

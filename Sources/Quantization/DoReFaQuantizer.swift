@@ -60,7 +60,7 @@ public struct DoReFaWeightQuantizer: UniformWeightQuantizer {
         levels * (tangent / (2 * bound) + 0.5)
     }
 
-    public func apply(to value: Tensor, into effective: inout Tensor) {
+    public func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
         let (levels, bounds, steps) = (levels, bounds(value), steps(for: value))
         value.withUnsafeElements { w in
             effective.withUnsafeMutableElements { result in
@@ -74,7 +74,8 @@ public struct DoReFaWeightQuantizer: UniformWeightQuantizer {
     }
 
     public func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         let (bounds, steps, surrogate) = (bounds(value), steps(for: value), rule.surrogate)
         value.withUnsafeElements { w in

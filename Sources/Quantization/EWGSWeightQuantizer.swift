@@ -113,7 +113,7 @@ public struct EWGSWeightQuantizer: UniformWeightQuantizer {
         }
     }
 
-    public func apply(to value: Tensor, into effective: inout Tensor) {
+    public func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
         let (steps, intervals) = (steps(for: value), intervals)
         value.withUnsafeElements { w in
             effective.withUnsafeMutableElements { result in
@@ -128,7 +128,8 @@ public struct EWGSWeightQuantizer: UniformWeightQuantizer {
     }
 
     public mutating func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         let (intervals, scales, levels) = (intervals, scale.value.elements.map(abs), levels)
         var surrogate = rule.surrogate

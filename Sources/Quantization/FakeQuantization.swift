@@ -14,8 +14,8 @@ extension UniformGrid {
     /// Elements of a chunk. Sums are made chunk by chunk and added in the order of the chunks, so
     /// they do not depend on the number of threads.
     static let chunkSize = 8192
-    /// Fewer elements than this (about 100 µs of work) are not worth waking a second thread.
-    static let parallelThreshold = 1 << 18
+    /// Fewer elements than this (about 20 µs of work) are not worth a second thread.
+    static let parallelThreshold = 1 << 16
 
     /// Writes `step · code + offset` of each element.
     public func fakeQuantize(_ values: Tensor, into result: inout Tensor, threads: Int = 1) {

@@ -9,7 +9,7 @@ public struct HalfRounding: Parametrization {
 
     public init() {}
 
-    public func apply(to value: Tensor, into effective: inout Tensor) {
+    public func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
         value.withUnsafeElements { x in
             effective.withUnsafeMutableElements { y in
                 for index in 0..<x.count {
@@ -20,7 +20,8 @@ public struct HalfRounding: Parametrization {
     }
 
     public func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         effectiveGradient.withUnsafeElements { gradient in
             valueGradient.withUnsafeMutableElements { _ = $0.update(from: gradient) }

@@ -111,7 +111,7 @@ public struct WeightQuantizer: UniformWeightQuantizer {
     public func codes(of value: Tensor) -> [Int8] {
         guard isPerOutput else { return grid.codes(of: value).map { Int8($0) } }
         var effective = Tensor(shape: value.shape)
-        apply(to: value, into: &effective)
+        apply(to: value, into: &effective, threads: 1)
         let steps = steps
         return effective.elements.enumerated().map {
             Int8(($1 / steps[$0 % steps.count]).rounded(.toNearestOrEven))
@@ -130,19 +130,20 @@ public struct WeightQuantizer: UniformWeightQuantizer {
         }
     }
 
-    public func apply(to value: Tensor, into effective: inout Tensor) {
+    public func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
         if isPerOutput {
             grid.fakeQuantize(value, steps: steps, into: &effective)
         } else {
-            grid.fakeQuantize(value, into: &effective)
+            grid.fakeQuantize(value, into: &effective, threads: threads)
         }
     }
 
     public mutating func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         let (steps, scale) = (steps, gradientScale)
-        let sums = sums(value, effectiveGradient, into: &valueGradient)
+        let sums = sums(value, effectiveGradient, into: &valueGradient, threads: threads)
         if case .simulated(_, let probe) = rule.step {
             search.advance(value, grid: grid, steps: steps, probe: probe)
         }
@@ -158,12 +159,13 @@ public struct WeightQuantizer: UniformWeightQuantizer {
 
     /// Writes the gradient of the value, and returns the sums of each step.
     private func sums(
-        _ value: Tensor, _ effectiveGradient: Tensor, into valueGradient: inout Tensor
+        _ value: Tensor, _ effectiveGradient: Tensor, into valueGradient: inout Tensor, threads: Int
     ) -> [GradientSums] {
         guard rule.needsSurrogate else {
             guard isPerOutput else {
                 let sums = grid.backpropagate(
-                    value, resultGradient: effectiveGradient, into: &valueGradient)
+                    value, resultGradient: effectiveGradient, into: &valueGradient,
+                    threads: threads)
                 return [GradientSums(step: sums.step)]
             }
             return grid.backpropagate(
@@ -174,7 +176,7 @@ public struct WeightQuantizer: UniformWeightQuantizer {
             return [
                 grid.backpropagate(
                     value, resultGradient: effectiveGradient, surrogate: rule.surrogate,
-                    into: &valueGradient)
+                    into: &valueGradient, threads: threads)
             ]
         }
         return grid.backpropagate(

@@ -46,12 +46,18 @@ extension Tensor {
     }
 
     /// `self = x` where the mask is not 0, else exactly 0, whatever `x` is there.
-    public mutating func assign(_ x: Tensor, where mask: [UInt8]) {
+    public mutating func assign(_ x: Tensor, where mask: [UInt8], threads: Int = 1) {
         precondition(count == x.count && count == mask.count, "\(mask.count) for \(x.shape)")
-        let count = Int64(count)
+        let count = count
         mask.withUnsafeBufferPointer { mask in
             guard let mask = mask.baseAddress else { return }
-            withPointers(x, &self) { x, y in cfk_mask(bestISA, x, mask, y, count) }
+            withPointers(x, &self) { x, y in
+                parallel(chunks: (count + Self.part - 1) / Self.part, threads: threads) { chunk in
+                    let part = range(ofChunk: chunk, size: Self.part, count: count)
+                    let start = part.lowerBound
+                    cfk_mask(bestISA, x + start, mask + start, y + start, Int64(part.count))
+                }
+            }
         }
     }
 }

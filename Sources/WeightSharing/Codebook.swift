@@ -53,7 +53,7 @@ public struct Codebook: Parametrization, Equatable {
         }
     }
 
-    public func apply(to centroids: Tensor, into weights: inout Tensor) {
+    public func apply(to centroids: Tensor, into weights: inout Tensor, threads: Int) {
         precondition(
             centroids.count >= highestCode && centroids.count <= Self.maximumCentroids,
             "\(centroids.count) centroids for codes up to \(highestCode)")
@@ -71,7 +71,8 @@ public struct Codebook: Parametrization, Equatable {
     /// A centroid's gradient is the sum over its members (Han, Mao & Dally 2016, eq. 3), in
     /// `Double` and in a fixed order.
     public func backpropagate(
-        value centroids: Tensor, effectiveGradient: Tensor, into centroidGradient: inout Tensor
+        value centroids: Tensor, effectiveGradient: Tensor, into centroidGradient: inout Tensor,
+        threads: Int
     ) {
         precondition(
             effectiveGradient.count == codes.count && centroids.count <= Self.maximumCentroids,

@@ -71,25 +71,33 @@ struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Classify images with a .shrink file in the engine.",
         discussion: """
-            Reads images and prints for each its class and the logit of it. A .npy file holds uint8 \
+            Reads images and prints for each its number, or its file's name, its class and the logit of \
+            it. Pictures (PNG, JPEG) have the size that the network reads. A .npy file holds uint8 \
             pixels, or float32 numbers that are pixels times the network's pixel scale ('shrink \
-            inspect' shows it), so 0 to 1 for pictures; its shape is [count, height, width], or has the channels behind the count \
-            or at the end.
+            inspect' shows it), so 0 to 1 for pictures; its shape is [count, height, width], or has \
+            the channels behind the count or at the end.
 
             EXAMPLE
               shrink run build/digits/model.shrink \\
                 --input Fixtures/digits/digits-images-idx3-ubyte.gz
               shrink run build/digits/model.shrink --input digits.npy
+              shrink run model.shrink --input cat.jpg --top 5
+              shrink run model.shrink --input photos/ --json
             """)
 
     @Argument(help: "A .shrink file.")
     var model: String
 
-    @Option(name: .shortAndLong, help: "An IDX or .npy file of images, plain or gzip.")
+    @Option(
+        name: .shortAndLong,
+        help: "A picture, a folder of pictures, or an IDX or .npy file of images.")
     var input: String
 
     @Option(help: "How many images, from the first. (default: all)")
     var limit: Int?
+
+    @Option(help: "How many classes of an image to print, those with the largest logits first.")
+    var top = 1
 
     @Option(help: "Threads to work on.")
     var threads = 1
@@ -100,6 +108,7 @@ struct Run: ParsableCommand {
     func validate() throws {
         if threads < 1 { throw ValidationError("--threads wants at least 1, not \(threads)") }
         if let limit, limit < 1 { throw ValidationError("--limit wants at least 1, not \(limit)") }
+        if top < 1 { throw ValidationError("--top wants at least 1, not \(top)") }
     }
 
     func run() throws {
@@ -111,9 +120,10 @@ struct Run: ParsableCommand {
         }
         if json { return print(try jsonText(results), terminator: "") }
         for result in results {
-            print(
-                "\(result.index)\t\(result.name)\t\(String(format: "%.3f", result.logits[result.class]))"
-            )
+            let classes = result.best(top).flatMap {
+                [model.name(ofClass: $0), String(format: "%.3f", result.logits[$0])]
+            }
+            print(([result.file ?? "\(result.index)"] + classes).joined(separator: "\t"))
         }
     }
 }

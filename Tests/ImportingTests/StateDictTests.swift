@@ -297,12 +297,13 @@ private struct Negation: Parametrization {
 
     init() {}
 
-    func apply(to value: Tensor, into effective: inout Tensor) {
+    func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
         for index in 0..<value.count { effective[index] = -value[index] }
     }
 
     mutating func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         apply(to: effectiveGradient, into: &valueGradient)
     }

@@ -291,11 +291,13 @@ static void check_planes(const cik_kernel_set *scalar, const cik_kernel_set *var
         size_t lanes = random_in(0, 9) ? 1 : 64, stride = (size_t)random_in(1, 4);
         size_t height = (size_t)random_in(1, 20);
         size_t width = (size_t)random_in(1, random_in(0, 1) ? 20 : 140);
+        size_t top = (size_t)random_in(0, 1), below = (size_t)random_in(0, 2);
         size_t left = (size_t)random_in(0, 3), right = (size_t)random_in(0, 9);
+        if (random_in(0, 3) == 0) top = below = left = right = 0;
         size_t phases = random_in(0, 1) ? stride : 1;
         cik_planes planes = {
-            (size_t)random_in(1, 12), height, width, 1, left, stride, stride, phases, phases,
-            (height + 3 + stride - 1) / stride, (left + width + right + stride - 1) / stride, 0, 9,
+            (size_t)random_in(1, 12), height, width, top, left, stride, stride, phases, phases,
+            (top + height + below + stride - 1) / stride, (left + width + right + stride - 1) / stride, 0, 9,
         };
         planes.plane_stride = planes.plane_height * planes.plane_width + (size_t)random_in(0, 70);
         size_t made = planes.plane_stride * phases * phases;
@@ -311,11 +313,85 @@ static void check_planes(const cik_kernel_set *scalar, const cik_kernel_set *var
     }
 }
 
+/// A size, a padding and windows none of which lies in the border alone.
+static cik_pooling random_pooling(bool is_whole) {
+    cik_pooling p = {
+        .channels = (size_t)random_in(1, 5), .height = (size_t)random_in(1, 20),
+        .width = (size_t)random_in(1, random_in(0, 1) ? 20 : 140),
+        .stride_height = (size_t)random_in(1, 3), .stride_width = (size_t)random_in(1, 3),
+    };
+    p.kernel_height = is_whole ? p.height : (size_t)random_in(1, p.height < 5 ? (int)p.height : 5);
+    p.kernel_width = is_whole ? p.width : (size_t)random_in(1, p.width < 5 ? (int)p.width : 5);
+    if (!is_whole) {
+        p.padding_height = (size_t)random_in(0, (int)p.kernel_height / 2);
+        p.padding_width = (size_t)random_in(0, (int)p.kernel_width / 2);
+    }
+    p.output_height = (p.height + 2 * p.padding_height - p.kernel_height) / p.stride_height + 1;
+    p.output_width = (p.width + 2 * p.padding_width - p.kernel_width) / p.stride_width + 1;
+    return p;
+}
+
+static void check_pooling(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    for (int i = 0; i < 4000; i++) {
+        bool is_mean = random_in(0, 1), is_whole = random_in(0, 1);
+        size_t lanes = random_in(0, 9) ? 1 : 64;
+        cik_pooling p = random_pooling(is_whole);
+        cik_averaging averaging = {
+            .windows = p, .fill = (uint8_t)random_in(0, 255),
+            .multiplier = (int32_t)random_in(-(1 << 20), 1 << 20),
+            .constant = random_in(-40, 300) * (1 << 20), .rounding = {20, 3, 250},
+        };
+        size_t count = p.channels * p.output_height * p.output_width * lanes, size = count + GUARD;
+        uint8_t *x = random_memory(p.channels * p.height * p.width * lanes);
+        uint8_t *expected = random_memory(size), *found = random_memory(size);
+        memcpy(found, expected, size);
+        if (is_mean) {
+            scalar->u8_average_pooling(&averaging, x, lanes, expected);
+            variant->u8_average_pooling(&averaging, x, lanes, found);
+        } else {
+            scalar->u8_max_pooling(&p, x, lanes, expected);
+            variant->u8_max_pooling(&p, x, lanes, found);
+        }
+        expect_equal(
+            expected, found, size, "%s of %zux%zu in %zux%zu, %zu lanes", is_mean ? "mean" : "largest",
+            p.kernel_height, p.kernel_width, p.height, p.width, lanes);
+        free(x), free(expected), free(found);
+    }
+}
+
+static void check_add(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    for (int i = 0; i < 2000; i++) {
+        size_t count = (size_t)random_in(1, 300), size = count + GUARD;
+        int32_t multipliers[3];
+        const uint8_t *x[3];
+        // Beyond 16 bits the rule has to be followed in wider arithmetic.
+        int64_t largest = random_in(0, 1) ? 1 << 14 : 1 << 22;
+        for (int term = 0; term < 3; term++) {
+            multipliers[term] = (int32_t)random_in(-largest, largest);
+            x[term] = random_memory(count);
+        }
+        cik_addition addition = {
+            .terms = (size_t)random_in(2, 3), .multipliers = multipliers,
+            .constant = random_in(-100, 300) * largest, .rounding = {0, 2, 251},
+        };
+        while ((int64_t)1 << addition.rounding.shift < largest) addition.rounding.shift++;
+        uint8_t *expected = random_memory(size), *found = random_memory(size);
+        memcpy(found, expected, size);
+        scalar->u8_add(&addition, x, count, expected);
+        variant->u8_add(&addition, x, count, found);
+        expect_equal(expected, found, size, "%zu bytes of %zu terms", count, addition.terms);
+        for (int term = 0; term < 3; term++) free((void *)x[term]);
+        free(expected), free(found);
+    }
+}
+
 const named_check planar_checks[] = {
     {"u6_s8_spmm", check_groups},
     {"u8_s8_spmm, u8_s8_gemm", check_rows},
     {"u8_s8_depthwise", check_depthwise},
     {"u8_s8_depthwise_direct", check_direct},
     {"u8_planes", check_planes},
+    {"u8_max_pooling, u8_average_pooling", check_pooling},
+    {"u8_add", check_add},
     {0},
 };

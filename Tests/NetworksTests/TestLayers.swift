@@ -131,12 +131,13 @@ struct Scaling: Parametrization {
         self.factor = Variable(Tensor(shape: [1], elements: [factor]), decays: false)
     }
 
-    func apply(to value: Tensor, into effective: inout Tensor) {
+    func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
         for index in 0..<value.count { effective[index] = factor.value[0] * value[index] }
     }
 
     mutating func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         factor.gradient[0] = 0
         for index in 0..<value.count {
@@ -162,12 +163,13 @@ struct EqualRows: Parametrization {
 
     func effectiveShape(of shape: [Int]) -> [Int] { [rows] + shape }
 
-    func apply(to value: Tensor, into effective: inout Tensor) {
+    func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
         for index in 0..<effective.count { effective[index] = value[index % value.count] }
     }
 
     func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         for index in 0..<value.count { valueGradient[index] = 0 }
         for index in 0..<effectiveGradient.count {

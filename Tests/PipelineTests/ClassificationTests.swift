@@ -5,26 +5,30 @@ import PackedModel
 import Pipeline
 import Testing
 
-/// 2 classes of 3×2×2 images: the first adds up all pixels, the second those of the first channel.
-private let model = PackedModel(
-    name: "sums",
-    input: PackedInput(
-        shape: [3, 2, 2], pixelScale: 1 / 255, mean: [0, 0, 0], deviation: [1, 1, 1],
-        quantizer: PackedQuantizer(bits: 8, isSigned: false, scale: 1 / 255, offset: 0)),
-    nodes: [
-        PackedNode(name: "flatten", inputs: [0], operation: .flatten),
-        PackedNode(
-            name: "fc", inputs: [1],
-            operation: .linear(
-                PackedLayer(
-                    weights: PackedTensor(
-                        shape: [2, 12], levels: [0, 1, 2],
-                        gaps: [UInt32](repeating: 0, count: 16),
-                        codes: [UInt8](repeating: 1, count: 12) + [2, 2, 2, 2], scales: [1]),
-                    bias: PackedBias(bits: 2, scale: 1, codes: [0, 0]), activation: .identity,
-                    output: nil))),
-    ],
-    classNames: ["all", "red"])
+/// 2 classes of images with 3 channels: the first adds up all pixels, the second those of the first channel.
+private func model(height: Int = 2, width: Int = 2) -> PackedModel {
+    let size = height * width
+    return PackedModel(
+        name: "sums",
+        input: PackedInput(
+            shape: [3, height, width], pixelScale: 1 / 255, mean: [0, 0, 0], deviation: [1, 1, 1],
+            quantizer: PackedQuantizer(bits: 8, isSigned: false, scale: 1 / 255, offset: 0)),
+        nodes: [
+            PackedNode(name: "flatten", inputs: [0], operation: .flatten),
+            PackedNode(
+                name: "fc", inputs: [1],
+                operation: .linear(
+                    PackedLayer(
+                        weights: PackedTensor(
+                            shape: [2, 3 * size], levels: [0, 1, 2],
+                            gaps: [UInt32](repeating: 0, count: 4 * size),
+                            codes: [UInt8](repeating: 1, count: 3 * size)
+                                + [UInt8](repeating: 2, count: size), scales: [1]),
+                        bias: PackedBias(bits: 2, scale: 1, codes: [0, 0]), activation: .identity,
+                        output: nil))),
+        ],
+        classNames: ["all", "red"])
+}
 
 /// Three images `[3, 3, 2, 2]`; of the second one, only the first channel is not 0.
 private let pixels: [UInt8] = [
@@ -45,12 +49,12 @@ private func classify(_ data: Data, limit: Int? = nil) throws -> [Classification
     let folder = try TemporaryFolder()
     let path = folder.path + "/x.npy"
     try data.write(to: URL(fileURLWithPath: path))
-    return try model.classify(imagesOf: path, limit: limit)
+    return try model().classify(imagesOf: path, limit: limit)
 }
 
 @Suite struct `Samples from a NumPy file` {
     @Test func `are classified as the same pixels are, in every layout`() throws {
-        let expected = try Engine(model).logits(pixels: pixels)
+        let expected = try Engine(model()).logits(pixels: pixels)
         let first = try classify(npy("|u1", "(3, 3, 2, 2)", pixels))
         #expect(first.flatMap(\.logits) == expected)
         #expect(first.map(\.name) == ["all", "red", "red"])
@@ -79,6 +83,63 @@ private func classify(_ data: Data, limit: Int? = nil) throws -> [Classification
             pixelScale: 1 / 255)
         #expect(
             throws: DataSetError.wrongClassCount(dataSet: "three", found: 3, expected: 2)
-        ) { try Model.packed(model).evaluate(on: images, threads: 1) }
+        ) { try Model.packed(model()).evaluate(on: images, threads: 1) }
+    }
+}
+
+@Suite struct `Pictures` {
+    private let fixtures = packageFolder + "/Fixtures/images/"
+    private let model = PipelineTests.model(height: 5, width: 7)
+
+    @Test func `of a folder are classified by name, each as it is by itself`() throws {
+        let folder = try TemporaryFolder()
+        for (name, source) in [("b.png", "color.png"), ("a.png", "palette.png")] {
+            try FileManager.default.copyItem(
+                atPath: fixtures + source, toPath: folder.path + "/" + name)
+        }
+        let found = try model.classify(imagesOf: folder.path)
+        #expect(found.map(\.file) == ["a.png", "b.png"])
+        #expect(found.map(\.index) == [0, 1])
+        for (result, source) in zip(found, ["palette.png", "color.png"]) {
+            let own = try model.classify(imagesOf: fixtures + source)
+            #expect(own.map(\.logits) == [result.logits])
+            #expect(own[0].file == fixtures + source)
+            let pixels = try ImageFile(path: fixtures + source).pixels
+            #expect(try Engine(model).logits(pixels: pixels) == result.logits)
+        }
+        #expect(found[0].logits != found[1].logits)
+        #expect(try model.classify(imagesOf: folder.path, limit: 1) == [found[0]])
+    }
+
+    @Test(arguments: ["grey.png", "color-444.jpg"])
+    func `of another shape are refused with both`(name: String) throws {
+        let path = fixtures + name
+        let shape = try ImageFile(path: path).shape
+        #expect(
+            throws: PipelineError.dataDoNotFit(dataSet: path, found: shape, expected: [3, 5, 7])
+        ) { try model.classify(imagesOf: path) }
+    }
+
+    @Test func `that are damaged, and other files beside them, are named`() throws {
+        let folder = try TemporaryFolder()
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: fixtures + "color.png"))
+        let path = folder.path + "/a.png"
+        try bytes.prefix(60).write(to: URL(fileURLWithPath: path))
+        for input in [path, folder.path] {
+            let error = #expect(throws: DataSetError.self) { try model.classify(imagesOf: input) }
+            #expect("\(try #require(error))".contains(path))
+        }
+        let other = try folder.file("b.txt", "no picture")
+        let error = #expect(throws: DataSetError.self) {
+            try model.classify(imagesOf: folder.path)
+        }
+        #expect("\(try #require(error))".contains(other))
+    }
+
+    @Test func `have their best classes in order, equal ones by number`() {
+        let result = Classification(
+            index: 0, class: 1, name: "1", logits: [1, 3, -2, 3, 1])
+        #expect(result.best(4) == [1, 3, 0, 4])
+        #expect(result.best(9) == [1, 3, 0, 4, 2])
     }
 }

@@ -32,12 +32,13 @@ struct Scaling: Parametrization {
 
     init(factor: Tensor) { self.factor = Variable(factor, decays: false) }
 
-    func apply(to value: Tensor, into effective: inout Tensor) {
+    func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
         for index in 0..<value.count { effective[index] = factor.value[0] * value[index] }
     }
 
     mutating func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         factor.gradient[0] = 0
         for index in 0..<value.count {
@@ -71,12 +72,13 @@ struct Sieve: Parametrization {
         }
     }
 
-    func apply(to value: Tensor, into effective: inout Tensor) {
+    func apply(to value: Tensor, into effective: inout Tensor, threads: Int) {
         for index in 0..<value.count { effective[index] = kept[index] != 0 ? value[index] : 0 }
     }
 
     func backpropagate(
-        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor
+        value: Tensor, effectiveGradient: Tensor, into valueGradient: inout Tensor,
+        threads: Int
     ) {
         for index in 0..<value.count {
             valueGradient[index] = kept[index] != 0 ? effectiveGradient[index] : 0

@@ -376,8 +376,8 @@ typedef struct {
     const uint8_t *tables;
 } cik_encoding;
 
-/// What the kernels of a variant cost, in nanoseconds, measured once on one core. Only the ratios
-/// matter: the planner takes the cheapest kernel by
+/// What the kernels of a variant cost, in nanoseconds, measured once on one core (those over planes by
+/// `make bench-costs`). Only the ratios matter: the planner takes the cheapest kernel by
 ///
 ///     slots * spmv_slot, weights * gemv_weight                                    one sample
 ///     sum over sizes of steps * spmm_group_step * spmm_far + further * spmm_block,
@@ -387,9 +387,9 @@ typedef struct {
     double spmv_slot_64, spmv_slot_128, spmv_slot_256;
     /// A weight of `gemv`.
     double gemv_weight;
-    /// On a tile of 64 bytes: a step of `u6_s8_spmm`, of each size (groups of two are measured for
-    /// `avx512vnni`, and estimated from their neighbours for the others), a step of `u8_s8_spmm`, a
-    /// weight of `gemm` or of `depthwise`; of `depthwise_direct`, which needs no copy of its input.
+    /// On a tile of 64 bytes: a step of `u6_s8_spmm`, of each size (groups of two are estimated from
+    /// their neighbours for `avx512`), a step of `u8_s8_spmm`, a weight of `gemm` or of `depthwise`; of
+    /// `depthwise_direct`, which needs no copy of its input.
     double spmm_group_step[CIK_STEP_SIZES], spmm_step, gemm_weight, depthwise_weight, direct_weight;
     /// One more block of `u6_s8_spmm` for an output; and how many times as long steps take that read
     /// from the second cache.

@@ -16,8 +16,11 @@ public struct ImageFile: Equatable, Sendable {
     /// `[channels, height, width]`
     public let pixels: [UInt8]
 
-    public init(path: String) throws(DataSetError) {
-        let bytes = try ByteSource(path: path).read(Self.largestLength + 1)
+    public init(path: String) throws(DataSetError) { try self.init(ByteSource(path: path)) }
+
+    init(_ source: ByteSource) throws(DataSetError) {
+        let path = source.path
+        let bytes = try source.read(Self.largestLength + 1)
         do throws(ImageError) {
             guard bytes.count <= Self.largestLength else {
                 throw ImageError.tooLong(file: path, largestLength: Self.largestLength)
@@ -26,6 +29,12 @@ public struct ImageFile: Equatable, Sendable {
         } catch {
             throw .image(error)
         }
+    }
+
+    /// Whether a file begins as a PNG or a JPEG file does.
+    static func isBegun(by source: ByteSource) throws(DataSetError) -> Bool {
+        if try source.begins(with: [0x89, 0x50, 0x4e, 0x47]) { return true }
+        return try source.begins(with: [0xff, 0xd8, 0xff])
     }
 
     private static func decode(

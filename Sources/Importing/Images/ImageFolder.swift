@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import Tensors
 
-/// Pictures in a folder for each class, as in `train/cat/0001.png`.
+/// Pictures in a folder for each class, as in `train/cat/0001.png`, or pictures without labels.
 struct ImageFolder {
     static let trainingName = "train"
     static let testName = "test"
@@ -38,6 +38,17 @@ struct ImageFolder {
         var generator = SeededGenerator(seed: 0)
         self.files = files.shuffled(using: &generator)
     }
+
+    /// The pictures of a folder that has no others in it, by name, without labels.
+    /// - Parameter limit: how many, from the first.
+    init(unlabelled path: String, limit: Int?) throws(DataSetError) {
+        self.path = path
+        classNames = []
+        files = try Self.pictures(path).prefix(limit ?? .max).map { ($0, 0) }
+    }
+
+    /// The files' names, in their order.
+    var fileNames: [String] { files.map { URL(fileURLWithPath: $0.path).lastPathComponent } }
 
     /// The names of a folder's classes, sorted.
     static func classFolders(_ path: String) throws(DataSetError) -> [String] {
@@ -79,10 +90,20 @@ struct ImageFolder {
         return visible
     }
 
-    /// Decodes all pictures, several at a time. All have to have the shape of the first.
     func load(
         name: String, pixelScale: Float, progress: (Int, Int) -> Void
     ) throws(DataSetError) -> DataSet {
+        let (shape, pixels) = try pixels(progress: progress)
+        return DataSet(
+            name: name, imageShape: shape, pixels: pixels, labels: files.map { UInt8($0.label) },
+            classCount: classNames.count, classNames: classNames, pixelScale: pixelScale)
+    }
+
+    /// Decodes all pictures, several at a time. All have to have the shape of the first.
+    /// - Returns: `[channels, height, width]`, and pixels `[files, channels, height, width]`.
+    func pixels(
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(DataSetError) -> (shape: [Int], pixels: [UInt8]) {
         let shape = try ImageFile(path: files[0].path).shape
         let size = shape.reduce(1, *)
         guard files.count <= Self.largestLength / size else {
@@ -100,9 +121,7 @@ struct ImageFolder {
             if let failure { throw failure }
             progress(block.upperBound, files.count)
         }
-        return DataSet(
-            name: name, imageShape: shape, pixels: pixels, labels: files.map { UInt8($0.label) },
-            classCount: classNames.count, classNames: classNames, pixelScale: pixelScale)
+        return (shape, pixels)
     }
 
     /// The error of the first picture that has one.
