@@ -85,6 +85,14 @@ void u8_add__scalar(
 void u8_channel_shuffle__scalar(
     size_t groups, size_t channels, size_t size, const uint8_t *x, uint8_t *y);
 
+void u6_s8_spmm__neon(
+    const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_spmm__neon(
+    const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_gemm__neon(
+    const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_depthwise__neon(
+    const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_planes__neon(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
 void u8_max_pooling__neon(
     const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);

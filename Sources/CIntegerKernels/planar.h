@@ -4,6 +4,35 @@
 
 #include "kernels.h"
 
+#include <string.h>
+
+/// Copies `count` bytes, in pieces whose size the compiler knows, and no byte behind them: another thread may
+/// write those.
+static inline void cik_copy(uint8_t *restrict y, const uint8_t *restrict x, size_t count) {
+    if (count >= 16) {
+        for (size_t i = 0; i + 16 <= count; i += 16) memcpy(y + i, x + i, 16);
+        memcpy(y + count - 16, x + count - 16, 16);
+    } else if (count >= 8) {
+        memcpy(y, x, 8);
+        memcpy(y + count - 8, x + count - 8, 8);
+    } else
+        for (size_t i = 0; i < count; i++) y[i] = x[i];
+}
+
+/// Writes the kept ones of 64 bytes behind each other; returns the place behind them.
+static inline uint8_t *cik_store_kept(const uint8_t *bytes, uint64_t kept, uint8_t *y) {
+    while (kept != 0) {
+        int start = __builtin_ctzll(kept);
+        uint64_t behind = ~(kept >> start);
+        size_t count = behind == 0 ? CIK_TILE : (size_t)__builtin_ctzll(behind);
+        cik_copy(y, bytes + start, count);
+        y += count;
+        // Without this run.
+        kept &= kept + (kept & -kept);
+    }
+    return y;
+}
+
 /// The kept sums of a tile as bytes of `output`, from y on; returns the place behind them.
 static inline uint8_t *cik_requantize_tile(
     const cik_epilogue *epilogue, size_t output, const int32_t *acc, uint64_t kept, uint8_t *y) {
@@ -37,6 +66,20 @@ static inline size_t cik_bytes_before(const cik_planar *planar, size_t tile) {
 /// Offset `i` of a list of offsets of `size` bytes, 2 or 4.
 static inline size_t cik_offset(const void *offsets, size_t size, size_t i) {
     return size == 2 ? ((const uint16_t *)offsets)[i] : ((const uint32_t *)offsets)[i];
+}
+
+/// How the offsets of grouped weights are to be read: constants of each call, but for the shift, which is 0
+/// unless `shifts`.
+typedef struct {
+    size_t size;
+    bool shifts;
+    int shift;
+} cik_reading;
+
+static inline __attribute__((always_inline)) const uint8_t *cik_term(
+    const uint8_t *x, const void *offsets, size_t i, const cik_reading r) {
+    size_t offset = cik_offset(offsets, r.size, i);
+    return x + (r.shifts ? offset << r.shift : offset);
 }
 
 static inline size_t cik_tiles(const cik_planar *planar) {

@@ -71,43 +71,6 @@ CIK_AVX2 static inline __m256i cik_rounded_float__avx2(
     return _mm256_cvtps_epi32(_mm256_floor_ps(value));
 }
 
-/// `count` bytes, up to 64, and no byte behind them: another thread may write those.
-CIK_AVX2 static inline void cik_copy__avx2(uint8_t *y, const uint8_t *from, size_t count) {
-    if (count >= 32) {
-        __m256i first = _mm256_loadu_si256((const __m256i *)from);
-        __m256i last = _mm256_loadu_si256((const __m256i *)(from + count - 32));
-        _mm256_storeu_si256((__m256i *)y, first);
-        _mm256_storeu_si256((__m256i *)(y + count - 32), last);
-    } else if (count >= 16) {
-        __m128i first = _mm_loadu_si128((const __m128i *)from);
-        __m128i last = _mm_loadu_si128((const __m128i *)(from + count - 16));
-        _mm_storeu_si128((__m128i *)y, first);
-        _mm_storeu_si128((__m128i *)(y + count - 16), last);
-    } else if (count >= 8) {
-        uint64_t first, last;
-        memcpy(&first, from, 8);
-        memcpy(&last, from + count - 8, 8);
-        memcpy(y, &first, 8);
-        memcpy(y + count - 8, &last, 8);
-    } else
-        for (size_t i = 0; i < count; i++) y[i] = from[i];
-}
-
-/// Writes the kept ones of 64 bytes behind each other; returns the place behind them.
-CIK_AVX2 static inline uint8_t *cik_store_kept__avx2(
-    const uint8_t *bytes, uint64_t kept, uint8_t *y) {
-    while (kept != 0) {
-        int start = __builtin_ctzll(kept);
-        uint64_t behind = ~(kept >> start);
-        size_t count = behind == 0 ? CIK_TILE : (size_t)__builtin_ctzll(behind);
-        cik_copy__avx2(y, bytes + start, count);
-        y += count;
-        // The run and the zeros before it.
-        kept &= kept + (kept & -kept);
-    }
-    return y;
-}
-
 /// `(acc * M + B) >> shift` of eight sums in 64 bits; `constant` is `B` and what rounds. Results fit 32 bits.
 CIK_AVX2 static inline __m256i cik_rounded_32__avx2(
     __m256i sums, int32_t multiplier, int64_t constant, int32_t shift) {
@@ -170,7 +133,7 @@ CIK_AVX2 static inline uint8_t *cik_requantize_tile__avx2(
         _mm256_storeu_si256(
             (__m256i *)(bytes + i), cik_bytes_of_32__avx2(epilogue, output, sums));
     }
-    return cik_store_kept__avx2(bytes, kept, y);
+    return cik_store_kept(bytes, kept, y);
 }
 
 /// As `cik_add_residual`.

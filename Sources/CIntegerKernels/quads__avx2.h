@@ -60,8 +60,10 @@ CIK_INLINE_AVX2 void cik_add_quads(
 
 /// Writes the sums of one output of a tile, as bytes or as they are; `done` bytes of it lie before.
 CIK_AVX2 static inline void cik_finish_quads(
-    const cik_planar *planar, size_t output, size_t tile, size_t done, cik_sums_of_quads sums) {
+    const cik_planar *planar, size_t output, size_t tile, size_t done,
+    const cik_sums_of_quads *found) {
     const cik_epilogue *epilogue = planar->epilogue;
+    cik_sums_of_quads sums = *found;
     CIK_UNROLLED for (int i = 0; i < 8; i++)
         sums.part[i] = _mm256_sub_epi32(sums.part[i], sums.surplus);
     uint8_t *start = planar->y + output * planar->y_stride + done, *end;
@@ -71,7 +73,7 @@ CIK_AVX2 static inline void cik_finish_quads(
             _mm256_storeu_si256(
                 (__m256i *)bytes + half,
                 cik_bytes_of_32__avx2(epilogue, output, sums.part + 4 * half));
-        end = cik_store_kept__avx2(bytes, planar->kept[tile], start);
+        end = cik_store_kept(bytes, planar->kept[tile], start);
     } else {
         int32_t own[CIK_TILE];
         int32_t *acc =

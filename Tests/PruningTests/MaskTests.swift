@@ -21,14 +21,14 @@ struct MaskTests {
     @Test func `a pruned weight gets no gradient`() {
         var result = Tensor(shape: [2, 3])
         Mask(bytes: bytes).backpropagate(
-            value: weights, effectiveGradient: gradient, into: &result)
+            value: weights, effectiveGradient: gradient, into: &result, threads: 1)
         #expect(result.elements == [10, 0, 30, 0, 0, 60])
     }
 
     @Test func `a mask that regrows passes every gradient on`() {
         var result = Tensor(shape: [2, 3])
         Mask(bytes: bytes, regrows: true).backpropagate(
-            value: weights, effectiveGradient: gradient, into: &result)
+            value: weights, effectiveGradient: gradient, into: &result, threads: 1)
         #expect(result == gradient)
     }
 
