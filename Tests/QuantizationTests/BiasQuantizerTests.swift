@@ -28,7 +28,8 @@ struct BiasQuantizerTests {
         let gradient = Tensor(shape: [2], elements: [3, -4])
         var result = Tensor(shape: [2])
         BiasQuantizer(bits: 4).backpropagate(
-            value: Tensor(shape: [2], elements: [1, 9]), effectiveGradient: gradient, into: &result)
+            value: Tensor(shape: [2], elements: [1, 9]), effectiveGradient: gradient, into: &result,
+            threads: 1)
         #expect(result == gradient)
     }
 
