@@ -136,9 +136,9 @@ private func classify(_ data: Data, limit: Int? = nil) throws -> [Classification
         #expect("\(try #require(error))".contains(other))
     }
 
-    @Test func `have their best classes in order, equal ones by number`() {
-        let result = Classification(
-            index: 0, class: 1, name: "1", logits: [1, 3, -2, 3, 1])
+    @Test func `have their best classes in order, equal ones by number`() throws {
+        let json = #"{"index": 0, "class": 1, "name": "1", "logits": [1, 3, -2, 3, 1]}"#
+        let result = try JSONDecoder().decode(Classification.self, from: Data(json.utf8))
         #expect(result.best(4) == [1, 3, 0, 4])
         #expect(result.best(9) == [1, 3, 0, 4, 2])
     }
