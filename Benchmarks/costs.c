@@ -1,11 +1,12 @@
-// Measures the costs of kernels over planes that `cik_costs` states, for every variant that this CPU can run:
+// Measures the costs of kernels over planes that `cik_costs` states, for every variant that this
+// CPU can run:
 //
 //     make bench-costs
 //
-// A layer of 64 planes whose bytes stay in the first cache is run with few and with many weights an output; the
-// difference is the price of a weight or step on a tile, what remains that of requantization. The least of many
-// runs counts. Planes beyond the first cache (`spmm_far`, `spmm_block`) and layers of one sample
-// (`make bench-kernels`) are not measured here.
+// A layer of 64 planes whose bytes stay in the first cache is run with few and with many weights an
+// output; the difference is the price of a weight or step on a tile, what remains that of
+// requantization. The least of many runs counts. Planes beyond the first cache (`spmm_far`,
+// `spmm_block`) and layers of one sample (`make bench-kernels`) are not measured here.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,12 +112,17 @@ typedef struct {
     const all_weights *weights;
 } task;
 
-static void run_group_4(task t) { t.set->u6_s8_spmm(&t.weights->grouped[0], &t.layer->planar, 0, OUTPUTS); }
-static void run_group_2(task t) { t.set->u6_s8_spmm(&t.weights->grouped[1], &t.layer->planar, 0, OUTPUTS); }
-static void run_group_1(task t) { t.set->u6_s8_spmm(&t.weights->grouped[2], &t.layer->planar, 0, OUTPUTS); }
-static void run_sparse(task t) { t.set->u8_s8_spmm(&t.weights->sparse, &t.layer->planar, 0, OUTPUTS); }
-static void run_dense(task t) { t.set->u8_s8_gemm(&t.weights->dense, &t.layer->planar, 0, OUTPUTS); }
-static void run_depthwise(task t) { t.set->u8_s8_depthwise(&t.weights->depthwise, &t.layer->planar, 0, OUTPUTS); }
+/// How a kernel is called.
+#define RUN(name, kernel, kind)                                                \
+    static void run_##name(task t) {                                           \
+        t.set->kernel(&t.weights->kind, &t.layer->planar, 0, OUTPUTS);         \
+    }
+RUN(group_4, u6_s8_spmm, grouped[0])
+RUN(group_2, u6_s8_spmm, grouped[1])
+RUN(group_1, u6_s8_spmm, grouped[2])
+RUN(sparse, u8_s8_spmm, sparse)
+RUN(dense, u8_s8_gemm, dense)
+RUN(depthwise, u8_s8_depthwise, depthwise)
 
 static double nanoseconds(void) {
     struct timespec t;
@@ -143,10 +149,10 @@ int main(void) {
     set_up(&l);
     make_weights(&few, FEW);
     make_weights(&many, MANY);
-    const struct { const char *name; void (*run)(task); double units; } kinds[] = {
-        {"spmm_group_step, 4", run_group_4, 1}, {"spmm_group_step, 2", run_group_2, 1},
-        {"spmm_group_step, 1", run_group_1, 1}, {"spmm_step", run_sparse, 1},
-        {"gemm_weight", run_dense, 1},          {"depthwise_weight", run_depthwise, 1},
+    const struct { const char *name; void (*run)(task); } kinds[] = {
+        {"spmm_group_step, 4", run_group_4}, {"spmm_group_step, 2", run_group_2},
+        {"spmm_group_step, 1", run_group_1}, {"spmm_step", run_sparse},
+        {"gemm_weight", run_dense},          {"depthwise_weight", run_depthwise},
     };
     printf("ns on a tile of %d bytes; the rest of a tile, by byte\n\n", CIK_TILE);
     for (size_t i = 0; i < cik_kernel_set_count(); i++) {
@@ -155,7 +161,7 @@ int main(void) {
         for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
             double less = time_of(kinds[kind].run, (task){set, &l, &few});
             double more = time_of(kinds[kind].run, (task){set, &l, &many});
-            double unit = (more - less) / (MANY - FEW) / kinds[kind].units;
+            double unit = (more - less) / (MANY - FEW);
             printf(
                 "%-12s %-20s %7.3f %7.3f\n", set->isa, kinds[kind].name, unit,
                 (less - unit * FEW) / CIK_TILE);

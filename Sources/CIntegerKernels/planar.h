@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/// Copies `count` bytes, in pieces whose size the compiler knows, and no byte behind them: another thread may
-/// write those.
+/// Copies `count` bytes, in pieces whose size the compiler knows, and no byte behind them: another
+/// thread may write those.
 static inline void cik_copy(uint8_t *restrict y, const uint8_t *restrict x, size_t count) {
     if (count >= 16) {
         for (size_t i = 0; i + 16 <= count; i += 16) memcpy(y + i, x + i, 16);
@@ -68,8 +68,8 @@ static inline size_t cik_offset(const void *offsets, size_t size, size_t i) {
     return size == 2 ? ((const uint16_t *)offsets)[i] : ((const uint32_t *)offsets)[i];
 }
 
-/// How the offsets of grouped weights are to be read: constants of each call, but for the shift, which is 0
-/// unless `shifts`.
+/// How the offsets of grouped weights are to be read: constants of each call, but for the shift,
+/// which is 0 unless `shifts`.
 typedef struct {
     size_t size;
     bool shifts;
@@ -87,8 +87,8 @@ static inline size_t cik_tiles(const cik_planar *planar) {
 }
 
 /// Runs `sums(weights, output, x, lanes, acc)` for each tile and output, and `requantize` and
-/// `add_residual` on what it finds: the frame of the kernels that keep sums in memory. Those of one tile follow each other,
-/// so that its bytes stay in the first cache.
+/// `add_residual` on what it finds: the frame of the kernels that keep sums in memory. Those of one
+/// tile follow each other, so that its bytes stay in the first cache.
 #define CIK_FOR_EACH_TILE(sums, requantize, add_residual)                                   \
     for (size_t tile = 0, done = 0; tile < cik_tiles(planar); tile++) {                     \
         const uint8_t *x = planar->x + tile * CIK_TILE;                                     \

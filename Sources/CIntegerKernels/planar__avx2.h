@@ -9,9 +9,9 @@
 
 #if defined(__x86_64__)
 
-/// `(acc * M + B) >> shift` of eight sums of 16 bits, each in the lower half of a lane whose upper half is
-/// zero: the upper half of the multiplier makes multiples of 2^16, and of the other products only what
-/// they carry over counts.
+/// `(acc * M + B) >> shift` of eight sums of 16 bits, each in the lower half of a lane whose upper
+/// half is zero: the upper half of the multiplier makes multiples of 2^16, and of the other
+/// products only what they carry over counts.
 CIK_AVX2 static inline __m256i cik_rounded__avx2(
     __m256i sums, const int32_t *halves, __m128i shift) {
     __m256i upper = _mm256_madd_epi16(sums, _mm256_set1_epi32(halves[0]));
@@ -30,8 +30,8 @@ CIK_AVX2 static inline __m256i cik_rounded_narrow__avx2(
     return _mm256_sra_epi32(_mm256_add_epi32(products, constant), shift);
 }
 
-/// 32 results of 32 bits to bytes in the order in which they were unpacked, cut to 0...255 and to the
-/// rule's range.
+/// 32 results of 32 bits to bytes in the order in which they were unpacked, cut to 0...255 and to
+/// the rule's range.
 CIK_AVX2 static inline __m256i cik_packed__avx2(const __m256i part[4], cik_rounding rounding) {
     __m256i bytes = _mm256_packus_epi16(
         _mm256_packs_epi32(part[0], part[1]), _mm256_packs_epi32(part[2], part[3]));
@@ -39,8 +39,8 @@ CIK_AVX2 static inline __m256i cik_packed__avx2(const __m256i part[4], cik_round
     return _mm256_min_epu8(bytes, _mm256_set1_epi8((char)rounding.high));
 }
 
-/// Sums of 16 bits, or the bytes that become of them, of 32 positions: `low` has positions 0...7 and
-/// 16...23, `high` the others, as pairs of bytes are unpacked.
+/// Sums of 16 bits, or the bytes that become of them, of 32 positions: `low` has positions 0...7
+/// and 16...23, `high` the others, as pairs of bytes are unpacked.
 typedef struct { __m256i low, high; } cik_sums_16;
 
 /// Sums to bytes in the order of positions; for rules of 16 bits.
@@ -71,15 +71,16 @@ CIK_AVX2 static inline __m256i cik_rounded_float__avx2(
     return _mm256_cvtps_epi32(_mm256_floor_ps(value));
 }
 
-/// `(acc * M + B) >> shift` of eight sums in 64 bits; `constant` is `B` and what rounds. Results fit 32 bits.
+/// `(acc * M + B) >> shift` of eight sums in 64 bits; `constant` is `B` and what rounds. Results
+/// fit 32 bits.
 CIK_AVX2 static inline __m256i cik_rounded_32__avx2(
     __m256i sums, int32_t multiplier, int64_t constant, int32_t shift) {
     __m256i factor = _mm256_set1_epi32(multiplier), more = _mm256_set1_epi64x(constant);
     __m256i even = _mm256_add_epi64(_mm256_mul_epi32(sums, factor), more);
     __m256i odd =
         _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(sums, 32), factor), more);
-    // There is no arithmetic shift of 64 bits: either the upper halves are shifted on, or what a logical one
-    // brings to the lower halves is the same.
+    // There is no arithmetic shift of 64 bits: either the upper halves are shifted on, or what a
+    // logical one brings to the lower halves is the same.
     if (shift >= 32) {
         __m256i upper = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
         return _mm256_sra_epi32(upper, _mm_cvtsi32_si128(shift - 32));
@@ -89,8 +90,8 @@ CIK_AVX2 static inline __m256i cik_rounded_32__avx2(
     return _mm256_blend_epi32(even, odd, 0xaa);
 }
 
-/// 32 sums, in the order in which bytes are unpacked twice, to bytes in the order of positions; for rules of
-/// 16 and of 32 bits.
+/// 32 sums, in the order in which bytes are unpacked twice, to bytes in the order of positions; for
+/// rules of 16 and of 32 bits.
 CIK_AVX2 static inline __m256i cik_bytes_of_32__avx2(
     const cik_epilogue *epilogue, size_t output, const __m256i sums[4]) {
     if (epilogue->bits == 16) {

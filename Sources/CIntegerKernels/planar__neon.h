@@ -1,4 +1,5 @@
-/// From the sums of a tile to bytes of the output, with NEON. All vectors are in the order of positions.
+/// From the sums of a tile to bytes of the output, with NEON. All vectors are in the order of
+/// positions.
 #ifndef CIK_PLANAR_NEON_H
 #define CIK_PLANAR_NEON_H
 

@@ -8,8 +8,9 @@
 
 #define CIK_INLINE_AVX2 static inline __attribute__((always_inline)) CIK_AVX2
 
-/// Sums of a tile. `part[4 * half + i]` holds positions 4 * i + 0...3 and 16 + 4 * i + 0...3 of either half,
-/// as bytes of four terms are unpacked. Each sum is too large by `surplus`, the same in all lanes.
+/// Sums of a tile. `part[4 * half + i]` holds positions 4 * i + 0...3 and 16 + 4 * i + 0...3 of
+/// either half, as bytes of four terms are unpacked. Each sum is too large by `surplus`, the same
+/// in all lanes.
 typedef struct { __m256i part[8], surplus; } cik_sums_of_quads;
 
 CIK_INLINE_AVX2 void cik_clear_quads(cik_sums_of_quads *sums) {
@@ -23,10 +24,10 @@ CIK_INLINE_AVX2 __m256i cik_product_of_quads(__m256i magnitudes, __m256i bytes) 
 
 /// Adds `levels[0] * a[p] + ... + levels[3] * d[p]` for the 64 positions from each pointer on.
 ///
-/// `vpmaddubsw` takes bytes without sign times bytes with one, and its sums of two products have 16 bits:
-/// 2 * 255 * 127 does not fit, 2 * 128 * 128 (below zero) does. So the weight gives its magnitude, and
-/// the byte x becomes x - 128, or 127 - x for a weight below zero: x with some bits flipped. What the
-/// flipped bits of x = 0 add is counted in `surplus`.
+/// `vpmaddubsw` takes bytes without sign times bytes with one, and its sums of two products have 16
+/// bits: 2 * 255 * 127 does not fit, 2 * 128 * 128 (below zero) does. So the weight gives its
+/// magnitude, and the byte x becomes x - 128, or 127 - x for a weight below zero: x with some bits
+/// flipped. What the flipped bits of x = 0 add is counted in `surplus`.
 CIK_INLINE_AVX2 void cik_add_quads(
     cik_sums_of_quads *sums, const int8_t *levels, const uint8_t *a, const uint8_t *b,
     const uint8_t *c, const uint8_t *d) {

@@ -6,8 +6,8 @@
 
 #if defined(__aarch64__)
 
-/// Sums of a tile, four positions each. Each sum is too large by `surplus`, the same in all lanes: dot products
-/// take two signed vectors, so bytes enter as `x - 128`.
+/// Sums of a tile, four positions each. Each sum is too large by `surplus`, the same in all lanes:
+/// dot products take two signed vectors, so bytes enter as `x - 128`.
 typedef struct { int32x4_t part[16], surplus; } cik_sums_of_quads;
 
 CIK_INLINE_NEON void cik_clear_quads(cik_sums_of_quads *sums) {

@@ -1,5 +1,5 @@
-// Sparse int8 weights times planes of bytes up to 63: as with AVX-512, up to two tiles of an output at a
-// time, whose sums and the constants of a step fill the 16 registers.
+// Sparse int8 weights times planes of bytes up to 63: as with AVX-512, up to two tiles of an output
+// at a time, whose sums and the constants of a step fill the 16 registers.
 #include "planar__avx2.h"
 
 #if defined(__x86_64__)

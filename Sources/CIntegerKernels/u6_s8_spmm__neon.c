@@ -1,4 +1,5 @@
-// Sparse int8 weights times planes of bytes up to 63: groups are added in bytes, widened and multiplied.
+// Sparse int8 weights times planes of bytes up to 63: groups are added in bytes, widened and
+// multiplied.
 #include "planar__neon.h"
 
 #if defined(__aarch64__)

@@ -1,11 +1,12 @@
-// Sparse int8 weights times planes of bytes up to 63: groups of one level are added in bytes and multiplied once.
+// Sparse int8 weights times planes of bytes up to 63: groups of one level are added in bytes and
+// multiplied once.
 #include "planar.h"
 #include "targets.h"
 
 #include <string.h>
 
-/// Adds a step to `acc`: for each of two groups its level times the sum of `group` terms. Sums fit a
-/// byte, products 16 bits.
+/// Adds a step to `acc`: for each of two groups its level times the sum of `group` terms. Sums fit
+/// a byte, products 16 bits.
 static inline __attribute__((always_inline)) void add_step(
     const cik_grouped_weights *weights, const cik_steps *steps, size_t step, const size_t group,
     const uint8_t *x, size_t lanes, int32_t *restrict acc) {

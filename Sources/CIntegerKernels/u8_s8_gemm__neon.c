@@ -1,5 +1,5 @@
-// Dense int8 weights times planes of bytes: a tile of all planes is sorted once, four terms side by side, and
-// multiplied by the weights of two outputs at a time.
+// Dense int8 weights times planes of bytes: a tile of all planes is sorted once, four terms side by
+// side, and multiplied by the weights of two outputs at a time.
 #include "quads__neon.h"
 
 #if defined(__aarch64__)

@@ -105,8 +105,8 @@ static void clear_behind(layer *l) {
             l->planar.acc[output * l->planar.acc_stride + i] = 0;
 }
 
-/// Runs one kernel of both variants, with sums and with bytes, in two calls each; others are added to
-/// half of the bytes.
+/// Runs one kernel of both variants, with sums and with bytes, in two calls each; others are added
+/// to half of the bytes.
 #define COMPARE(kernel, weights, l, bound, scratch_size)                                       \
     COMPARE_FROM(0, kernel, weights, l, bound, scratch_size)
 
@@ -297,7 +297,8 @@ static void check_planes(const cik_kernel_set *scalar, const cik_kernel_set *var
         size_t phases = random_in(0, 1) ? stride : 1;
         cik_planes planes = {
             (size_t)random_in(1, 12), height, width, top, left, stride, stride, phases, phases,
-            (top + height + below + stride - 1) / stride, (left + width + right + stride - 1) / stride, 0, 9,
+            (top + height + below + stride - 1) / stride,
+            (left + width + right + stride - 1) / stride, 0, 9,
         };
         planes.plane_stride = planes.plane_height * planes.plane_width + (size_t)random_in(0, 70);
         size_t made = planes.plane_stride * phases * phases;
@@ -353,8 +354,8 @@ static void check_pooling(const cik_kernel_set *scalar, const cik_kernel_set *va
             variant->u8_max_pooling(&p, x, lanes, found);
         }
         expect_equal(
-            expected, found, size, "%s of %zux%zu in %zux%zu, %zu lanes", is_mean ? "mean" : "largest",
-            p.kernel_height, p.kernel_width, p.height, p.width, lanes);
+            expected, found, size, "%s of %zux%zu in %zux%zu, %zu lanes",
+            is_mean ? "mean" : "largest", p.kernel_height, p.kernel_width, p.height, p.width, lanes);
         free(x), free(expected), free(found);
     }
 }

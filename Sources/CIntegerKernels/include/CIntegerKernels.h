@@ -36,7 +36,8 @@ enum {
     CIK_TILE = 64,
     /// How far behind the end of activations a kernel may read.
     CIK_OVERREAD = 320,
-    /// How far in front of activations a kernel may read; what stands there changes nothing, either.
+    /// How far in front of activations a kernel may read; what stands there changes nothing,
+    /// either.
     CIK_UNDERREAD = 128,
     /// Sizes of steps in `cik_grouped_weights`.
     CIK_STEP_SIZES = 3,
@@ -100,8 +101,8 @@ typedef struct {
 typedef struct {
     /// `[blocks * outputs + 1]`: where the steps of each block and output start.
     const uint32_t *first;
-    /// `[steps, 2, group]`, of `offset_size` bytes: positions from the start of the block, in units of
-    /// `1 << shift`.
+    /// `[steps, 2, group]`, of `offset_size` bytes: positions from the start of the block, in units
+    /// of `1 << shift`.
     const void *offsets;
     /// `[steps, 2]`: of each group; 0 where nothing fills it.
     const int8_t *levels;
@@ -112,9 +113,9 @@ typedef struct {
 ///     acc[output][p] = sum over steps of levels[0] * (x[o + p] + ..., the terms of the first group)
 ///                                      + levels[1] * (x[o + p] + ..., of the second)
 ///
-/// with `o` times lanes. Groups have 4 terms; what is left over makes groups of 2, and what is left of
-/// that groups of 1. A group is added in bytes and multiplied once, so bytes are at most 63; and no
-/// product of a step, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767.
+/// with `o` times lanes. Groups have 4 terms; what is left over makes groups of 2, and what is left
+/// of that groups of 1. A group is added in bytes and multiplied once, so bytes are at most 63; and
+/// no product of a step, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767.
 ///
 /// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read
 /// them, if `bound` fits 16 bits; and whose offsets fit 16 bits.
@@ -178,8 +179,8 @@ typedef struct {
 typedef struct {
     /// Which of the orders.
     uint32_t order;
-    /// Positions from the start of the channel: of the tile, or, with stride 2, of each quarter of it.
-    /// What is read from -CIK_UNDERREAD on is in memory.
+    /// Positions from the start of the channel: of the tile, or, with stride 2, of each quarter of
+    /// it. What is read from -CIK_UNDERREAD on is in memory.
     int32_t starts[4];
 } cik_reach;
 
@@ -189,8 +190,8 @@ typedef struct {
 ///     acc[o][tile][p] = sum over runs, i = 0...3 of w[o][run][i] * byte(o, tile, run, p, i)
 ///
 /// The bytes of a tile and a run are sorted part by part, and in those by quarters `q` of 16 bytes:
-/// with stride 1, part `k` has places 16 * q + 4 * k + 0...3 of the tile, four bytes each, among the
-/// 16 bytes from `starts[0] + 16 * q` on (part 3: four bytes further); with stride 2, places
+/// with stride 1, part `k` has places 16 * q + 4 * k + 0...3 of the tile, four bytes each, among
+/// the 16 bytes from `starts[0] + 16 * q` on (part 3: four bytes further); with stride 2, places
 /// 16 * h + 8 * (q % 2) + 4 * (k % 2) + 0...3 of quarter `h = k / 2 * 2 + q / 2` of the tile, among
 /// the 16 bytes from `starts[h] + 16 * (q % 2) + 8 * (k % 2)` on.
 typedef struct {
@@ -249,14 +250,14 @@ typedef struct {
     ///   32    `(acc * M + B + half) >> shift` fits 32 bits
     ///   64    always
     int32_t bits;
-    /// `[outputs]` each, for 16 bits, or NULL: `(acc * m + c) >> narrow_shift` fits 32 bits on the way
-    /// and is, cut to the range, what the rule gives, for every accumulator.
+    /// `[outputs]` each, for 16 bits, or NULL: `(acc * m + c) >> narrow_shift` fits 32 bits on the
+    /// way and is, cut to the range, what the rule gives, for every accumulator.
     const int16_t *narrow_multipliers;
     const int32_t *narrow_constants;
     int32_t narrow_shift;
-    /// `[outputs]` each, for 32 bits (and for 16 where a layer reads its whole input), or NULL: the floor
-    /// of `acc * m + c`, rounded once, is, cut to the range, what the rule gives, for every accumulator. An
-    /// output with a multiplier of 0 has no such rule.
+    /// `[outputs]` each, for 32 bits (and for 16 where a layer reads its whole input), or NULL: the
+    /// floor of `acc * m + c`, rounded once, is, cut to the range, what the rule gives, for every
+    /// accumulator. An output with a multiplier of 0 has no such rule.
     const float *float_multipliers, *float_constants;
 } cik_epilogue;
 
@@ -294,8 +295,8 @@ typedef struct {
     /// `[outputs, y_stride]`: the kept bytes of each output, one behind the other.
     uint8_t *y;
     size_t y_stride;
-    /// `[outputs, acc_stride]`: sums of all positions, kept or not, in whole tiles of CIK_TILE; those
-    /// from `length` on are of no use.
+    /// `[outputs, acc_stride]`: sums of all positions, kept or not, in whole tiles of CIK_TILE;
+    /// those from `length` on are of no use.
     int32_t *acc;
     size_t acc_stride;
     /// Tiles that a sparse kernel computes for one output before it turns to the next, at least 1.
@@ -376,8 +377,8 @@ typedef struct {
     const uint8_t *tables;
 } cik_encoding;
 
-/// What the kernels of a variant cost, in nanoseconds, measured once on one core (those over planes by
-/// `make bench-costs`). Only the ratios matter: the planner takes the cheapest kernel by
+/// What the kernels of a variant cost, in nanoseconds, measured once on one core (those over planes
+/// by `make bench-costs`). Only the ratios matter: the planner takes the cheapest kernel by
 ///
 ///     slots * spmv_slot, weights * gemv_weight                                    one sample
 ///     sum over sizes of steps * spmm_group_step * spmm_far + further * spmm_block,
@@ -387,12 +388,12 @@ typedef struct {
     double spmv_slot_64, spmv_slot_128, spmv_slot_256;
     /// A weight of `gemv`.
     double gemv_weight;
-    /// On a tile of 64 bytes: a step of `u6_s8_spmm`, of each size (groups of two are estimated from
-    /// their neighbours for `avx512`), a step of `u8_s8_spmm`, a weight of `gemm` or of `depthwise`; of
-    /// `depthwise_direct`, which needs no copy of its input.
+    /// On a tile of 64 bytes: a step of `u6_s8_spmm`, of each size (groups of two are estimated
+    /// from their neighbours for `avx512`), a step of `u8_s8_spmm`, a weight of `gemm` or of
+    /// `depthwise`; of `depthwise_direct`, which needs no copy of its input.
     double spmm_group_step[CIK_STEP_SIZES], spmm_step, gemm_weight, depthwise_weight, direct_weight;
-    /// One more block of `u6_s8_spmm` for an output; and how many times as long steps take that read
-    /// from the second cache.
+    /// One more block of `u6_s8_spmm` for an output; and how many times as long steps take that
+    /// read from the second cache.
     double spmm_block, spmm_far;
     /// A byte requantized, by whichever kernel makes it.
     double requantize;
@@ -434,8 +435,8 @@ typedef struct {
     /// The same with dense weights and one channel an output.
     void (*u8_s8_depthwise)(
         const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
-    /// The same from the values as they stand, in one lane, with an epilogue. A tile's places of the
-    /// output are those that `kept` has.
+    /// The same from the values as they stand, in one lane, with an epilogue. A tile's places of
+    /// the output are those that `kept` has.
     void (*u8_s8_depthwise_direct)(
         const cik_direct_weights *weights, const cik_planar *planar, size_t first, size_t count);
 
@@ -443,8 +444,8 @@ typedef struct {
     void (*s32_requantize_each)(
         const int32_t *acc, size_t count, const int32_t *multipliers, const int64_t *constants,
         cik_rounding rounding, uint8_t *y);
-    /// The same by the rule in floats of `cik_epilogue`: the floor of `acc * m + c`, rounded once, cut to
-    /// the range of `rounding`. NULL where a variant has none.
+    /// The same by the rule in floats of `cik_epilogue`: the floor of `acc * m + c`, rounded once,
+    /// cut to the range of `rounding`. NULL where a variant has none.
     void (*s32_requantize_floats)(
         const int32_t *acc, size_t count, const float *multipliers, const float *constants,
         cik_rounding rounding, uint8_t *y);
