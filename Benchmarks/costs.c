@@ -6,7 +6,7 @@
 // A layer of 64 planes whose bytes stay in the first cache is run with few and with many weights an
 // output; the difference is the price of a weight or step on a tile, what remains that of
 // requantization. The least of many runs counts. Planes beyond the first cache (`spmm_far`,
-// `spmm_block`) and layers of one sample (`make bench-kernels`) are not measured here.
+// `spmm_block`), `direct_weight` and layers of one sample (`make bench-kernels`) are not measured here.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -62,7 +62,7 @@ extension DataSetError: CustomStringConvertible {
             "\(file): the IDX header has \(found) bytes, expected \(expected)"
         case .wrongMagicNumber(let file, let found, let expected):
             "\(file): the magic number is \(hexadecimal(found)), expected \(hexadecimal(expected)) "
-                + "(an IDX file; arrays are .npy files)"
+                + "(an IDX file; arrays are .npy files, pictures PNG or JPEG)"
         case .empty(let file, let dimensions):
             "\(file): the header declares \(product(dimensions)), expected at least one of each"
         case .implausibleDimensions(let file, let dimensions, let largestLength):

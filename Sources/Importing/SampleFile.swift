@@ -3,18 +3,23 @@
 public enum SampleFile: Equatable, Sendable {
     case array(NumPyArray)
     case images(IDXFile)
-    /// PNG or JPEG files of one shape, `[channels, height, width]`; pixels
+    /// PNG or JPEG files: the path of a single one, the names of those of a folder; pixels
     /// `[names, channels, height, width]`.
-    case pictures(names: [String], shape: [Int], pixels: [UInt8])
+    case pictures(names: [String], pixels: [UInt8])
 
-    /// - Parameter limit: how many pictures of a folder are read, by name; of a file all are.
+    /// - Parameters:
+    ///   - limit: how many pictures of a folder are read, by name, at least 1; of a file all are.
+    ///   - shape: `[channels, height, width]` of pictures.
+    ///   - threads: how many pictures are decoded at a time.
     /// - Throws: `DataSetError` for a file that is neither a picture nor a `.npy` file nor an IDX file of
-    ///   images, and for a folder that holds something else than pictures or those of several shapes.
-    public init(path: String, limit: Int? = nil) throws(DataSetError) {
+    ///   images, for pictures of another shape, and for a folder that holds something else.
+    public init(
+        path: String, limit: Int? = nil, shape: [Int], threads: Int
+    ) throws(DataSetError) {
         if isFolder(path) {
             let folder = try ImageFolder(unlabelled: path, limit: limit)
-            let (shape, pixels) = try folder.pixels()
-            self = .pictures(names: folder.fileNames, shape: shape, pixels: pixels)
+            let pixels = try folder.pixels(shape: shape, threads: threads)
+            self = .pictures(names: folder.fileNames, pixels: pixels)
             return
         }
         let source = try ByteSource(path: path)
@@ -22,7 +27,11 @@ public enum SampleFile: Equatable, Sendable {
             self = .array(try NumPyArray(source))
         } else if try ImageFile.isBegun(by: source) {
             let image = try ImageFile(source)
-            self = .pictures(names: [path], shape: image.shape, pixels: image.pixels)
+            guard image.shape == shape else {
+                throw .image(
+                    .differentShape(file: path, found: image.shape, expected: shape, first: nil))
+            }
+            self = .pictures(names: [path], pixels: image.pixels)
         } else {
             self = .images(try IDXFile(source, rank: 3))
         }

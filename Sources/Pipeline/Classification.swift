@@ -5,7 +5,8 @@ import PackedModel
 /// What the engine says of one image.
 public struct Classification: Codable, Sendable, Equatable {
     public var index: Int
-    /// Of the picture's file; `nil` for an image of a file with many.
+    /// Of a picture: the path of a single one, the name of one in a folder; `nil` for an image of a file
+    /// with many.
     public var file: String?
     public var `class`: Int
     /// The class's name, or its number where names are not known.
@@ -22,13 +23,14 @@ extension PackedModel {
     /// Classifies the images of an IDX file, the samples of a `.npy` file, a PNG or JPEG file, or those of a
     /// folder.
     ///
-    /// - Parameter limit: how many, from the first.
+    /// - Parameter limit: how many, from the first, at least 1.
     /// - Throws: `DataSetError` for a file that is none, or for samples of another shape than the
     ///   network reads; `PipelineError.dataDoNotFit` for images of another one.
     public func classify(
         imagesOf path: String, limit: Int? = nil, threads: Int = 1
     ) throws -> [Classification] {
-        let (samples, names) = try samples(path, limit: limit)
+        precondition(limit ?? 1 > 0, "a limit of \(limit ?? 0)")
+        let (samples, names) = try samples(path, limit: limit, threads: threads)
         let engine = try Engine(self, options: EngineOptions(threads: threads))
         let size = engine.inputCount
         let logits: [Float]
@@ -56,24 +58,21 @@ extension PackedModel {
 
     /// Samples in the order that the engine reads, and the names of their files where each has its own.
     private func samples(
-        _ path: String, limit: Int?
+        _ path: String, limit: Int?, threads: Int
     ) throws -> (samples: NumPySamples, names: [String]) {
-        func requireFit(_ shape: [Int]) throws {
-            guard shape == input.shape else {
-                throw PipelineError.dataDoNotFit(
-                    dataSet: path, found: shape, expected: input.shape)
-            }
-        }
-        switch try SampleFile(path: path, limit: limit) {
+        switch try SampleFile(path: path, limit: limit, shape: input.shape, threads: threads) {
         case .array(let array):
             let samples = try NumPySamples(
                 array, inputShape: input.shape, pixelScale: input.pixelScale)
             return (samples, [])
         case .images(let file):
-            try requireFit([1] + file.dimensions.dropFirst())
+            let found = [1] + file.dimensions.dropFirst()
+            guard found == input.shape else {
+                throw PipelineError.dataDoNotFit(
+                    dataSet: path, found: found, expected: input.shape)
+            }
             return (.pixels(file.bytes), [])
-        case .pictures(let names, let shape, let pixels):
-            try requireFit(shape)
+        case .pictures(let names, let pixels):
             return (.pixels(pixels), names)
         }
     }

@@ -123,7 +123,11 @@ struct Run: ParsableCommand {
             let classes = result.best(top).flatMap {
                 [model.name(ofClass: $0), String(format: "%.3f", result.logits[$0])]
             }
-            print(([result.file ?? "\(result.index)"] + classes).joined(separator: "\t"))
+            // A file's name may hold anything; a line stays a line, and its columns columns.
+            let file = result.file.map {
+                String($0.map { $0.isNewline || $0 == "\t" ? "?" : $0 })
+            }
+            print(([file ?? "\(result.index)"] + classes).joined(separator: "\t"))
         }
     }
 }

@@ -248,7 +248,7 @@ private func `images and labels of different count are an error`(packing: Packin
     #expect(
         "\(DataSetError.wrongMagicNumber(file: "a/b", found: 0x801, expected: 0x803))"
             == "a/b: the magic number is 0x00000801, expected 0x00000803 "
-            + "(an IDX file; arrays are .npy files)")
+            + "(an IDX file; arrays are .npy files, pictures PNG or JPEG)")
     #expect(
         "\(DataSetError.truncatedContent(file: "a/b", dimensions: [3, 2, 2], found: 5, declared: 12))"
             == "a/b: 5 bytes behind the header, expected 3 × 2 × 2 = 12")

@@ -181,6 +181,19 @@ private struct RandomRules {
         }
     }
 
+    /// A conversion of 2^31 gives the smallest number on some CPUs, the largest on others.
+    @Test func `are refused where results come near to 32 bits`() {
+        func rule(_ constant: Int64) -> FloatRule? {
+            FloatRule(
+                multipliers: [1 << 30], constants: [constant << 28], shift: 28, bytes: 0...15,
+                bound: 3)
+        }
+        #expect(rule(1 << 20) != nil)
+        #expect(rule(1 << 30) == nil)
+        #expect(rule(1 << 31 - 32) == nil)
+        #expect(rule(32 - 1 << 31) == nil)
+    }
+
     @Test func `are refused for accumulators that floats do not hold, and for many steps`() {
         func rule(_ bytes: ClosedRange<Int32>, bound: Int64) -> FloatRule? {
             FloatRule(

@@ -288,20 +288,22 @@ static void check_depthwise(const cik_kernel_set *scalar, const cik_kernel_set *
 
 static void check_planes(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
     for (int i = 0; i < 3000; i++) {
-        size_t lanes = random_in(0, 9) ? 1 : 64, stride = (size_t)random_in(1, 4);
+        size_t lanes = random_in(0, 9) ? 1 : 64;
+        size_t stride = (size_t)random_in(1, 4);
+        size_t stride_y = random_in(0, 1) ? stride : (size_t)random_in(1, 4);
         size_t height = (size_t)random_in(1, 20);
         size_t width = (size_t)random_in(1, random_in(0, 1) ? 20 : 140);
         size_t top = (size_t)random_in(0, 1), below = (size_t)random_in(0, 2);
         size_t left = (size_t)random_in(0, 3), right = (size_t)random_in(0, 9);
         if (random_in(0, 3) == 0) top = below = left = right = 0;
-        size_t phases = random_in(0, 1) ? stride : 1;
+        size_t phases = random_in(0, 1) ? stride : 1, phases_y = random_in(0, 1) ? stride_y : 1;
         cik_planes planes = {
-            (size_t)random_in(1, 12), height, width, top, left, stride, stride, phases, phases,
-            (top + height + below + stride - 1) / stride,
+            (size_t)random_in(1, 12), height, width, top, left, stride_y, stride, phases_y,
+            phases, (top + height + below + stride_y - 1) / stride_y,
             (left + width + right + stride - 1) / stride, 0, 9,
         };
         planes.plane_stride = planes.plane_height * planes.plane_width + (size_t)random_in(0, 70);
-        size_t made = planes.plane_stride * phases * phases;
+        size_t made = planes.plane_stride * phases_y * phases;
         size_t size = planes.channels * made * lanes + GUARD;
         uint8_t *x = random_memory(planes.channels * height * width * lanes);
         uint8_t *expected = random_memory(size), *found = random_memory(size);
@@ -309,7 +311,8 @@ static void check_planes(const cik_kernel_set *scalar, const cik_kernel_set *var
         scalar->u8_planes(&planes, x, lanes, expected);
         variant->u8_planes(&planes, x, lanes, found);
         expect_equal(
-            expected, found, size, "%zux%zu, stride %zu, %zu lanes", height, width, stride, lanes);
+            expected, found, size, "%zux%zu, strides %zu and %zu, %zu lanes", height, width,
+            stride_y, stride, lanes);
         free(x), free(expected), free(found);
     }
 }
@@ -339,9 +342,13 @@ static void check_pooling(const cik_kernel_set *scalar, const cik_kernel_set *va
         cik_pooling p = random_pooling(is_whole);
         cik_averaging averaging = {
             .windows = p, .fill = (uint8_t)random_in(0, 255),
-            .multiplier = (int32_t)random_in(-(1 << 20), 1 << 20),
-            .constant = random_in(-40, 300) * (1 << 20), .rounding = {20, 3, 250},
+            .constant = random_in(0, 255) * (1 << 20), .rounding = {20, 0, 255},
         };
+        // Results are about as far apart as bytes are; or a single byte of the window matters.
+        int64_t window = (int64_t)(p.kernel_height * p.kernel_width);
+        int64_t largest = random_in(0, 1) ? (4 << 20) / window + 1 : 1 << 20;
+        averaging.multiplier = (int32_t)random_in(-largest, largest);
+        if (largest == 1 << 20) averaging.constant -= window * 128 * averaging.multiplier;
         size_t count = p.channels * p.output_height * p.output_width * lanes, size = count + GUARD;
         uint8_t *x = random_memory(p.channels * p.height * p.width * lanes);
         uint8_t *expected = random_memory(size), *found = random_memory(size);

@@ -138,8 +138,10 @@ private func pipeline(prune: String, factorize: String = "") -> String {
             "sensitivity", checkpoint, "--data", "digits", "--validation", "200", "--sparsity", "0",
             "1", "--bits", "2", "8",
         ]
-        let result = try JSONDecoder().decode(
-            Sensitivity.self, from: Data(run(shrinkCommand, arguments + ["--json"]).output.utf8))
+        let json = try Data(run(shrinkCommand, arguments + ["--json"]).output.utf8)
+        let keys = try jsonKeys(of: JSONSerialization.jsonObject(with: json))
+        #expect(try keys.subtracting(documentedKeys("shrink sensitivity")) == [])
+        let result = try JSONDecoder().decode(Sensitivity.self, from: json)
         #expect(result.count == 200 && result.sparsities == [0, 1] && result.bits == [2, 8])
         #expect(result.layers.map(\.name) == ["conv1", "conv2", "fc1", "fc2"])
         for layer in result.layers {

@@ -100,6 +100,9 @@ private func classify(_ data: Data, limit: Int? = nil) throws -> [Classification
         let found = try model.classify(imagesOf: folder.path)
         #expect(found.map(\.file) == ["a.png", "b.png"])
         #expect(found.map(\.index) == [0, 1])
+        let json = try JSONSerialization.jsonObject(with: Data(jsonText(found).utf8))
+        let keys = jsonKeys(of: json)
+        #expect(try keys.contains("file") && keys.isSubset(of: documentedKeys("shrink run")))
         for (result, source) in zip(found, ["palette.png", "color.png"]) {
             let own = try model.classify(imagesOf: fixtures + source)
             #expect(own.map(\.logits) == [result.logits])
@@ -116,8 +119,16 @@ private func classify(_ data: Data, limit: Int? = nil) throws -> [Classification
         let path = fixtures + name
         let shape = try ImageFile(path: path).shape
         #expect(
-            throws: PipelineError.dataDoNotFit(dataSet: path, found: shape, expected: [3, 5, 7])
+            throws: DataSetError.image(
+                .differentShape(file: path, found: shape, expected: [3, 5, 7], first: nil))
         ) { try model.classify(imagesOf: path) }
+        let folder = try TemporaryFolder()
+        try FileManager.default.copyItem(atPath: path, toPath: folder.path + "/a.png")
+        #expect(
+            throws: DataSetError.image(
+                .differentShape(
+                    file: folder.path + "/a.png", found: shape, expected: [3, 5, 7], first: nil))
+        ) { try model.classify(imagesOf: folder.path) }
     }
 
     @Test func `that are damaged, and other files beside them, are named`() throws {

@@ -107,3 +107,24 @@ func run(
 /// The command that was built beside the tests.
 let shrinkCommand = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
     .appendingPathComponent("shrink").path
+
+/// The keys of a JSON object and of all objects in it.
+func jsonKeys(of value: Any) -> Set<String> {
+    if let values = value as? [Any] {
+        return values.reduce(into: []) { $0.formUnion(jsonKeys(of: $1)) }
+    }
+    guard let object = value as? [String: Any] else { return [] }
+    return object.reduce(into: Set(object.keys)) { $0.formUnion(jsonKeys(of: $1.value)) }
+}
+
+/// What a section of the page on JSON has between backticks, at each point cut into words.
+func documentedKeys(_ section: String) throws -> Set<String> {
+    let page = try String(
+        contentsOfFile: packageFolder + "/Sources/Pipeline/Pipeline.docc/JSON.md", encoding: .utf8)
+    let sections = page.components(separatedBy: "\n## ")
+    let text = try #require(sections.first { $0.hasPrefix(section + "\n") })
+    return Set(
+        text.matches(of: /`([A-Za-z0-9.]+)`/).flatMap {
+            $0.1.split(separator: ".").map(String.init)
+        })
+}

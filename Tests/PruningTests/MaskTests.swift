@@ -32,6 +32,21 @@ struct MaskTests {
         #expect(result == gradient)
     }
 
+    @Test(arguments: [2, 3]) func `threads do not change what it does`(threads: Int) {
+        let count = 2 * 65536 + 123
+        var generator = SeededGenerator(seed: 4)
+        let mask = Mask(bytes: (0..<count).map { _ in generator.uniform() < 0.3 ? 1 : 0 })
+        let value = Tensor(
+            shape: [count], elements: (0..<count).map { _ in generator.normal() })
+        var (effective, gradient) = (Tensor(shape: [count]), Tensor(shape: [count]))
+        mask.apply(to: value, into: &effective, threads: threads)
+        mask.backpropagate(
+            value: value, effectiveGradient: value, into: &gradient, threads: threads)
+        let expected = zip(value.elements, mask.bytes).map { $1 == 0 ? 0 : $0 }
+        #expect(effective.elements == expected)
+        #expect(gradient.elements == expected)
+    }
+
     @Test func `it counts what stays`() {
         #expect(Mask(bytes: bytes).keptCount == 3)
         #expect(Mask(bytes: bytes).sparsity == 0.5)

@@ -9,6 +9,38 @@ import WeightSharing
 struct ParametrizationChainTests {
     let shape = [12, 10]
 
+    /// Weights of more than one chunk of all that is cut into chunks, through the whole chain.
+    @Test(arguments: [false, true]) func `threads do not change a chain`(isPerOutput: Bool) {
+        let shape = [1311, 101]
+        var generator = SeededGenerator(seed: 9)
+        let (value, gradient) = (
+            Tensor(shape: shape, elements: (0..<1311 * 101).map { _ in generator.normal() }),
+            Tensor(shape: shape, elements: (0..<1311 * 101).map { _ in generator.normal() }))
+        let mask = Mask(bytes: value.elements.map { abs($0) > 0.7 ? 1 : 0 })
+        for isSoft in [false, true] {
+            var rule = GradientRule()
+            if isSoft { rule.step = .simulated(.balanced, .init(interval: 1)) }
+            let results = [1, 2, 3].map { threads in
+                var parameter = Parameter(value, decays: true)
+                parameter.setChain([
+                    WeightQuantizer(
+                        bits: 4, steps: [Float](repeating: 0.3, count: isPerOutput ? 101 : 1),
+                        weightCount: 1311, rule: rule),
+                    mask,
+                ])
+                parameter.updateEffective(threads: threads)
+                parameter.effectiveGradient = gradient
+                parameter.backpropagate(threads: threads)
+                let quantizer = parameter.parametrization(WeightQuantizer.self)!
+                return [
+                    parameter.effective, parameter.trained.gradient, quantizer.step.gradient,
+                ]
+            }
+            #expect(results[0] == results[1] && results[0] == results[2])
+            #expect(results[0].allSatisfy { $0.elements.contains { $0 != 0 } })
+        }
+    }
+
     func normal(seed: UInt64) -> [Float] {
         var generator = SeededGenerator(seed: seed)
         return (0..<120).map { _ in generator.normal() }

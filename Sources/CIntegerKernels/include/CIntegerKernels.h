@@ -377,8 +377,9 @@ typedef struct {
     const uint8_t *tables;
 } cik_encoding;
 
-/// What the kernels of a variant cost, in nanoseconds, measured once on one core (those over planes
-/// by `make bench-costs`). Only the ratios matter: the planner takes the cheapest kernel by
+/// What the kernels of a variant cost, in nanoseconds, measured once on one core; those of NEON are
+/// estimated. `make bench-costs` measures those over planes but for `direct_weight`, `spmm_block` and
+/// `spmm_far`, which whole networks gave. Only the ratios matter: the planner takes the cheapest kernel by
 ///
 ///     slots * spmv_slot, weights * gemv_weight                                    one sample
 ///     sum over sizes of steps * spmm_group_step * spmm_far + further * spmm_block,

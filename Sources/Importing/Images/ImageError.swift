@@ -16,8 +16,9 @@ public enum ImageError: Error, Equatable, Sendable {
     case tooManyClasses(folder: String, found: Int, largest: Int)
     /// A test folder that is no class of the training.
     case unknownClass(folder: String, known: [String])
-    /// Pictures of several shapes, `[channels, height, width]`.
-    case differentShape(file: String, found: [Int], expected: [Int], first: String)
+    /// A picture of another shape, `[channels, height, width]`, than the first one or, without that,
+    /// than the network reads.
+    case differentShape(file: String, found: [Int], expected: [Int], first: String?)
     /// More pixels than are read.
     case tooManyImages(folder: String, count: Int, shape: [Int], largestLength: Int)
 }
@@ -46,7 +47,9 @@ extension ImageError: CustomStringConvertible {
             "\(folder): no class of the training, which are \(known.joined(separator: ", "))"
         case .differentShape(let file, let found, let expected, let first):
             "\(file): the picture is \(text(found)) (channels × height × width), expected "
-                + "\(text(expected)) as in \(first); pictures are not resized"
+                + "\(text(expected)) "
+                + (first.map { "as in \($0)" } ?? "as the network reads them")
+                + "; pictures are not resized"
         case .tooManyImages(let folder, let count, let shape, let largestLength):
             "\(folder): \(count) pictures of \(text(shape)) bytes, expected at most "
                 + "\(largestLength) bytes"

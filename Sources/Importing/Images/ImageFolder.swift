@@ -40,7 +40,7 @@ struct ImageFolder {
     }
 
     /// The pictures of a folder that has no others in it, by name, without labels.
-    /// - Parameter limit: how many, from the first.
+    /// - Parameter limit: how many, from the first, at least 1.
     init(unlabelled path: String, limit: Int?) throws(DataSetError) {
         self.path = path
         classNames = []
@@ -93,18 +93,21 @@ struct ImageFolder {
     func load(
         name: String, pixelScale: Float, progress: (Int, Int) -> Void
     ) throws(DataSetError) -> DataSet {
-        let (shape, pixels) = try pixels(progress: progress)
+        let shape = try ImageFile(path: files[0].path).shape
+        let pixels = try pixels(
+            shape: shape, threads: ProcessInfo.processInfo.activeProcessorCount,
+            progress: progress)
         return DataSet(
             name: name, imageShape: shape, pixels: pixels, labels: files.map { UInt8($0.label) },
             classCount: classNames.count, classNames: classNames, pixelScale: pixelScale)
     }
 
-    /// Decodes all pictures, several at a time. All have to have the shape of the first.
-    /// - Returns: `[channels, height, width]`, and pixels `[files, channels, height, width]`.
+    /// Decodes all pictures, several at a time.
+    /// - Parameter shape: `[channels, height, width]` of each of them.
+    /// - Returns: `[files, channels, height, width]`
     func pixels(
-        progress: (Int, Int) -> Void = { _, _ in }
-    ) throws(DataSetError) -> (shape: [Int], pixels: [UInt8]) {
-        let shape = try ImageFile(path: files[0].path).shape
+        shape: [Int], threads: Int, progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(DataSetError) -> [UInt8] {
         let size = shape.reduce(1, *)
         guard files.count <= Self.largestLength / size else {
             throw .image(
@@ -116,21 +119,21 @@ struct ImageFolder {
         for start in stride(from: 0, to: files.count, by: Self.blockSize) {
             let block = start..<min(start + Self.blockSize, files.count)
             let failure = pixels.withUnsafeMutableBufferPointer {
-                decode(block, shape: shape, into: $0)
+                decode(block, shape: shape, threads: threads, into: $0)
             }
             if let failure { throw failure }
             progress(block.upperBound, files.count)
         }
-        return (shape, pixels)
+        return pixels
     }
 
     /// The error of the first picture that has one.
     /// - Parameter pixels: `[files, channels, height, width]`
     private func decode(
-        _ block: Range<Int>, shape: [Int], into pixels: UnsafeMutableBufferPointer<UInt8>
+        _ block: Range<Int>, shape: [Int], threads: Int,
+        into pixels: UnsafeMutableBufferPointer<UInt8>
     ) -> DataSetError? {
         let failure = Mutex<(index: Int, error: DataSetError)?>(nil)
-        let threads = ProcessInfo.processInfo.activeProcessorCount
         parallel(chunks: block.count, threads: threads) { chunk in
             let index = block.lowerBound + chunk
             do throws(DataSetError) {
@@ -153,7 +156,7 @@ struct ImageFolder {
             throw .image(
                 .differentShape(
                     file: files[index].path, found: image.shape, expected: shape,
-                    first: files[0].path))
+                    first: classNames.isEmpty ? nil : files[0].path))
         }
         return image.pixels
     }

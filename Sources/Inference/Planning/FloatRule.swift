@@ -18,6 +18,8 @@ package struct FloatRule: Sendable {
     private static let mostTries = 16
     /// Floats hold every accumulator up to this.
     private static let largestBound: Int64 = 1 << 24
+    /// Results stay below it, far from where a conversion to 32 bits overflows.
+    private static let largestResult: Float = 0x1p30
 
     /// - Parameters:
     ///   - constants: `B` of the exact rule for each output, for bytes, without the half of the rounding.
@@ -57,7 +59,8 @@ package struct FloatRule: Sendable {
             }
             let (float, constant) =
                 candidates.first { float, constant in
-                    steps.allSatisfy { $0.isMet(multiplier: float, constant: constant) }
+                    Float(bound) * float + abs(constant) < Self.largestResult
+                        && steps.allSatisfy { $0.isMet(multiplier: float, constant: constant) }
                 } ?? (0, 0)
             found.multipliers.append(multiplier < 0 ? -float : float)
             found.constants.append(constant)
