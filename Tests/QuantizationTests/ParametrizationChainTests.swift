@@ -15,7 +15,8 @@ struct ParametrizationChainTests {
         var generator = SeededGenerator(seed: 9)
         let (value, gradient) = (
             Tensor(shape: shape, elements: (0..<1311 * 101).map { _ in generator.normal() }),
-            Tensor(shape: shape, elements: (0..<1311 * 101).map { _ in generator.normal() }))
+            Tensor(shape: shape, elements: (0..<1311 * 101).map { _ in generator.normal() })
+        )
         let mask = Mask(bytes: value.elements.map { abs($0) > 0.7 ? 1 : 0 })
         for isSoft in [false, true] {
             var rule = GradientRule()
