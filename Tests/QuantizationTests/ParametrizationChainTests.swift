@@ -20,7 +20,7 @@ struct ParametrizationChainTests {
         let mask = Mask(bytes: value.elements.map { abs($0) > 0.7 ? 1 : 0 })
         for isSoft in [false, true] {
             var rule = GradientRule()
-            if isSoft { rule.step = .simulated(.balanced, .init(interval: 1)) }
+            if isSoft { rule.discretization = .inGradient(0.2) }
             let results = [1, 2, 3].map { threads in
                 var parameter = Parameter(value, decays: true)
                 parameter.setChain([
