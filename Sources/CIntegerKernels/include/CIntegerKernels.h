@@ -299,7 +299,8 @@ typedef struct {
     /// those from `length` on are of no use.
     int32_t *acc;
     size_t acc_stride;
-    /// Tiles that a sparse kernel computes for one output before it turns to the next, at least 1.
+    /// Tiles that a sparse kernel with AVX-512 computes for one output before it turns to the next, at
+    /// least 1. Others have registers for two, or keep sums in memory.
     size_t band;
     /// At a multiple of 64: room for a tile of the input that `gemm` sorts, CIK_TILE times the
     /// stride of its weights; or for the sums of all outputs between the blocks of `u6_s8_spmm`,
