@@ -144,11 +144,12 @@ PEER_FOLDER := $(BUILD)/bench
 PEERS ?=
 QUICK ?=
 ONLY ?=
+ISA ?=
 PEER_PYTHON ?= $(PEER_FOLDER)/venv/bin/python
 DEEPSPARSE_PYTHON ?= $(PEER_FOLDER)/deepsparse/bin/python
 PEER_REQUIREMENTS := Benchmarks/engine/requirements
 
-bench: build lib ## Time the engine against other engines, in one run; QUICK=1 does six networks
+bench: build lib ## Time the engine against others, in one run; QUICK=1 does six networks, ISA=avx2 less than the CPU can
 	@swift build $(SWIFT_FLAGS) --product EngineBenchmark
 	@mkdir -p $(PEER_FOLDER)/models
 	@if ! $(PEER_PYTHON) -c 'import ai_edge_litert, onnxruntime, openvino, scipy' 2> /dev/null; then \
@@ -160,7 +161,7 @@ bench: build lib ## Time the engine against other engines, in one run; QUICK=1 d
 	@.build/release/EngineBenchmark files $(PEER_FOLDER)/models
 	@$(PEER_PYTHON) -W ignore Benchmarks/engine/models.py $(BIN) $(PEER_FOLDER)/models $(ONLY:%=--only %)
 	@$(PEER_PYTHON) Benchmarks/engine/bench.py --models $(PEER_FOLDER)/models --library $(LIBRARY) \
-	  --output $(PEER_FOLDER) --docs docs $(QUICK:%=--quick) $(ONLY:%=--only %) \
+	  --output $(PEER_FOLDER) --docs docs $(QUICK:%=--quick) $(ONLY:%=--only %) $(ISA:%=--isa %) \
 	  $(if $(filter deepsparse,$(PEERS)),--deepsparse $(DEEPSPARSE_PYTHON))
 
 # PyTorch lives in an environment of its own; TORCH names another build of it, such as one without CUDA.

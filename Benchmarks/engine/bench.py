@@ -1,8 +1,10 @@
 """Times the engine against what users would otherwise run, side by side.
 
-    bench.py --models DIR --library FILE --output DIR --docs DIR [--quick] [--only WORD]
+    bench.py --models DIR --library FILE --output DIR --docs DIR [--quick] [--only WORD] [--isa NAME]
 
-With --only, what was measured on the same machine and day stays in the table.
+With --only, what was measured on the same machine and day stays in the table. With --isa, a CPU is
+measured as if it had no more than that instruction set; of the others those alone run then that can be
+held to it, unless it is the widest that the CPU has anyway.
 
 DIR holds .shrink files and what models.py made of them. A unit is a network with a batch size and a
 number of threads. All engines of a unit are loaded, each in a process of its own; then they take turns
@@ -54,11 +56,21 @@ PEERS = [
     (f"DeepSparse int8, {page.OTHER_ZEROS}", "deepsparse", ".blocks.onnx"),
 ]
 
+# By the word of SHRINK_ISA: what holds the libraries of other engines to the same instructions. ONNX
+# Runtime, LiteRT and DeepSparse always take the widest that they find.
+HELD = ("shrink", "openvino", "openblas", "mkl-csr")
+LIMITS = {
+    "avx512vnni": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI", "OPENBLAS_CORETYPE": "SkylakeX",
+                   "MKL_ENABLE_INSTRUCTIONS": "AVX512_E1"},
+    "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Haswell",
+             "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+}
+
 
 class Worker:
     """An engine in a process that is stopped unless it is asked something."""
 
-    def __init__(self, row, kind, python, task, threads):
+    def __init__(self, row, kind, python, task, threads, limits):
         self.row, self.turns, self.error, self.version = row, [], None, None
         environment = {**os.environ, "PYTHONWARNINGS": "ignore", "NM_DISABLE_ANALYTICS": "1",
                        "OPENVINO_TELEMETRY": "0", "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -66,6 +78,8 @@ class Worker:
         # An OpenBLAS as installed, with the kernels that it chooses by itself.
         environment.pop("OPENBLAS_CORETYPE", None)
         environment.pop("OPENBLAS_L2_SIZE", None)
+        environment.pop("SHRINK_ISA", None)
+        environment.update(limits)
         self.process = subprocess.Popen(
             [python, HERE / "workers.py", kind], env=environment, text=True, bufsize=1,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -112,14 +126,25 @@ class Worker:
                 "least": 1e3 * min(self.turns), "version": self.version}
 
 
-def entries(models, network, peers):
+def widest(models, library):
+    """The instruction set that our engine chooses by itself, as the word of SHRINK_ISA."""
+    task = {"file": str(next(models.glob("lenet-300-100.*.shrink"))), "batch": 1, "threads": 1,
+            "shape": [1, 28, 28], "cold": False, "library": str(library.resolve())}
+    worker = Worker("shrink", "shrink", sys.executable, task, 1, {})
+    if not worker.loaded():
+        sys.exit(f"{task['file']}: {worker.error}")
+    worker.end()
+    return worker.version.split()[-1]
+
+
+def entries(models, network, peers, kinds):
     """Rows of a network with their files."""
     rows = [(row, kind, models / (network + ending)) for row, kind, ending in OURS]
     source = next((s for s in SOURCES if (models / (network + s)).exists()), SOURCES[0])
     stem = network + source.removesuffix(".shrink")
     rows += [(row, kind, models / (stem + ending)) for row, kind, ending in PEERS
              if kind != "deepsparse" or "deepsparse" in peers]
-    return [(row, kind, file) for row, kind, file in rows if file.exists()]
+    return [(row, kind, file) for row, kind, file in rows if file.exists() and kind in kinds]
 
 
 def units(networks):
@@ -133,14 +158,14 @@ def units(networks):
 
 def measure(unit, options):
     network, batch, threads, cold = unit
-    rows = entries(options.models, network, options.peers)
+    rows = entries(options.models, network, options.peers, options.kinds)
     shape = json.loads((options.models / f"{network}.json").read_text())["shape"]
     workers = []
     for row, kind, file in rows:
         python = options.deepsparse if kind == "deepsparse" else sys.executable
         task = {"file": str(file), "batch": batch, "threads": threads, "shape": shape,
                 "cold": cold, "library": str(options.library.resolve())}
-        workers.append(Worker(row, kind, python, task, threads))
+        workers.append(Worker(row, kind, python, task, threads, options.limits))
     ready = [worker for worker in workers if worker.loaded()]
     for _ in range(TURNS):
         for worker in random.sample(ready, len(ready)):
@@ -177,12 +202,18 @@ def main():
     parser.add_argument("--quick", action="store_true", help="six networks only")
     parser.add_argument("--only", default="", help="networks whose names contain this")
     parser.add_argument("--deepsparse", help="a Python that has DeepSparse")
+    parser.add_argument("--isa", default="", choices=["", *LIMITS], help="hold all to these instructions")
     options = parser.parse_args()
     options.peers = ["deepsparse"] if options.deepsparse else []
     networks = QUICK if options.quick else LAYERS + SMALL + LARGE
     networks = [network for network in networks if options.only in network]
-    path = options.output / "results.json"
-    results = {"machine": machine(), "units": []}
+    own = widest(options.models, options.library)
+    limited = options.isa not in ("", own)
+    options.limits = {**LIMITS[options.isa], "SHRINK_ISA": options.isa} if limited else {}
+    options.kinds = HELD if limited else {kind for _, kind, _ in OURS + PEERS}
+    suffix = f"-{options.isa}" if options.isa else ""
+    path = options.output / f"results{suffix}.json"
+    results = {"machine": machine(), "isa": options.isa or own, "limited": limited, "units": []}
     if options.only and path.exists():
         earlier = json.loads(path.read_text())
         # What is measured now takes the place of what was; the rest of the table stays.
@@ -195,7 +226,7 @@ def main():
         # Written after every unit, so that nothing is lost when it is stopped.
         options.output.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(results, indent=1))
-    page.write(results, options.docs)
+    page.write(results, options.docs, suffix)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The results of bench.py as text, as docs/BENCHMARKS.md and as docs/benchmarks.svg.
 
     page.py RESULTS.json DOCS      writes the page again
+
+Those for one instruction set have pages of their own: results-avx2.json, docs/BENCHMARKS-avx2.md.
 """
 
 import json
@@ -126,7 +128,17 @@ def plot(units):
             f'<text x="8" y="20" class="title">{head}</text>\n' + "\n".join(bars) + "\n</svg>\n")
 
 
-def write(results, docs):
+def conditions(results):
+    """What the page says of the instructions that the engines could use."""
+    isa = results.get("isa")
+    if results.get("limited"):
+        return (f"\nThe processor can do more; here every engine was held to {isa}: ours by SHRINK_ISA, OpenVINO,\n"
+                "OpenBLAS and MKL by variables of theirs. ONNX Runtime, LiteRT and DeepSparse have no such variable\n"
+                "and do not take part.\n")
+    return f"\nThe widest instruction set of ours that the processor can run is {isa}.\n" if isa else ""
+
+
+def write(results, docs, suffix=""):
     machine, units = results["machine"], results["units"]
     versions = {}
     for unit in units:
@@ -137,7 +149,7 @@ def write(results, docs):
     networks = [unit for unit in units if "-fc" not in unit["network"]]
     text = f"""# The engine beside others
 
-`make bench` measured this on {machine['cores']} cores of {machine['processor']}, {machine['date']}.
+`make bench{suffix and " ISA=" + suffix[1:]}` measured this on {machine['cores']} cores of {machine['processor']}, {machine['date']}.
 Milliseconds a call from Python, medians; behind ours the speed-up over the fastest of the others
 (of a batch as a whole or sample by sample): bold where we won, below 1 where we lost. Random weights: 90 or 95 % zeros
 everywhere but in the first convolution, the last and depthwise layers, or the densities of Deep Compression
@@ -147,8 +159,8 @@ zeros in the pattern that suits DeepSparse best; no speed-up is against it. Wher
 or those of the paper, and the others 90 %, the speed-up is over those that multiply zeros, too. OpenVINO computes floats
 in bfloat16 where the processor can. A dash: the engine could not run it. "°": the whole row was
 measured again in a later run of that day, and may be of a later version.
-
-![Speed at batch 1 on one thread](benchmarks.svg)
+{conditions(results)}
+![Speed at batch 1 on one thread](benchmarks{suffix}.svg)
 
 ## Networks
 
@@ -165,9 +177,10 @@ are not in the cache.
 
 """ + "\n".join(f"* {name}: {version}" for name, version in sorted(versions.items())) + "\n"
     docs.mkdir(parents=True, exist_ok=True)
-    (docs / "BENCHMARKS.md").write_text(text)
-    (docs / "benchmarks.svg").write_text(plot(units))
+    (docs / f"BENCHMARKS{suffix}.md").write_text(text)
+    (docs / f"benchmarks{suffix}.svg").write_text(plot(units))
 
 
 if __name__ == "__main__":
-    write(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))
+    source = Path(sys.argv[1])
+    write(json.loads(source.read_text()), Path(sys.argv[2]), source.stem.removeprefix("results"))

@@ -134,6 +134,12 @@ private func decodeTensor(
     }
     var reader = TensorReader(bits, order: order, outputs: shape[0], inner: count / shape[0])
     let body = try reader.read(number: form & 7, areHalves: form & 32 != 0, budget: &budget)
+    if order == .columnMajor {
+        // Gaps, codes and halves in the other order.
+        let weights = body.weights
+        try budget.charge(
+            5 * weights.gaps.count + 2 * weights.halves.count, section, "weights in rows")
+    }
     return DecodedTensor(
         name: tensor.name, shape: shape, body: body, rows: body.weights.reordered(.rowMajor),
         bytes: tensor.bytes, storedBody: storedBody, usesZstd: form & 16 != 0)

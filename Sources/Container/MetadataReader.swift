@@ -219,6 +219,9 @@ struct MetadataReader {
             "scale of node \"\(name)\"", perOutput: flags & 32 != 0, multiples: flags & 64 != 0,
             outputs: outputs)
         let output = flags & 16 == 0 ? nil : try quantizer()
+        if flags & 16 != 0, output == nil {
+            throw .reserved(section: .metadata, field: "quantizer of a layer", found: 0)
+        }
         let weights = PackedTensor(shape: shape, levels: [0], gaps: [], codes: [], scales: scales)
         return PackedLayer(
             weights: weights, bias: try bias(outputs), activation: activation, output: output)

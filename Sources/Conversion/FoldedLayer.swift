@@ -83,7 +83,7 @@ struct FoldedLayer {
     }
 
     /// Scales of 16 bits. Where one is 0 it does not matter, and another stands in its place.
-    private static func rounded(_ scales: [Float]) -> [Float] {
+    static func rounded(_ scales: [Float]) -> [Float] {
         let some = abs(scales.first { $0 != 0 } ?? 1)
         return PackedTensor.roundedScales(scales.map { $0 == 0 ? some : $0 }, bits: scaleBits)
     }

@@ -273,9 +273,27 @@ struct GraphConverter {
                 throw .unsupported(layer: node.name, "activation on a shared value")
             }
             guard drafts[owner].takesClamp else { throw notQuantized(owner) }
+            // The clamp would come before the border that it applies to as well.
+            if case .clip(let lowest, let highest) = function, lowest > 0 || highest < 0,
+                hasPadding(behind: owner, before: value)
+            {
+                throw .unsupported(
+                    layer: node.name, "padding with zeros in front of a clip that changes zeros")
+            }
             drafts[owner].activation = PackedActivation(function)
             values.append(value)
         }
+    }
+
+    /// Whether a value that one node passes to the next has got a border since its owner made it.
+    private func hasPadding(behind owner: Int, before value: Value) -> Bool {
+        var packed = value.packed
+        while packed > owner + 1 {
+            let draft = drafts[packed - 1]
+            if case .moves(.padding) = draft.kind { return true }
+            packed = draft.inputs[0]
+        }
+        return false
     }
 
     /// The same of real values: whatever can not become part of another node is one of its own.

@@ -5,7 +5,8 @@ import Tensors
 
 extension Network {
     /// Changes batch normalization, and steps of single outputs, by the little that makes the network
-    /// compute what its file will: scales of 16 bits and biases of 16 bits.
+    /// compute what its file will: scales of 16 bits and biases of 16 bits. Steps of single outputs that
+    /// EWGS or DoReFa have, without batch normalization behind, are rounded in the file alone.
     ///
     ///     γ = f · √(σ² + ε),   β = bias + (μ − b) · f     with f and bias as rounded
     ///
@@ -26,10 +27,13 @@ extension Network {
             } else if let weight = node.layer.weightAndBias?.weight,
                 let quantizer = weight.parametrization(WeightQuantizer.self),
                 quantizer.isPerOutput,
-                !readers[index + 1].contains(where: { nodes[$0.node].layer is BatchNormalization })
+                readers[index + 1].count != 1
+                    || !(nodes[readers[index + 1][0].node].layer is BatchNormalization)
             {
+                let isEmpty = try IntegerWeights(weight, layer: node.name).isEmpty
                 let steps = quantizer.withSteps(
-                    PackedTensor.roundedScales(quantizer.steps, bits: FoldedLayer.scaleBits))
+                    FoldedLayer.rounded(
+                        zip(quantizer.steps, isEmpty).map { $1 ? 0 : $0 }))
                 updateLayer(at: index) { layer in
                     layer.visitParameters { name, parameter in
                         if name == "weight" { parameter.quantize(with: steps) }

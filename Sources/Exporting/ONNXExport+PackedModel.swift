@@ -10,6 +10,11 @@ extension ONNXExport {
     /// Weights in half precision become floats. What layers in dynamic range read goes through
     /// `DynamicQuantizeLinear`, whose grid spans the whole batch: run such a model one sample at a time.
     public init(_ model: PackedModel) throws(ONNXExportError) {
+        let bytes = model.nodes.reduce(0) { sum, node in
+            guard let weights = node.operation.layer?.weights else { return sum }
+            return sum + (weights.halves.isEmpty ? 1 : 4) * weights.count
+        }
+        guard bytes <= Int32.max else { throw .tooLarge(bytes: bytes, limit: Int(Int32.max)) }
         var metadata = Self.metadata(
             pixelScale: model.input.pixelScale, mean: model.input.mean,
             deviation: model.input.deviation)

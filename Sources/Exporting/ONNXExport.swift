@@ -54,6 +54,8 @@ public enum ONNXExportError: Error, Equatable, CustomStringConvertible {
     case notQuantized(layer: String)
     /// A number of the layer is infinite or none.
     case notFinite(layer: String)
+    /// The weights with all their zeros are more than a file of ONNX can hold.
+    case tooLarge(bytes: Int, limit: Int)
 
     public var description: String {
         switch self {
@@ -63,6 +65,9 @@ public enum ONNXExportError: Error, Equatable, CustomStringConvertible {
             "layer '\(layer)' has no quantizer for its results, which another layer reads"
         case .notFinite(let layer):
             "layer '\(layer)': its numbers are not all finite"
+        case .tooLarge(let bytes, let limit):
+            "the weights take \(bytes) bytes with all their zeros, expected at most \(limit), which is "
+                + "what a file of ONNX can hold"
         }
     }
 }

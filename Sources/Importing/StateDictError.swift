@@ -44,7 +44,7 @@ extension StateDictError.Mismatch: CustomStringConvertible {
         case .unexpected(let name, let shape): "'\(name)' \(shape) belongs to no layer"
         case .shape(let name, let found, let expected):
             "'\(name)' has shape \(found), expected \(expected)"
-        case .notFloats(let name): "'\(name)' has whole numbers, expected F32"
+        case .notFloats(let name): "'\(name)' has whole numbers, expected floats"
         }
     }
 }

@@ -114,8 +114,12 @@ public final class Engine: Sendable {
             (inputCount, outputCount) = (
                 network.input.channels * network.input.area, network.outputCount
             )
-            scratches = ArenaPool(
-                byteCount: network.scratchBytes, count: options.threads > 1 ? options.threads : 0)
+            let count = options.threads > 1 ? options.threads : 0
+            let needed = network.plan.arenaBytes + count * network.scratchBytes
+            guard needed <= PreparedNetwork.mostArenaBytes else {
+                throw .memory(needed: needed, limit: PreparedNetwork.mostArenaBytes)
+            }
+            scratches = ArenaPool(byteCount: network.scratchBytes, count: count)
         }
         arenas = ArenaPool(byteCount: plan.arenaBytes, count: 1)
     }

@@ -30,6 +30,8 @@ public struct Network: Sendable {
     /// Memory of gradients that nobody needs any more.
     private var freeGradients: [Tensor] = []
     private var effectiveIsCurrent = false
+    /// How many nodes the last forward pass has computed.
+    private var forwarded = 0
     /// For each node the last one that may be computed together with it.
     private var lastInRow: [Int] = []
     /// Of each node that ended a chain in the last forward pass, the one at its head.
@@ -83,14 +85,28 @@ public struct Network: Sendable {
 
     /// The outputs for a batch `[batch, ...inputShape]`.
     public mutating func forward(_ x: Tensor, pass: inout Pass) -> Tensor {
+        forward(x, through: nodes.count, pass: &pass)
+    }
+
+    /// What a loss on logits looks at: the outputs, or what a softmax at the end makes outputs of.
+    public mutating func logits(for x: Tensor, pass: inout Pass) -> Tensor {
+        guard let last = nodes.last, last.layer is Softmax, last.inputs[0] > 0 else {
+            return forward(x, pass: &pass)
+        }
+        return forward(x, through: last.inputs[0], pass: &pass)
+    }
+
+    /// The output of node `count - 1`, and of all before it.
+    private mutating func forward(_ x: Tensor, through count: Int, pass: inout Pass) -> Tensor {
         precondition(Array(x.shape.dropFirst()) == inputShape, "\(x.shape) into \(inputShape)")
         updateEffective(threads: pass.threads)
         allocate()
         activations[0] = x
         var zeros: [Float] = [0]
         chainHeads = [:]
+        forwarded = count
         var index = 0
-        while index < nodes.count {
+        while index < count {
             pass.paddingValue = zeros[nodes[index].inputs[0]]
             let end = pass.isTraining ? lastInChain(from: index) : index
             for node in nodes[index...end] {
@@ -112,7 +128,7 @@ public struct Network: Sendable {
             swap(&output, &activations[end + 1])
             index = end + 1
         }
-        return activations[nodes.count]
+        return activations[count]
     }
 
     /// The last of the nodes that are computed together with node `index`.
@@ -123,14 +139,14 @@ public struct Network: Sendable {
         return index + head.takesOver(nodes[index + 1...lastInRow[index]])
     }
 
-    /// Computes all gradients of the last forward pass from that of its output.
+    /// Computes all gradients of the last forward pass, or of the last logits, from that of its result.
     public mutating func backward(_ outputGradient: Tensor, pass: inout Pass) {
-        gradients[nodes.count] = gradientMemory(for: outputGradient.shape)
-        gradients[nodes.count].assign(outputGradient)
+        gradients[forwarded] = gradientMemory(for: outputGradient.shape)
+        gradients[forwarded].assign(outputGradient)
         var isWritten = [Bool](repeating: false, count: nodes.count + 1)
-        isWritten[nodes.count] = true
+        isWritten[forwarded] = true
         let depends = dependsOnVariables()
-        for index in nodes.indices.reversed() where isWritten[index + 1] {
+        for index in nodes[..<forwarded].indices.reversed() where isWritten[index + 1] {
             let first = chainHeads[index] ?? index
             let wants = nodes[first].inputs.map { depends[$0] }
             backward(first, to: index, wants: wants, isWritten: &isWritten, pass: &pass)

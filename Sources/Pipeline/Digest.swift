@@ -1,4 +1,5 @@
 import Foundation
+import Training
 
 /// 64 bits by which contents are known again (FNV-1a).
 struct Digest {
@@ -15,6 +16,12 @@ struct Digest {
             guard let data = try? Data(contentsOf: url, options: .mappedIfSafe) else { return nil }
             data.withUnsafeBytes { add($0) }
         }
+    }
+
+    /// Shape, labels and pixels.
+    mutating func add(_ images: LabelledImages) {
+        add("\(images.shape) \(images.labels)".utf8)
+        images.pixels.withUnsafeBytes { add($0) }
     }
 
     init(of text: String) { add(text.utf8) }

@@ -13,11 +13,8 @@ struct FloatModeMethod: StageMethod {
         let bits = try settings.bits.resolved(
             for: network.weightedLayers, key: "weights.bits", context)
         network = try network.removingActivationQuantizers().separatingFunctions()
-        let readers = network.readers
         for index in network.nodes.indices where network.nodes[index].hasWeights {
-            let isNormalized = readers[index + 1].contains {
-                network.nodes[$0.node].layer is BatchNormalization
-            }
+            let isNormalized = network.isNormalized(index)
             let bits = bits[network.nodes[index].name]!
             network.updateLayer(at: index) { layer in
                 layer.visitParameters { name, parameter in

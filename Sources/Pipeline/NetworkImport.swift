@@ -1,8 +1,11 @@
 import Importing
 import Networks
+import Pruning
+import Quantization
 import Training
+import WeightSharing
 
-/// A network from an ONNX file, to become a checkpoint or the start of a pipeline.
+/// A network from a file that has its graph, to become a checkpoint or the start of a pipeline.
 public struct NetworkImport {
     public let network: Network
     /// What becomes of pixels before the network reads them; `nil` where nothing says so.
@@ -23,6 +26,24 @@ public struct NetworkImport {
             throw PipelineError.normalizationDoesNotFit(
                 found: normalization.mean.count, what: path, channels: channels)
         }
+    }
+
+    /// A checkpoint of another pipeline, or of `shrink import`.
+    ///
+    /// - Throws: `SafetensorsError` or `CheckpointError` for a file that is none; `PipelineError` for a
+    ///   network that is quantized: stages of floats would not keep its grids.
+    init(checkpoint path: String) throws {
+        self.path = path
+        let checkpoint = try Checkpoint(contentsOf: path, vocabulary: .pipeline)
+        if let layer = checkpoint.network.firstQuantized {
+            throw PipelineError.noModel(
+                path: path,
+                reason:
+                    "'\(layer)' is quantized, expected a network in floats, which may be pruned "
+                    + "or have shared weights")
+        }
+        network = checkpoint.network
+        normalization = try PixelNormalization(noteOf: checkpoint, path: path)
     }
 
     /// The network, if it takes these images and tells these classes apart.
@@ -50,6 +71,23 @@ public struct NetworkImport {
         "\(network.nodes.count) layers, \(network.parameterCount) parameters, "
             + "\(channelsFirst(network.inputShape)) to \(channelsFirst(network.shapes.last!))"
             + (normalization.map { ", pixels \($0.text)" } ?? "")
+    }
+}
+
+extension Network {
+    /// The name of the first layer that rounds values, or whose parameters are rounded.
+    fileprivate var firstQuantized: String? {
+        nodes.first { node in
+            var (layer, isRounded) = (
+                node.layer,
+                node.layer is any UniformActivationQuantizer || node.layer is DynamicQuantizer
+            )
+            layer.visitParameters { _, parameter in
+                isRounded =
+                    isRounded || !parameter.chain.allSatisfy { $0 is Mask || $0 is Codebook }
+            }
+            return isRounded
+        }?.name
     }
 }
 

@@ -2,11 +2,13 @@ import Importing
 import Networks
 import Tensors
 
-/// Which network a pipeline starts from: a built-in architecture, or an ONNX file.
+/// Which network a pipeline starts from: a built-in architecture, an ONNX file, or a checkpoint.
 struct NetworkSettings: Sendable, Equatable {
     /// Graph and weights, in the place of everything below.
     let onnx: String?
-    /// `nil` only for an ONNX file.
+    /// The same, as another pipeline or `shrink import` has left them.
+    let checkpoint: String?
+    /// `nil` only for a file with a graph.
     let architecture: Architecture?
     let width: Float
     let dropout: Float
@@ -17,13 +19,14 @@ struct NetworkSettings: Sendable, Equatable {
     let weights: String?
 
     init(_ setting: Setting) throws(PipelineFileError) {
-        let isFile = try setting.anyMapping().contains { $0.0 == "onnx" }
+        let files = ["onnx", "checkpoint"]
+        let file = try setting.anyMapping().first { files.contains($0.0) }?.0
         let keys = try setting.mapping(
-            known: isFile
-                ? ["onnx"]
-                : ["architecture", "width", "dropout", "stem", "activation", "weights", "onnx"])
+            known: file.map { [$0] }
+                ?? ["architecture", "width", "dropout", "stem", "activation", "weights"] + files)
         onnx = try keys["onnx"]?.string()
-        if isFile {
+        checkpoint = try keys["checkpoint"]?.string()
+        if file != nil {
             (architecture, activation, weights) = (nil, nil, nil)
             (width, dropout, stem) = (1, 0, .imageNet)
             return
@@ -41,7 +44,8 @@ struct NetworkSettings: Sendable, Equatable {
 
     /// The files that the network and its weights are read from, if any.
     var files: [String] {
-        [weights, onnx].compactMap { $0 } + (onnx.map(Network.externalFiles(ofONNX:)) ?? [])
+        [weights, onnx, checkpoint].compactMap { $0 }
+            + (onnx.map(Network.externalFiles(ofONNX:)) ?? [])
     }
 
     /// The network with the weights of the file, or random ones.
@@ -49,8 +53,7 @@ struct NetworkSettings: Sendable, Equatable {
         inputShape: [Int], classes: Int, using generator: inout SeededGenerator
     ) throws -> Network {
         guard let architecture else {
-            return try NetworkImport(onnx: onnx!)
-                .network(inputShape: inputShape, classes: classes)
+            return try imported().network(inputShape: inputShape, classes: classes)
         }
         guard let weights else {
             return try architecture.network(
@@ -65,18 +68,23 @@ struct NetworkSettings: Sendable, Equatable {
     /// The network's layers, without making or reading weights if possible.
     func blankNetwork(inputShape: [Int], classes: Int) throws -> Network {
         guard let architecture else {
-            return try NetworkImport(onnx: onnx!)
-                .network(inputShape: inputShape, classes: classes)
+            return try imported().network(inputShape: inputShape, classes: classes)
         }
         return try blankNetwork(architecture, inputShape: inputShape, classes: classes)
     }
 
     /// What the network's file says of pixels, if it says anything.
     func normalization(channels: Int) throws -> PixelNormalization? {
-        guard let onnx, let stated = try ONNXFile(path: onnx).normalization,
+        guard architecture == nil, let stated = try imported().normalization,
             stated.mean.count == channels
         else { return nil }
         return stated
+    }
+
+    /// The network of the file that has its graph, too.
+    private func imported() throws -> NetworkImport {
+        if let checkpoint { return try NetworkImport(checkpoint: checkpoint) }
+        return try NetworkImport(onnx: onnx!)
     }
 
     private func blankNetwork(

@@ -101,6 +101,14 @@ public struct PipelineFile: Sendable {
                     place: value.place, stage: name,
                     reason: "comes behind '\(earlier.name)', whose grids it would not keep")
             }
+            if kind == .factorize,
+                let earlier = stages.first(where: { [.prune, .share, .quantize].contains($0.kind) })
+            {
+                throw PipelineFileError.wrongOrder(
+                    place: value.place, stage: name,
+                    reason: "comes behind '\(earlier.name)', which the factors' weights would not "
+                        + "have: it has to stand before")
+            }
             let settings = try kind.settings(value)
             if kind == .train, settings.training!.loss.distillationWeight > 0 {
                 throw PipelineFileError.wrongOrder(
@@ -129,6 +137,12 @@ public struct PipelineFile: Sendable {
 
     /// By which a report knows its settings again.
     func settingsDigest(ofStage index: Int) -> String { Digest(of: key(ofStage: index)).text }
+
+    /// By which is known again how sizes before `encode` are measured.
+    var codingDigest: String {
+        guard let last = stages.last, last.kind == .encode else { return Digest(of: "").text }
+        return Digest(of: last.canonical).text
+    }
 
     /// The stages of a report that was made with other settings than the file has now.
     public func outdatedStages(of report: PipelineReport) -> [String] {

@@ -22,8 +22,8 @@ extension PipelineRunner {
                 path: folder.model, reason: "what was written reads back as another model")
         }
         try AtomicFile.write(encoded.bytes, to: folder.model)
-        let engine = try EngineRun(
-            encoded.model, on: data.test, expected: encoded.test, inFloat: encoded.testInFloat)
+        let engine = try EngineRun(encoded.model, on: data, encoded.test, encoded.testInFloat)
+        try measureEarlierStages(before: index, data)
         let sizes = encoded.sizes
         for (layer, tensor) in Self.matched(sizes, encoded.summary)
         where tensor.shape[0] < layer.shape[0] {
@@ -39,11 +39,33 @@ extension PipelineRunner {
         return StageReport(
             stage: file.stages[index].name, seconds: (ContinuousClock.now - begin) / .seconds(1),
             accuracy: .init(split: "test", count: data.test.count, top1: engine.report.top1),
-            validation: encoded.validation.map { .init($0, "validation") },
+            validation: engine.validation.map { .init($0, "validation") },
             parameters: sizes.parameters,
             bytes: .init(float32: sizes.bytes.float32, stored: encoded.bytes.count),
             layers: Self.layers(sizes, encoded.summary),
             engine: engine.report)
+    }
+
+    /// Measures earlier stages again that ran while `encode` had other settings. Their reports keep their
+    /// dates: nothing that was made of them is out of date.
+    private func measureEarlierStages(before index: Int, _ data: PipelineData) throws {
+        for earlier in 0..<index {
+            let path = folder.report(file.stages[earlier].name)
+            guard var report = try? StageReport(contentsOf: path),
+                report.coding != file.codingDigest
+            else { continue }
+            var network = try result(ofStage: earlier, for: index)
+            network.updateEffective(threads: threads)
+            report.replaceSizes(
+                by: try NetworkSizes(
+                    of: network, encoding(of: network, data),
+                    float32Bytes: float32Bytes(before: earlier)))
+            report.coding = file.codingDigest
+            let manager = FileManager.default
+            let date = try manager.attributesOfItem(atPath: path)[.modificationDate]
+            try report.write(to: path)
+            try date.map { try manager.setAttributes([.modificationDate: $0], ofItemAtPath: path) }
+        }
     }
 
     /// A network's file, and what the network says that the file should say, too.
@@ -55,13 +77,12 @@ extension PipelineRunner {
         /// Exactly, unless the network is in floats.
         let test: Evaluation
         let testInFloat: Evaluation
-        let validation: Evaluation?
     }
 
     /// The network itself is gone when the file is read and run.
     private func encoded(_ index: Int, _ data: PipelineData) throws -> Encoded {
         var network = try input(index, data)
-        let (test, validation) = evaluations(of: &network, on: data)
+        let test = evaluation(of: &network, on: data.test)
         let encoding = try encoding(of: network, data)
         let model = try PackedModel(
             converting: network, normalization: encoding.normalization,
@@ -73,8 +94,7 @@ extension PipelineRunner {
         precondition(model.isFloat || exact != nil, "what was converted has quantized weights")
         return Encoded(
             model: model, bytes: bytes, summary: summary, sizes: sizes,
-            test: exact?.evaluate(on: data.test, threads: threads) ?? test, testInFloat: test,
-            validation: validation)
+            test: exact?.evaluate(on: data.test, threads: threads) ?? test, testInFloat: test)
     }
 
     /// The layers of the file, those included that conversion has made.
@@ -125,14 +145,17 @@ struct Encoding {
     var classNames: [String]
 }
 
-/// The engine on a set of images, beside what the fake-quantized network says of them.
+/// The engine on the test set, beside what the fake-quantized network says of it, and on the images that
+/// are set aside.
 struct EngineRun {
     let report: StageReport.Engine
+    let validation: Evaluation?
 
     init(
-        _ model: PackedModel, on images: LabelledImages, expected: Evaluation, inFloat: Evaluation
+        _ model: PackedModel, on data: PipelineData, _ expected: Evaluation, _ inFloat: Evaluation
     ) throws {
         let engine = try Engine(model)
+        let images = data.test
         let begin = ContinuousClock.now
         let predictions = engine.predict(pixels: images.pixels)
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
@@ -141,6 +164,11 @@ struct EngineRun {
             top1: evaluation.top1, agreement: evaluation.agreement(with: expected),
             agreementInFloat: evaluation.agreement(with: inFloat), isa: engine.plan.instructionSet,
             microsecondsPerSample: seconds / Double(images.count) * 1e6)
+        let others = data.validation
+        validation =
+            others.count == 0
+            ? nil
+            : Evaluation(predictions: engine.predict(pixels: others.pixels), labels: others.labels)
     }
 }
 

@@ -51,6 +51,9 @@ public struct PipelineRunner {
         let index = try file.stageIndex(named: name)
         let stage = file.stages[index]
         try folder.create(name)
+        for path in [folder.checkpoint(name), folder.partial(name), folder.model] {
+            AtomicFile.removeRemains(of: path)
+        }
         let data = try PipelineData(source, file.data, file.network) { done, total in
             display.line("reading \(file.data.set): \(done) of \(total) images")
         }
@@ -61,6 +64,7 @@ public struct PipelineRunner {
             default: try train(index, data)
             }
         report.settings = file.settingsDigest(ofStage: index)
+        report.coding = file.codingDigest
         try report.write(to: folder.report(name))
         try PipelineReport(file, folder: folder).write(to: folder.report)
         try? FileManager.default.removeItem(atPath: folder.partial(name))
@@ -129,7 +133,9 @@ public struct PipelineRunner {
         var (network, seconds) = try trained(index, data)
         let begin = ContinuousClock.now
         let stage = file.stages[index]
-        let (test, validation) = evaluations(of: &network, on: data)
+        let test = evaluation(of: &network, on: data.test)
+        let validation =
+            data.validation.count == 0 ? nil : evaluation(of: &network, on: data.validation)
         let sizes = try NetworkSizes(
             of: network, encoding(of: network, data), float32Bytes: float32Bytes(before: index))
         let notes = [
@@ -153,16 +159,11 @@ public struct PipelineRunner {
         return (try? StageReport(contentsOf: folder.report(file.stages[0].name)))?.bytes.float32
     }
 
-    /// What a network says of the test set, and of the validation set if there is one. Its memory for
-    /// steps is given back.
-    func evaluations(
-        of network: inout Network, on data: PipelineData
-    ) -> (test: Evaluation, validation: Evaluation?) {
+    /// What a network says of images. Its memory for steps is given back.
+    func evaluation(of network: inout Network, on images: LabelledImages) -> Evaluation {
         network.releaseStepMemory()
         defer { network.releaseStepMemory() }
-        let test = network.evaluate(on: data.test, threads: threads)
-        guard data.validation.count > 0 else { return (test, nil) }
-        return (test, network.evaluate(on: data.validation, threads: threads))
+        return network.evaluate(on: images, threads: threads)
     }
 
     /// The network at the end of a stage, and the seconds that went into it over all runs. The
@@ -173,9 +174,9 @@ public struct PipelineRunner {
         let stage = file.stages[index]
         let settings = stage.settings.training!
         let method = Self.method(stage.settings)
-        let input = inputDigest(index)
+        let input = inputDigest(index, data)
         var work =
-            try resumed(index, settings, input) ?? started(index, settings, method, data)
+            try resumed(index, settings, input, data) ?? started(index, settings, method, data)
         let context = context(index, settings, data)
         var teacher = try teacher(settings, index)
         try removeReports(from: index)
@@ -243,20 +244,26 @@ public struct PipelineRunner {
     }
 
     /// A training that was killed, if its settings are still those of the file, and the network that it
-    /// began with is still there. Which one that was, files of earlier versions do not say.
+    /// began with and its images are still there. Which ones those were, files of earlier versions do
+    /// not say.
     private func resumed(
-        _ index: Int, _ settings: TrainingSettings, _ input: String?
+        _ index: Int, _ settings: TrainingSettings, _ input: String?, _ data: PipelineData
     ) throws -> Work? {
         let path = folder.partial(file.stages[index].name)
         guard FileManager.default.fileExists(atPath: path),
             let checkpoint = try? Checkpoint(contentsOf: path, vocabulary: .pipeline),
             checkpoint.notes["key"] == file.key(ofStage: index),
-            checkpoint.notes["input"] == nil || checkpoint.notes["input"] == input
+            checkpoint.notes["input"] == nil || checkpoint.notes["input"] == input,
+            fits(checkpoint.network, data)
         else { return nil }
         let trainer = checkpoint.trainer(settings: settings, seed: seed(index), threads: threads)
         display.say("\(file.stages[index].name): goes on behind epoch \(trainer.epoch)")
         return Work(
             trainer: trainer, seconds: checkpoint.notes["seconds"].flatMap(Double.init) ?? 0)
+    }
+
+    private func fits(_ network: Network, _ data: PipelineData) -> Bool {
+        network.inputShape == data.train.inputShape && network.shapes.last == [data.classCount]
     }
 
     private func save(_ work: Work, _ index: Int, _ input: String?) throws {
@@ -266,11 +273,13 @@ public struct PipelineRunner {
             .write(to: folder.partial(file.stages[index].name))
     }
 
-    /// By which the files that a stage starts from are known again.
-    private func inputDigest(_ index: Int) -> String? {
+    /// By which the files and the images that a stage starts from are known again.
+    private func inputDigest(_ index: Int, _ data: PipelineData) -> String? {
         let files =
             index > 0 ? [folder.checkpoint(file.stages[index - 1].name)] : file.network.files
-        return Digest(ofFiles: files)?.text
+        guard var digest = Digest(ofFiles: files) else { return nil }
+        digest.add(data.train)
+        return digest.text
     }
 
     /// The network that a stage starts from.
@@ -280,6 +289,12 @@ public struct PipelineRunner {
         guard network.inputShape == data.train.inputShape else {
             throw PipelineError.dataDoNotFit(
                 dataSet: file.data.set, found: data.train.shape, expected: network.inputShape)
+        }
+        guard network.shapes.last == [data.classCount] else {
+            throw PipelineError.networkDoesNotFit(
+                path: folder.checkpoint(file.stages[index - 1].name),
+                found: [network.inputShape, network.shapes.last!].map(channelsFirst),
+                expected: [channelsFirst(data.train.inputShape), [data.classCount]])
         }
         return network
     }
@@ -292,7 +307,7 @@ public struct PipelineRunner {
     }
 
     /// What an earlier stage has left for stage `index`.
-    private func result(ofStage earlier: Int, for index: Int) throws -> Network {
+    func result(ofStage earlier: Int, for index: Int) throws -> Network {
         let (stage, previous) = (file.stages[index].name, file.stages[earlier].name)
         let path = folder.checkpoint(previous)
         guard FileManager.default.fileExists(atPath: path) else {
@@ -315,13 +330,13 @@ public struct PipelineRunner {
 /// What to say of a stage behind which a network does no better than guessing, or `nil`.
 ///
 /// Guessing is right once in `classCount` times; up to half more than that counts as no better. A
-/// network that was no better before the stage has not collapsed in it.
+/// network that was no better before the stage has not collapsed in it, nor can one of a single class.
 /// - Parameter before: the share of images that was right before the stage; `nil` for the first one.
 package func collapseWarning(
     stage: String, from before: Double?, to now: Double, classCount: Int
 ) -> String? {
     let guessing = 1.5 / Double(classCount)
-    guard now <= guessing, before.map({ $0 > guessing }) ?? true else { return nil }
+    guard classCount > 1, now <= guessing, before.map({ $0 > guessing }) ?? true else { return nil }
     let past = before.map { " (\(NumberText.percent($0)) % before it)" } ?? ""
     return "warning: behind stage '\(stage)' the network guesses: validation accuracy is "
         + "\(NumberText.percent(now)) % of \(classCount) classes\(past); "

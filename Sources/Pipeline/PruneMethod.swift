@@ -61,13 +61,15 @@ struct PruneMethod: StageMethod {
             network.visitWeights { layer, weight in
                 let density = density(
                     Double(densities.value(for: layer, among: layers)!), share: share)
-                weight.prune(
+                prune(
+                    &weight,
                     with: Mask(
                         pruning: score(weight), toSparsity: 1 - density, regrows: regrows))
             }
         case .quality(let qualities):
             network.visitWeights { layer, weight in
-                weight.prune(
+                prune(
+                    &weight,
                     with: Mask(
                         pruning: score(weight),
                         belowDeviations: share
@@ -83,8 +85,15 @@ struct PruneMethod: StageMethod {
             var masks = masks(
                 of: scores(&network), to: Double(final), allocation, share: share,
                 floors: isDense.map { $0 ? 1 : Double(floor) }, regrows: regrows)[...]
-            network.visitWeights { $1.prune(with: masks.removeFirst()) }
+            network.visitWeights { prune(&$1, with: masks.removeFirst()) }
         }
+    }
+
+    /// What a mask of an earlier stage has pruned stays so, unless weights may come back: a schedule
+    /// starts from more weights than there are then.
+    private func prune(_ weight: inout Parameter, with mask: Mask) {
+        let earlier = settings.regrows ? nil : weight.parametrization(Mask.self)
+        weight.prune(with: earlier.map(mask.intersection) ?? mask)
     }
 
     /// The masks of all layers for a density over all of them.

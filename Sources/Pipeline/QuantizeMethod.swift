@@ -86,9 +86,7 @@ struct QuantizeMethod: StageMethod {
     private func quantizeWeights(_ network: inout Network, bits: [String: Int]) {
         for index in network.nodes.indices where network.nodes[index].hasWeights {
             let bits = bits[network.nodes[index].name]!
-            let isNormalized = network.readers[index + 1].contains {
-                network.nodes[$0.node].layer is BatchNormalization
-            }
+            let isNormalized = network.isNormalized(index)
             network.updateLayer(at: index) { layer in
                 layer.visitParameters { name, parameter in
                     if name == "weight" {
@@ -157,9 +155,12 @@ struct QuantizeMethod: StageMethod {
             on: context.calibrationImages(count: settings.calibrationCount),
             keepsHistograms: calibration.needsHistogram, seed: context.seed,
             threads: context.threads)
+        let pixels = ActivationStatistics(of: context.data.train.extremes)
         return [(any UniformActivationQuantizer)?](repeating: nil, count: sites.count)
             .filled(threads: context.threads) { index in
-                quantizer(sites[index], samples[sites[index].value])
+                quantizer(
+                    sites[index],
+                    sites[index].role == .input ? pixels : samples[sites[index].value])
             }
     }
 

@@ -99,7 +99,7 @@ extension Sensitivity {
         let head = String(
             format:
                 "accuracy in %% on %d %@ images, one layer changed at a time; unchanged %.2f\n\n",
-            count, split, 100 * accuracy)
+            count, split == Split.train.rawValue ? "training" : split, 100 * accuracy)
         return head + table.text(usesColor: usesColor)
     }
 
@@ -109,10 +109,12 @@ extension Sensitivity {
 }
 
 extension Model {
-    /// Scans a checkpoint's layers on a data set.
+    /// Scans a checkpoint's layers on images of a training set.
+    /// - Parameter split: `validation` for those that were set aside.
     /// - Throws: `PipelineError` for a `.shrink` file, or images of another shape.
     public func sensitivity(
-        path: String, on set: DataSet, sparsities: [Double], bits: [Int], threads: Int,
+        path: String, on set: DataSet, split: Split, sparsities: [Double], bits: [Int],
+        threads: Int,
         progress: (_ layer: Int, _ count: Int, _ name: String) -> Void
     ) throws -> Sensitivity {
         guard case .checkpoint(let network, let normalization) = self else {
@@ -126,8 +128,8 @@ extension Model {
         }
         let images = LabelledImages(set, normalization ?? PixelNormalization(scaling: set))
         return Sensitivity(
-            of: network, on: images, split: Split.validation.rawValue, sparsities: sparsities,
-            bits: bits, threads: threads, progress: progress)
+            of: network, on: images, split: split.rawValue, sparsities: sparsities, bits: bits,
+            threads: threads, progress: progress)
     }
 }
 

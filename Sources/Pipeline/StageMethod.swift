@@ -55,6 +55,13 @@ struct StageContext {
 struct TrainMethod: StageMethod {}
 
 extension Network {
+    /// Whether batch normalization behind node `index` takes its bias in when it is folded: nothing else
+    /// reads the node then.
+    func isNormalized(_ index: Int) -> Bool {
+        let readers = readers[index + 1]
+        return readers.count == 1 && nodes[readers[0].node].layer is BatchNormalization
+    }
+
     /// The names of the layers that have weights, in order.
     var weightedLayers: [String] { nodes.filter(\.hasWeights).map(\.name) }
 

@@ -102,6 +102,8 @@ public struct StageReport: Codable, Sendable, Equatable {
     public var engine: Engine?
     /// Of the settings that the stage ran with, as `PipelineFile.settingsDigest(ofStage:)` makes it.
     var settings: String?
+    /// Of the settings of `encode` that sizes before it are measured by.
+    var coding: String?
 
     /// Pretty JSON with sorted keys, so that the same report is the same bytes.
     public func write(to path: String) throws { try writeJSON(self, to: path) }
@@ -124,6 +126,12 @@ public struct StageReport: Codable, Sendable, Equatable {
         self.layers = layers
         self.calibration = calibration
         self.engine = engine
+    }
+
+    /// Puts other sizes in the place of those that were measured.
+    mutating func replaceSizes(by sizes: NetworkSizes) {
+        (parameters, bytes, layers) = (sizes.parameters, sizes.bytes, sizes.layers)
+        compressionRatio = Double(bytes.float32) / Double(max(bytes.stored, 1))
     }
 
     /// The most memory that this process has had, in bytes.

@@ -71,8 +71,13 @@ extension StageSettings {
             { values.value(for: $0, among: $1) != nil }
         }
         switch self {
-        // Quantization has defaults of its own, or a budget.
-        case .train, .factorize, .quantize, .quantizeWeights: return []
+        case .train, .factorize: return []
+        case .quantize(let settings):
+            let activations = ("activations.bits", covers(settings.activations.bits))
+            // A budget gives bits to the layers that have none.
+            guard settings.weights.budget == nil else { return [activations] }
+            return [("weights.bits", covers(settings.weights.bits)), activations]
+        case .quantizeWeights(let settings): return [("weights.bits", covers(settings.bits))]
         case .prune(let settings):
             switch settings.criterion {
             case .density(let densities): return [("density", covers(densities))]

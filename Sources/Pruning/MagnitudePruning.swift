@@ -2,8 +2,8 @@ import Tensors
 
 /// Criteria that keep the weights of largest magnitude (Han et al. 2015, arXiv 1506.02626).
 ///
-/// Given effective weights, what is pruned stays pruned, since zeros are the smallest. Given the
-/// trained weights under a mask that regrows, weights can come back.
+/// Given effective weights, what is pruned stays pruned where no more are to stay than are left, since
+/// zeros are the smallest. Given the trained weights under a mask that regrows, weights can come back.
 extension Mask {
     /// Prunes exactly `round(sparsity · count)` weights. Among equal magnitudes the first ones stay.
     public init(pruning weights: Tensor, toSparsity sparsity: Double, regrows: Bool = false) {

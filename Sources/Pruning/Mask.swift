@@ -20,6 +20,12 @@ public struct Mask: Parametrization, Equatable {
         self.regrows = regrows
     }
 
+    /// Keeps what both keep.
+    public func intersection(_ other: Mask) -> Mask {
+        precondition(bytes.count == other.bytes.count, "masks of two shapes")
+        return Mask(bytes: zip(bytes, other.bytes).map { $0 & $1 }, regrows: regrows)
+    }
+
     public var keptCount: Int { bytes.reduce(0) { $0 + Int($1) } }
     /// The share of weights that are pruned.
     public var sparsity: Double {

@@ -33,6 +33,28 @@ public struct AtomicFile: ~Copyable {
         }
     }
 
+    /// Takes away what killed writers of the file at `path` have left beside it: temporary files that
+    /// nobody has written to for a minute, of processes that are gone.
+    public static func removeRemains(of path: String) {
+        let path = target(of: path)
+        let folder = folder(of: path)
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
+            return
+        }
+        let file = path.split(separator: "/").last.map(String.init) ?? path
+        for name in names where name.hasPrefix(file + ".") && name.hasSuffix(".part") {
+            let parts = name.dropFirst(file.count + 1).split(separator: ".")
+            guard parts.count == 3, let process = Int32(parts[0]), process > 0,
+                kill(process, 0) != 0, errno == ESRCH
+            else { continue }
+            let remains = "\(folder)/\(name)"
+            var status = stat()
+            if stat(remains, &status) == 0, time(nil) - status.st_mtim.tv_sec > 60 {
+                unlink(remains)
+            }
+        }
+    }
+
     private init(path: String) throws(FileError) {
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG,

@@ -12,7 +12,7 @@
 /// `tensors` and the metadata by key, so the same content gives the same bytes.
 public struct Safetensors: Sendable, Equatable {
     public enum Content: Sendable, Equatable {
-        /// `F32`
+        /// `F32`; read from `F16`, `BF16` and `F64` (rounded), too.
         case float32(Tensor)
         /// `U8`, row-major.
         case bytes(shape: [Int], [UInt8])
@@ -216,6 +216,12 @@ extension Safetensors.Content {
             var tensor = Tensor(shape: shape)
             tensor.withUnsafeMutableElements { copy(UnsafeMutableRawBufferPointer($0)) }
             self = .float32(tensor)
+        case .float64:
+            self = Self.floats(shape, copy) { (number: Double) in Float(number) }
+        case .float16:
+            self = Self.floats(shape, copy) { Float(half: $0) }
+        case .bfloat16:
+            self = Self.floats(shape, copy) { Float(brain: $0) }
         case .uint8:
             self = .bytes(shape: shape, Self.numbers(shape, copy))
         case .int8:
@@ -223,6 +229,13 @@ extension Safetensors.Content {
         case .int64:
             self = .int64(shape: shape, Self.numbers(shape, copy))
         }
+    }
+
+    private static func floats<Number: BitwiseCopyable>(
+        _ shape: [Int], _ copy: (UnsafeMutableRawBufferPointer) -> Void,
+        _ float: (Number) -> Float
+    ) -> Self {
+        .float32(Tensor(shape: shape, elements: numbers(shape, copy).map(float)))
     }
 
     private static func numbers<Number: BitwiseCopyable>(

@@ -31,7 +31,8 @@ extension SafetensorsError: CustomStringConvertible {
         case .duplicateName(let file, let name):
             "\(file): '\(name)' comes twice in the header"
         case .unsupportedType(let file, let tensor, let found):
-            "\(file): tensor '\(tensor)' has the type \(found), expected F32, U8, I8 or I64"
+            "\(file): tensor '\(tensor)' has the type \(found), expected F64, F32, F16, BF16, "
+                + "U8, I8 or I64"
         case .reversedOffsets(let file, let tensor, let begin, let end):
             "\(file): tensor '\(tensor)' begins at \(begin), behind its end at \(end)"
         case .outsideFile(let file, let tensor, let end, let available):

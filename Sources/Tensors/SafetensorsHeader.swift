@@ -6,16 +6,20 @@
 ///      "name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}
 struct SafetensorsHeader {
     enum ElementType: String, CaseIterable {
+        case float64 = "F64"
         case float32 = "F32"
+        case float16 = "F16"
+        case bfloat16 = "BF16"
         case uint8 = "U8"
         case int8 = "I8"
         case int64 = "I64"
 
         var byteCount: Int {
             switch self {
+            case .float64, .int64: 8
             case .float32: 4
+            case .float16, .bfloat16: 2
             case .uint8, .int8: 1
-            case .int64: 8
             }
         }
     }

@@ -27,6 +27,22 @@ public struct LabelledImages: Sendable {
     /// `[height, width, channels]`
     public var inputShape: [Int] { [shape[1], shape[2], shape[0]] }
 
+    /// The smallest and the largest number that any pixel stands for; empty without images.
+    public var extremes: [Float] {
+        let size = shape[1] * shape[2]
+        var isUsed = [Bool](repeating: false, count: table.count)
+        pixels.withUnsafeBufferPointer { pixels in
+            for plane in 0..<pixels.count / max(size, 1) {
+                let row = plane % shape[0] * 256
+                for pixel in pixels[plane * size..<(plane + 1) * size] {
+                    isUsed[row + Int(pixel)] = true
+                }
+            }
+        }
+        let used = zip(table, isUsed).lazy.filter(\.1).map(\.0)
+        return [used.min(), used.max()].compactMap { $0 }
+    }
+
     /// Writes one image as `[height, width, channels]`, augmented; what comes in from outside of it has
     /// pixel value 0.
     func write(

@@ -92,7 +92,7 @@ public struct Trainer: Sendable {
             let share = Float(step) / Float(max(1, settings.epochs * batches))
             beforeStep(step, &network)
             loader.next(&batch)
-            let logits = network.forward(batch.images, pass: &pass)
+            let logits = network.logits(for: batch.images, pass: &pass)
             let loss = settings.loss.evaluate(
                 logits: logits, labels: batch.labels,
                 teacher: teacherLogits(batch.images, &teacher), gradient: &gradient)
@@ -110,7 +110,7 @@ public struct Trainer: Sendable {
     private func teacherLogits(_ images: Tensor, _ teacher: inout Network?) -> Tensor? {
         guard settings.loss.distillationWeight > 0 else { return nil }
         var pass = Pass(isTraining: false, threads: threads)
-        return teacher?.forward(images, pass: &pass)
+        return teacher?.logits(for: images, pass: &pass)
     }
 }
 

@@ -11,7 +11,8 @@ struct SensitivityCommand: ParsableCommand {
         discussion: """
             Takes a checkpoint, changes one layer at a time, and measures the accuracy without any \
             retraining. Use it to choose densities and bits: layers whose accuracy falls first want \
-            more of both. Choose on validation images, not on the test set.
+            more of both. The images are the last ones of the training set, which a pipeline's \
+            data.validation sets aside; the test set is not read.
 
             EXAMPLE
               shrink sensitivity build/lenet-5/train/checkpoint.safetensors \\
@@ -29,7 +30,7 @@ struct SensitivityCommand: ParsableCommand {
     @Option(
         help: """
             How many of the last training samples to measure on. (default: as many as the pipeline \
-            of the checkpoint has set aside, or 1000)
+            of the checkpoint has set aside, or 1000 of those that it was trained on)
             """)
     var validation: Int?
 
@@ -68,11 +69,16 @@ struct SensitivityCommand: ParsableCommand {
 
     func run() throws {
         let display = ProgressDisplay()
-        let count = try validation ?? setAside() ?? 1000
+        let all = try DataSetSource(nameOrFolder: data).load(.train)
+        let setAside = try setAside()
+        let count = validation ?? setAside ?? min(1000, all.count)
+        guard count <= all.count else {
+            throw DataSetError.invalidValidationCount(
+                dataSet: all.name, found: count, sampleCount: all.count)
+        }
         let sensitivity = try Model(contentsOf: checkpoint).sensitivity(
-            path: checkpoint,
-            on: DataSetSource(nameOrFolder: data).load(.validation, validationCount: count),
-            sparsities: sparsity, bits: bits,
+            path: checkpoint, on: all.subset(all.count - count..<all.count),
+            split: count <= setAside ?? 0 ? .validation : .train, sparsities: sparsity, bits: bits,
             threads: threads ?? ProcessInfo.processInfo.activeProcessorCount
         ) { layer, count, name in
             display.line("layer \(layer) of \(count): \(name)")

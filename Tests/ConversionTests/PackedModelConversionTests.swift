@@ -214,6 +214,31 @@ struct PackedModelConversionTests {
             .notQuantized(layer: "fc", what: "bias"), [("quantize", inputQuantizer), ("fc", layer)])
     }
 
+    /// Zeros of the border are clipped as well, which a clip in front of the border would miss.
+    @Test(arguments: [(Float(0.5), false), (-0.5, true)])
+    func `a clip behind a border goes in front of it only if it leaves zeros`(
+        lowest: Float, isAccepted: Bool
+    ) throws {
+        let geometry = ConvolutionGeometry(
+            height: 2, width: 2, channels: 1, outputs: 1, kernel: [1, 1], stride: [1, 1],
+            padding: [0, 0])
+        var convolution = Convolution(geometry)
+        quantize(&convolution.weight, &convolution.bias!, step: 0.25)
+        let chain: Chain = [
+            ("quantize", inputQuantizer), ("conv", convolution),
+            ("pad", Padding(top: 1, left: 1, bottom: 1, right: 1)),
+            ("clip", Activation(.clip(lowest: lowest, highest: 2))), ("quantize1", quantizer),
+            ("flatten", Flatten()), ("fc", linear(16, 2)),
+        ]
+        let error = ConversionError.unsupported(
+            layer: "clip", "padding with zeros in front of a clip that changes zeros")
+        if isAccepted {
+            #expect(throws: Never.self) { try convert(chain, inputShape: [2, 2, 1]) }
+        } else {
+            expect(error, chain, inputShape: [2, 2, 1])
+        }
+    }
+
     @Test func `a convolution without quantizers is an error`() {
         let geometry = ConvolutionGeometry(
             height: 2, width: 2, channels: 1, outputs: 1, kernel: [1, 1], stride: [1, 1],

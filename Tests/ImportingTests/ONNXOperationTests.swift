@@ -84,6 +84,22 @@ import Testing
         #expect(try run(model, x).elements == sums)
     }
 
+    /// Windows that lie in the border as a whole are no part of a convolution in a file.
+    @Test func `more padding than a kernel reaches over is a layer of its own`() throws {
+        var model = ONNXTestModel(input: [1, 1, 2, 2])
+        model.weight("w", [1, 1, 1, 2], [2, 1])
+        model.node("Conv", ["x", "w"], "y", ints: ["pads": [1, 2, 1, 1]])
+        let x = Tensor(shape: [1, 2, 2, 1], elements: [1, 2, 3, 4])
+        let y = try run(model, x)
+        #expect(y.shape == [1, 4, 4, 1])
+        #expect(y.elements == [0, 0, 0, 0, 0, 1, 4, 4, 0, 3, 10, 8, 0, 0, 0, 0])
+        let folder = TemporaryFolder()
+        let network = try Network(onnx: model.write(to: folder))
+        let convolution = try #require(network.nodes.last?.layer as? Convolution)
+        #expect(convolution.geometry.padding == [0, 1])
+        #expect(network.nodes.first?.layer is Padding)
+    }
+
     @Test func `means with padding count it as zeros or are refused`() throws {
         var model = ONNXTestModel(input: [1, 1, 2, 2])
         model.node(

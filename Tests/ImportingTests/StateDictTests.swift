@@ -187,7 +187,7 @@ private func narrowFile(_ architecture: Architecture) -> String {
                 x.safetensors does not have the tensors of small:
                   'fc1.weight' has shape [4, 3], expected [3, 4]
                   'fc1.bias' [3] is missing
-                  'fc2.bias' has whole numbers, expected F32
+                  'fc2.bias' has whole numbers, expected floats
                   'fc3.bias' [5] belongs to no layer
                 """)
     }

@@ -418,4 +418,69 @@ import Testing
             try Engine(valid, options: EngineOptions(threads: 0))
         }
     }
+
+    // MARK: Small files that ask for a lot
+
+    /// A convolution that reads its whole image at once.
+    private func wholeImage(side: Int, channels: Int, bits: Int, weight: Int8) -> PackedModel {
+        let count = channels * side * side
+        var weights = PackedTensor(
+            shape: [channels, 1, side, side], levels: [0, 1], gaps: [], codes: [], scales: [1])
+        if weight != 0 {
+            weights.gaps = [UInt32](repeating: 0, count: count)
+            weights.codes = [UInt8](repeating: 1, count: count)
+        }
+        let layer = PackedLayer(
+            weights: weights,
+            bias: PackedBias(bits: 2, scale: 1, codes: [Int16](repeating: 0, count: channels)),
+            activation: .identity, output: nil)
+        return chain(
+            [channels, side, side], quantizer(bits: bits, isSigned: false),
+            [
+                .convolution(
+                    layer, PackedWindow(kernel: [side, side], stride: [1, 1], groups: channels))
+            ])
+    }
+
+    /// The ways to cut its channels into blocks, and its taps into runs, were tried one by one: hours.
+    @Test(.timeLimit(.minutes(1)), arguments: [(1, 2), (2, 8)])
+    func `a kernel as large as a large image is packed in a moment`(channels: Int, bits: Int) throws
+    {
+        let model = wholeImage(side: 1500, channels: channels, bits: bits, weight: 1)
+        #expect(try Engine(model).plan.layers.count == 1)
+    }
+
+    @Test func `layers whose tables would take more than the file are refused`() {
+        let limit = 512 << 20
+        let side = 1 << 14
+        #expect(throws: EngineError.memory(needed: 128 + 4 * side * side, limit: limit)) {
+            try Engine(wholeImage(side: side, channels: 1, bits: 8, weight: 0))
+        }
+        let outputs = 1 << 23
+        let wide = chain(
+            [1], quantizer(bits: 8, isSigned: false),
+            [
+                .linear(
+                    PackedLayer(
+                        weights: PackedTensor(
+                            shape: [outputs, 1], levels: [0], gaps: [], codes: [], scales: [1]),
+                        bias: PackedBias(
+                            bits: 2, scale: 1, codes: [Int16](repeating: 0, count: outputs)),
+                        activation: .identity, output: nil))
+            ])
+        #expect(throws: EngineError.memory(needed: 128 * outputs + 4, limit: limit)) {
+            try Engine(wide)
+        }
+    }
+
+    @Test func `arenas place many buffers that live together, and one behind another`() {
+        var layout = ArenaLayout()
+        for step in 0..<500 { layout.extend(layout.add(byteCount: 64 + step % 3, at: 0), to: step) }
+        layout.place()
+        let sorted = layout.buffers.sorted { $0.offset < $1.offset }
+        for (one, next) in zip(sorted, sorted.dropFirst()) {
+            #expect(one.offset + one.byteCount <= next.offset)
+        }
+        #expect(layout.byteCount == layout.buffers.reduce(0) { $0 + $1.byteCount })
+    }
 }

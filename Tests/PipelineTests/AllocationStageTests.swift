@@ -34,6 +34,12 @@ private func pipeline(prune: String, factorize: String = "") -> String {
         #expect(abs(Double(kept) / Double(all) - 0.2) < 1e-3)
     }
 
+    @Test func `are others by LAMP's scores than by magnitudes`() throws {
+        let magnitude = try densities("    global-density: 0.2\n    allocation: magnitude")
+        let lamp = try densities("    global-density: 0.2\n    allocation: lamp")
+        #expect(magnitude != lamp)
+    }
+
     @Test func `keep the layers that are to stay dense`() throws {
         let found = try densities(
             "    global-density: 0.2\n    allocation: erk\n    dense: [first, fc2]")
@@ -155,7 +161,25 @@ private func pipeline(prune: String, factorize: String = "") -> String {
             ["sensitivity", checkpoint, "--data", "digits", "--sparsity", "0", "--bits", "8"])
         #expect(byDefault.output.contains("on 100 validation images"), "\(byDefault.output)")
         let table = try run(shrinkCommand, arguments).output
+        // More of them were trained on.
+        #expect(result.split == "train" && table.contains("on 200 training images"), "\(table)")
         for word in ["layer", "100 % pruned", "2 bits", "fc2"] { #expect(table.contains(word)) }
+    }
+
+    @Test func `takes what there is of a small set that nothing is known of`() throws {
+        let folder = try TemporaryFolder()
+        let checkpoint = folder.path + "/digits.safetensors"
+        let model = packageFolder + "/Fixtures/onnx/digits-ts-17.onnx"
+        #expect(try run(shrinkCommand, ["import", model, "-o", checkpoint]).code == 0)
+        let command = [
+            "sensitivity", checkpoint, "--data", "digits", "--sparsity", "0", "--bits", "8",
+        ]
+        let result = try run(shrinkCommand, command)
+        #expect(result.output.contains("on 1000 training images"), "\(result.output)")
+        let all = try run(shrinkCommand, command + ["--validation", "1297"])
+        #expect(all.output.contains("on 1297 training images"), "\(all.output)")
+        let more = try run(shrinkCommand, command + ["--validation", "1298"])
+        #expect(more.code == 1 && more.errors.contains("1298 samples"), "\(more.errors)")
     }
 
     @Test func `refuses what is no checkpoint`() throws {

@@ -5,6 +5,7 @@ import Testing
     @Test func `is told from one that was no better before`() {
         #expect(collapseWarning(stage: "prune", from: 0.9, to: 0.1, classCount: 10) != nil)
         #expect(collapseWarning(stage: "train", from: nil, to: 0.1, classCount: 10) != nil)
+        #expect(collapseWarning(stage: "train", from: nil, to: 1, classCount: 1) == nil)
         #expect(collapseWarning(stage: "prune", from: 0.12, to: 0.1, classCount: 10) == nil)
         #expect(collapseWarning(stage: "prune", from: 0.9, to: 0.16, classCount: 10) == nil)
         #expect(collapseWarning(stage: "prune", from: 0.9, to: 0.7, classCount: 2) != nil)

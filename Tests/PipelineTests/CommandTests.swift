@@ -178,19 +178,8 @@ import Testing
                 #expect(try run(shrinkCommand, arguments(earlier, build)).code == 0)
             }
         }
-        let killed = Process()
-        killed.executableURL = URL(fileURLWithPath: shrinkCommand)
-        killed.arguments = arguments(stage, "killed")
-        killed.currentDirectoryURL = URL(fileURLWithPath: packageFolder)
-        killed.standardError = FileHandle.nullDevice
-        try killed.run()
         let partial = folder.path + "/killed/quick/\(stage)/partial.safetensors"
-        while killed.isRunning && !FileManager.default.fileExists(atPath: partial) {
-            usleep(1000)
-        }
-        kill(killed.processIdentifier, SIGKILL)
-        killed.waitUntilExit()
-        #expect(killed.terminationReason == .uncaughtSignal, "it was over before it was killed")
+        try killAfterAnEpoch(arguments(stage, "killed"), partial: partial)
 
         let resumed = try run(shrinkCommand, arguments(stage, "killed"))
         #expect(resumed.errors.contains("goes on behind epoch"), "\(resumed.errors)")
@@ -198,6 +187,51 @@ import Testing
         let file = "quick/\(stage)/checkpoint.safetensors"
         #expect(try folder.bytes("killed/" + file) == folder.bytes("whole/" + file))
         #expect(!FileManager.default.fileExists(atPath: partial))
+    }
+
+    /// Runs a stage and kills it when its first epoch is saved.
+    private func killAfterAnEpoch(_ arguments: [String], partial: String) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: shrinkCommand)
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: packageFolder)
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        while process.isRunning && !FileManager.default.fileExists(atPath: partial) {
+            usleep(1000)
+        }
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        #expect(process.terminationReason == .uncaughtSignal, "it was over before it was killed")
+    }
+
+    @Test(arguments: [0, 1])
+    func `begins a killed stage anew where the images have changed`(label: UInt8) throws {
+        let folder = try TemporaryFolder()
+        let pixels = (0..<64 * 64).map { UInt8(truncatingIfNeeded: $0 &* 37) }
+        func write(label: UInt8) throws {
+            try folder.writeImages(pixels, labels: [label] + (1..<64).map { UInt8($0 % 4) })
+        }
+        try write(label: 0)
+        let yaml = try folder.file(
+            "quick.yaml",
+            """
+            seed: 1
+            data: {set: \(folder.path)}
+            network: {architecture: digits-cnn}
+            stages:
+              train: {epochs: 200, learning-rate: 0.001}
+            """)
+        let stage = [
+            "train", yaml, "--build", folder.path + "/build", "--save-interval", "0",
+            "--threads", "1",
+        ]
+        let partial = folder.path + "/build/quick/train/partial.safetensors"
+        try killAfterAnEpoch(stage, partial: partial)
+        try write(label: label)
+        let result = try run(shrinkCommand, stage)
+        #expect(result.code == 0, "\(result.errors)")
+        #expect(result.errors.contains("goes on behind epoch") == (label == 0))
     }
 
     @Test func `tells what is wrong with a model file, and exits with 1`() throws {

@@ -40,6 +40,71 @@ private let models = packageFolder + "/Fixtures/onnx"
         return result
     }
 
+    /// All stages on the result of another pipeline's stage.
+    private func pipeline(fromCheckpoint path: String, train: String = "{epochs: 0}") -> String {
+        """
+        seed: 2
+        data: {set: digits}
+        network: {checkpoint: \(path)}
+        stages:
+          train: \(train)
+          quantize: {weights: {bits: 4}, activations: {bits: 8}, train: {epochs: 1, learning-rate: 0.002, distillation: 0.5}}
+          encode:
+        """
+    }
+
+    @Test func `or from a checkpoint of another pipeline goes on where that one stopped`() throws {
+        let folder = try TemporaryFolder()
+        let first = try runPipeline(
+            quickPipeline.replacingOccurrences(
+                of: "data: {set: digits", with: "data: {normalization: per-channel, set: digits"),
+            in: folder)
+        let path = folder.path + "/pruned.safetensors"
+        try FileManager.default.copyItem(
+            atPath: folder.path + "/build/quick/prune/checkpoint.safetensors", toPath: path)
+        let second = try runPipeline(pipeline(fromCheckpoint: path), in: folder)
+        // What was pruned there is pruned here, and pixels are normalized as there.
+        #expect(second.stages[0].accuracy.top1 == first.stages[1].accuracy.top1)
+        #expect(second.stages[0].bytes == first.stages[1].bytes)
+        #expect(second.stages[2].parameters.nonzero <= first.stages[1].parameters.nonzero)
+        let results = folder.path + "/build/quick/train/checkpoint.safetensors"
+        #expect(try normalization(ofCheckpoint: results) == normalization(ofCheckpoint: path))
+        #expect(try normalization(ofCheckpoint: path)?.mean != [0])
+    }
+
+    @Test func `or from a quantized checkpoint is refused`() throws {
+        let folder = try TemporaryFolder()
+        try runPipeline(quickPipeline, in: folder)
+        let path = folder.path + "/quantized.safetensors"
+        try FileManager.default.copyItem(
+            atPath: folder.path + "/build/quick/quantize/checkpoint.safetensors", toPath: path)
+        do {
+            try runPipeline(pipeline(fromCheckpoint: path), in: folder)
+            Issue.record("it was accepted")
+        } catch {
+            #expect(
+                "\(error)".hasPrefix(path)
+                    && "\(error)".contains("is quantized, expected a network in floats"),
+                "\(error)")
+        }
+    }
+
+    @Test func `or from a checkpoint leaves no choice of an architecture, nor of an ONNX file`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        for (other, key) in [("width: 2", "width"), ("onnx: a.onnx", "onnx")] {
+            let yaml = try folder.file(
+                "both.yaml", pipeline("{checkpoint: a.safetensors, \(other)}"))
+            do {
+                _ = try PipelineFile(path: yaml)
+                Issue.record("both were accepted")
+            } catch {
+                #expect("\(error)".contains("both.yaml:4: unknown key '\(key)'"), "\(error)")
+            }
+        }
+    }
+
     @Test func `that takes other images is refused`() throws {
         let folder = try TemporaryFolder()
         let path = models + "/lenet5-ts-13.onnx"

@@ -256,6 +256,9 @@ import Testing
             of: "  encode:",
             with: "  share-2: {bits: 4}\n  encode:")
         #expect(try error(twice)?.contains("comes behind 'quantize'") == true)
+        let late = quickPipeline.replacingOccurrences(
+            of: "  encode:", with: "  factorize: {layers: {fc1: {rank: 4}}}\n  encode:")
+        #expect(try error(late)?.contains("comes behind 'prune'") == true)
         let ownTeacher = quickPipeline.replacingOccurrences(
             of: "learning-rate: 0.03, shift: 1", with: "learning-rate: 0.03, distillation: 1")
         #expect(try error(ownTeacher)?.contains("no distillation here") == true)

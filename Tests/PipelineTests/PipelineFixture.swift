@@ -28,6 +28,21 @@ final class TemporaryFolder {
     func bytes(_ name: String) throws -> Data {
         try Data(contentsOf: URL(fileURLWithPath: path + "/" + name))
     }
+
+    /// Makes the folder a data set of 8×8 grey images, the same for training and test, as NumPy arrays.
+    func writeImages(_ pixels: [UInt8], labels: [UInt8]) throws {
+        func write(_ bytes: [UInt8], _ shape: String, to name: String) throws {
+            let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (\(shape)), }"
+            let padded = header.padding(toLength: 117, withPad: " ", startingAt: 0) + "\n"
+            let start = [0x93] + Array("NUMPY".utf8) + [1, 0, 118, 0]
+            try Data(start + Array(padded.utf8) + bytes)
+                .write(to: URL(fileURLWithPath: "\(path)/\(name).npy"))
+        }
+        for part in ["train", "test"] {
+            try write(pixels, "\(labels.count), 8, 8", to: "x_\(part)")
+            try write(labels, "\(labels.count),", to: "y_\(part)")
+        }
+    }
 }
 
 /// A pipeline with all stages on the digits that takes about a second.

@@ -102,6 +102,8 @@ import Training
             ("encode", "bits: {conv1: 6, default: 4}", "bits: {conv1: 6, default: 3}"),
             ("train", "bits: {conv1: 6, default: 4}", "bits: {conv9: 6, default: 4}"),
             ("train", "bits: {conv1: 6, default: 4}", "bits: {conv1: 6}"),
+            ("train", "weights: {bits: {conv1: 8, default: 5}}", "weights: {bits: {conv1: 8}}"),
+            ("train", "activations: {bits: 6}", "activations: {bits: {first: 6, last: 6}}"),
         ]
         for (stage, old, new) in changes {
             let yaml = quickPipeline.replacingOccurrences(of: old, with: new)
@@ -333,6 +335,49 @@ import Training
         ) { try runPipeline(wrong, in: folder, build: "wrong") }
         let trained = folder.path + "/wrong/quick/train/checkpoint.safetensors"
         #expect(!FileManager.default.fileExists(atPath: trained), "it stopped at the first stage")
+    }
+
+    /// One image has a pixel that is brighter than all others.
+    @Test func `spans all training pixels with the input's grid, however few images calibrate`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        var pixels = (0..<64 * 64).map { UInt8($0 % 90) }
+        pixels[64 * 64 - 1] = 255
+        try folder.writeImages(pixels, labels: (0..<64).map { UInt8($0 % 4) })
+        let yaml = """
+            seed: 1
+            data: {set: \(folder.path)}
+            network: {architecture: digits-cnn}
+            stages:
+              train: {epochs: 1, learning-rate: 0.001}
+              quantize: {weights: {bits: 8}, activations: {bits: 6}, input: {bits: 8}, calibration: 2}
+              encode:
+            """
+        try runPipeline(yaml, in: folder, source: DataSetSource(nameOrFolder: folder.path))
+        let model = try Container.read([UInt8](folder.bytes("build/quick/model.shrink")))
+        let scale = try #require(model.input.quantizer?.scale)
+        #expect(abs(scale * 255 - 1) < 1e-5, "\(scale)")
+    }
+
+    @Test func `measures all stages by the coding that the file has now`() throws {
+        let folder = try TemporaryFolder()
+        let huffman = quickPipeline.replacingOccurrences(
+            of: "coding: smallest", with: "coding: deep-compression")
+        let expected = try runPipeline(huffman, in: folder, build: "other")
+        try runPipeline(quickPipeline, in: folder)
+        let runner = try runner(huffman, folder)
+        let path = runner.folder.report("prune")
+        let date = try #require(
+            FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date)
+        try runner.run(stage: "encode")
+        let found = try PipelineReport(contentsOf: runner.folder.report)
+        #expect(found.stages.map(\.bytes) == expected.stages.map(\.bytes))
+        #expect(found.stages.map(\.compressionRatio) == expected.stages.map(\.compressionRatio))
+        #expect(found.stages.map(\.layers) == expected.stages.map(\.layers))
+        let after = try #require(
+            FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date)
+        #expect(abs(after.timeIntervalSince(date)) < 0.001)
     }
 
     // MARK: Unfinished trainings

@@ -1,5 +1,8 @@
+import Networks
 import Pipeline
+import Pruning
 import Testing
+import Training
 
 /// Pipelines of one epoch a stage: every setting runs through, and the engine computes what the
 /// network computed. Accuracies only show that the network has not gone blind.
@@ -224,6 +227,56 @@ import Testing
                     """))
         for layer in report.stages[1].layers {
             #expect(layer.nonzero == layer.weights / 4, "\(layer.name)")
+        }
+    }
+
+    /// The masks that a stage has left, by layer.
+    private func masks(_ stage: String, in folder: TemporaryFolder) throws -> [String: [UInt8]] {
+        var network = try Checkpoint(
+            contentsOf: "\(folder.path)/build/quick/\(stage)/checkpoint.safetensors",
+            vocabulary: .pipeline
+        ).network
+        var masks: [String: [UInt8]] = [:]
+        network.visitParameters { masks[$0] = $1.parametrization(Mask.self)?.bytes }
+        return masks
+    }
+
+    @Test(arguments: ["iterative", "cubic, interval: 5"])
+    func `weights that may come back are others in the end than those that may not`(
+        schedule: String
+    ) throws {
+        let found = try ["true", "false"].map { regrows in
+            let folder = try TemporaryFolder()
+            try runPipeline(
+                pipeline(
+                    prune: """
+                        {density: 0.25, schedule: \(schedule), regrow: \(regrows), \
+                        train: {\(Self.train): 0.03}}
+                        """), in: folder)
+            return try masks("prune", in: folder)
+        }
+        #expect(found[0].count == 4 && found[0].keys == found[1].keys)
+        #expect(found[0]["fc1.weight"] != found[1]["fc1.weight"])
+    }
+
+    /// Schedules start from more weights than the first stage has left.
+    @Test(arguments: [
+        "density: 0.1, schedule: cubic, interval: 5", "density: 0.1, schedule: iterative",
+        "global-density: 0.1, allocation: lamp, schedule: cubic, interval: 5",
+        "quality: 1.2, schedule: cubic, interval: 5", "density: 0.6",
+    ])
+    func `pruning again keeps pruned what is pruned`(settings: String) throws {
+        let folder = try TemporaryFolder()
+        try runPipeline(
+            pipeline(
+                prune: """
+                    {density: 0.3, train: {\(Self.train): 0.01}}
+                      prune-2: {\(settings), train: {\(Self.train): 0.01}}
+                    """), in: folder)
+        let (first, second) = try (masks("prune", in: folder), masks("prune-2", in: folder))
+        #expect(first.count == 4 && first.keys == second.keys)
+        for (layer, mask) in second {
+            #expect(zip(mask, first[layer]!).allSatisfy { $0 <= $1 }, "\(layer)")
         }
     }
 

@@ -79,3 +79,31 @@ private func siblings(_ path: String) throws -> [String] {
     var status = stat()
     #expect(stat("/dev/full", &status) == 0 && status.st_mode & S_IFMT == S_IFCHR)
 }
+
+@Test func `what killed writers have left is removed, and nothing else`() throws {
+    let path = temporaryPath("file")
+    defer { removeFolder(of: path) }
+    let gone = Process()
+    gone.executableURL = URL(fileURLWithPath: "/bin/true")
+    try gone.run()
+    gone.waitUntilExit()
+    let hour = Date(timeIntervalSinceNow: -3600)
+    let (dead, alive) = (gone.processIdentifier, getpid())
+    for (name, date) in [
+        ("file", hour), ("file.\(dead).1a.part", hour), ("file.\(dead).2b.part", Date()),
+        ("file.\(alive).3c.part", hour), ("file.x.4d.part", hour), ("file.part", hour),
+        ("other.\(dead).5e.part", hour),
+    ] {
+        let beside = (path as NSString).deletingLastPathComponent + "/" + name
+        #expect(
+            FileManager.default.createFile(
+                atPath: beside, contents: nil, attributes: [.modificationDate: date]))
+    }
+    AtomicFile.removeRemains(of: path)
+    #expect(
+        try siblings(path).sorted()
+            == [
+                "file", "file.\(alive).3c.part", "file.\(dead).2b.part", "file.part",
+                "file.x.4d.part", "other.\(dead).5e.part",
+            ].sorted())
+}

@@ -84,9 +84,11 @@ func `a huge header length is an error before memory is taken`(length: UInt64) {
     expect(
         .wrongSize(file: "f", tensor: "a", shape: [3], found: 4),
         from: file("{\(entry("a", 0, 4, shape: [3]))}", data: 4))
-    expect(
-        .wrongSize(file: "f", tensor: "a", shape: [4], found: 4),
-        from: file("{\(entry("a", 0, 4, type: "F32", shape: [4]))}", data: 4))
+    for type in ["F64", "F32", "F16", "BF16"] {
+        expect(
+            .wrongSize(file: "f", tensor: "a", shape: [4], found: 4),
+            from: file("{\(entry("a", 0, 4, type: type, shape: [4]))}", data: 4))
+    }
 }
 
 @Test func `a shape whose product does not fit is an error`() {
@@ -135,7 +137,7 @@ func `a huge header length is an error before memory is taken`(length: UInt64) {
         from: file(#"{"a":{"dtype":"U8","shape":[0],"shape":[0],"data_offsets":[0,0]}}"#))
 }
 
-@Test(arguments: ["F16", "BF16", "F64", "I16", "I32", "BOOL", "f32", ""])
+@Test(arguments: ["F8_E4M3", "C64", "I16", "I32", "BOOL", "f32", ""])
 func `a type that is not supported is named`(type: String) {
     expect(
         .unsupportedType(file: "f", tensor: "layer.weight", found: type),
@@ -143,8 +145,9 @@ func `a type that is not supported is named`(type: String) {
 }
 
 @Test func `all types that are read are named where another is found`() {
-    let text = "\(SafetensorsError.unsupportedType(file: "f", tensor: "t", found: "F16"))"
-    #expect(text == "f: tensor 't' has the type F16, expected F32, U8, I8 or I64")
+    let text = "\(SafetensorsError.unsupportedType(file: "f", tensor: "t", found: "I16"))"
+    #expect(
+        text == "f: tensor 't' has the type I16, expected F64, F32, F16, BF16, U8, I8 or I64")
 }
 
 @Test(arguments: [

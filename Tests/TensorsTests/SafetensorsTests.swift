@@ -13,9 +13,14 @@ func removeFolder(of path: String) {
     try? FileManager.default.removeItem(atPath: (path as NSString).deletingLastPathComponent)
 }
 
-private let goldenPath = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("Fixtures/golden/safetensors/small.safetensors").path
+/// A file of Fixtures/golden/safetensors.
+private func goldenFile(_ name: String) -> String {
+    URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("Fixtures/golden/safetensors/\(name)").path
+}
+
+private let goldenPath = goldenFile("small.safetensors")
 
 /// What Fixtures/golden/safetensors/make.py writes, in the order of the Python package.
 private let golden = Safetensors(
@@ -64,6 +69,19 @@ private struct MissingTensor: Error {}
     #expect(Array(FileManager.default.contents(atPath: path)!) == file.encoded())
     #expect(try Safetensors([UInt8](file.encoded())) == file)
     #expect(try Safetensors(Safetensors().encoded()) == Safetensors())
+}
+
+@Test(arguments: ["F16", "BF16", "F64"])
+func `floats of other widths are read as NumPy rounds them`(type: String) throws {
+    let file = try Safetensors(contentsOf: goldenFile("floats.safetensors"))
+    guard case .float32(let tensor)? = file[type],
+        case .float32(let expected)? = file["\(type) in F32"]
+    else { throw MissingTensor() }
+    #expect(tensor.shape == expected.shape && tensor.count > 6)
+    for index in 0..<expected.count {
+        let (found, wanted) = (tensor[index], expected[index])
+        #expect(found.bitPattern == wanted.bitPattern || found.isNaN && wanted.isNaN, "\(index)")
+    }
 }
 
 @Test(arguments: 0...20)

@@ -133,3 +133,14 @@ func `images of any number of channels are moved and mirrored`(channels: Int, li
     // Beyond 3 rows or 4 columns all shifts look the same.
     if limit <= 2 { #expect(seen.count == range.count * range.count) }
 }
+
+@Test func `the extremes are those of the numbers that pixels stand for`() {
+    let table = (0..<256).map { Float($0) }
+    let falling = table.map { 10 - $0 }
+    let images = LabelledImages(
+        shape: [2, 1, 2], pixels: [3, 7, 1, 2, 4, 5, 30, 1], labels: [0, 1],
+        values: [table, falling])
+    #expect(images.extremes == [-20, 9])
+    let none = LabelledImages(shape: [1, 1, 1], pixels: [], labels: [], values: [table])
+    #expect(none.extremes == [])
+}

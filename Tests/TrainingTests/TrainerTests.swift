@@ -22,3 +22,28 @@ import Training
     }
     #expect(abs(meanLoss(batchSize: 2) - meanLoss(batchSize: 5)) < 1e-6)
 }
+
+/// As ONNX files of other tools have one.
+@Test func `a softmax at the end makes no difference to what is learned`() throws {
+    let data = tinyImages(count: 8, seed: 3)
+    func trained(_ end: [(name: String, layer: any Layer)]) throws -> [Float] {
+        var network = try Network(
+            name: "n", inputShape: [6, 6, 1],
+            chain: [("flatten", Flatten()), ("fc", Linear(inputs: 36, outputs: 3))] + end)
+        var generator = SeededGenerator(seed: 4)
+        network.initialize(using: &generator)
+        var teacher: Network? = network
+        network.initialize(using: &generator)
+        var settings = TrainingSettings(epochs: 3, learningRate: 0.1)
+        settings.batchSize = 4
+        settings.loss = Loss(distillationWeight: 0.5, temperature: 2)
+        var trainer = Trainer(network, settings: settings, seed: 1, threads: 1)
+        while !trainer.isDone { trainer.runEpoch(on: data, teacher: &teacher) }
+        var values = [trainer.lastLoss]
+        trainer.network.visitParameters { values += $1.trained.value.elements }
+        return values
+    }
+    let expected = try trained([])
+    #expect(try trained([("softmax", Softmax())]) == expected)
+    #expect(expected.allSatisfy { $0.isFinite })
+}

@@ -34,7 +34,8 @@ extension GraphWalker {
         }
         let extent = (0...1).map { (kernel[$0] - 1) * dilation[$0] + 1 }
         let (input, padding, size) = try paddedInput(
-            inputs.activation(0), extent: extent, stride: stride, node)
+            inputs.activation(0), extent: extent, stride: stride,
+            mostPadding: extent.map { $0 - 1 }, node)
         var geometry = ConvolutionGeometry(
             height: size[0], width: size[1], channels: image[1], outputs: outputs, kernel: kernel,
             stride: stride, padding: padding, dilation: dilation, groups: groups)
@@ -206,9 +207,11 @@ extension GraphWalker {
     }
 
     /// The input of a layer that pads with zeros by itself, equally on both sides: pads that come
-    /// before it become its own where they can, and a layer where they can not.
+    /// before it become its own where they can, and a layer where they can not: a convolution whose
+    /// windows would lie in the border as a whole can not.
     mutating func paddedInput(
-        _ view: ActivationView, extent: [Int], stride: [Int], _ node: ONNXNode
+        _ view: ActivationView, extent: [Int], stride: [Int], mostPadding: [Int]? = nil,
+        _ node: ONNXNode
     ) throws(ONNXProblem) -> (value: Int, padding: [Int], size: [Int]) {
         let shape = try imageShape(view)
         let own = try pads(node, size: Array(shape[2...]), extent: extent, stride: stride)
@@ -220,7 +223,7 @@ extension GraphWalker {
             view.shape[3] -= before[1] + before[3]
             view.form = .window(steps: steps, pads: [0, 0, 0, 0])
         }
-        let padding = [min(pads[0], pads[2]), min(pads[1], pads[3])]
+        let padding = (0...1).map { min(pads[$0], pads[$0 + 2], mostPadding?[$0] ?? .max) }
         let rest = [
             pads[0] - padding[0], pads[1] - padding[1], pads[2] - padding[0], pads[3] - padding[1],
         ]

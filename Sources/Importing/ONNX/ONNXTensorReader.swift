@@ -76,10 +76,10 @@ struct ONNXTensorReader {
         case .double: elements = .floats(tensor.doubleData.map { Float($0) })
         case .float16:
             elements = .floats(
-                tensor.int32Data.map { Self.half(UInt16(truncatingIfNeeded: $0)) })
+                tensor.int32Data.map { Float(half: UInt16(truncatingIfNeeded: $0)) })
         case .bfloat16:
             elements = .floats(
-                tensor.int32Data.map { Float(bitPattern: UInt32(bitPattern: $0) << 16) })
+                tensor.int32Data.map { Float(brain: UInt16(truncatingIfNeeded: $0)) })
         case .int64: elements = .integers(tensor.int64Data.map { Int($0) })
         default: elements = .integers(tensor.int32Data.map { Int($0) })
         }
@@ -108,9 +108,8 @@ struct ONNXTensorReader {
         switch type {
         case .float: return .floats(read(UInt32.self).map { Float(bitPattern: $0) })
         case .double: return .floats(read(UInt64.self).map { Float(Double(bitPattern: $0)) })
-        case .float16: return .floats(read(UInt16.self).map(half))
-        case .bfloat16:
-            return .floats(read(UInt16.self).map { Float(bitPattern: UInt32($0) << 16) })
+        case .float16: return .floats(read(UInt16.self).map { Float(half: $0) })
+        case .bfloat16: return .floats(read(UInt16.self).map { Float(brain: $0) })
         case .bool: return .integers(read(UInt8.self).map { $0 == 0 ? 0 : 1 })
         case .uint8: return .integers(read(UInt8.self).map { Int($0) })
         case .int8: return .integers(read(Int8.self).map { Int($0) })
@@ -118,19 +117,6 @@ struct ONNXTensorReader {
         case .int16: return .integers(read(Int16.self).map { Int($0) })
         case .int32: return .integers(read(Int32.self).map { Int($0) })
         case .int64: return .integers(read(Int64.self).map { Int($0) })
-        }
-    }
-
-    /// The value of an IEEE half: sign, 5 bits of exponent, 10 of mantissa.
-    static func half(_ bits: UInt16) -> Float {
-        let sign: Float = bits >> 15 == 0 ? 1 : -1
-        let (exponent, mantissa) = (Int(bits >> 10) & 31, Float(bits & 1023))
-        switch exponent {
-        case 0: return sign * mantissa * 0x1p-24
-        case 31: return mantissa == 0 ? sign * .infinity : .nan
-        default:
-            return sign * (1024 + mantissa)
-                * Float(sign: .plus, exponent: exponent - 25, significand: 1)
         }
     }
 

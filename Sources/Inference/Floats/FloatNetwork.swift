@@ -68,6 +68,7 @@ final class FloatNetwork: Sendable {
         self.threads = threads
         isa = cfk_isa(kernels)
         let checked = try CheckedModel(model, threads: threads)
+        try PreparedNetwork.checkTables(of: model)
         input = FloatInput(model.input)
         outputCount = checked.outputCount
         nodes = model.nodes.indices.map { index in

@@ -217,8 +217,8 @@ struct CheckedModel: Sendable {
     ) throws(EngineError) -> Value {
         let shape = layer.weights.shape
         try Self.checkShape(shape, sizes: [4], at: place)
-        guard Array(shape[2...]) == window.kernel else {
-            throw .value(place, of: "the window's kernel", found: Double(shape[2]))
+        for axis in 0..<2 where shape[2 + axis] != window.kernel[axis] {
+            throw .value(place, of: "the window's kernel", found: Double(shape[2 + axis]))
         }
         let places = try Self.places(
             of: window, over: input, mostPadding: [Self.mostValues, Self.mostValues], at: place)

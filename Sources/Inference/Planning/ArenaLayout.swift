@@ -35,19 +35,20 @@ package struct ArenaLayout: Sendable {
 
     /// Gives every buffer, large ones first, the lowest offset at which no living neighbour lies.
     package mutating func place() {
+        // By where they are.
         var placed: [Buffer] = []
         let order = buffers.indices.sorted {
             (-buffers[$0].byteCount, $0) < (-buffers[$1].byteCount, $1)
         }
         for index in order {
             var buffer = buffers[index]
-            let neighbours = placed.filter { $0.steps.overlaps(buffer.steps) }
-            for neighbour in neighbours.sorted(by: { $0.offset < $1.offset })
-            where neighbour.offset < buffer.offset + buffer.byteCount {
+            for neighbour in placed where neighbour.steps.overlaps(buffer.steps) {
+                if neighbour.offset >= buffer.offset + buffer.byteCount { break }
                 buffer.offset = max(buffer.offset, neighbour.offset + neighbour.byteCount)
             }
             buffers[index] = buffer
-            placed.append(buffer)
+            let place = placed.firstIndex { $0.offset > buffer.offset } ?? placed.count
+            placed.insert(buffer, at: place)
         }
     }
 }

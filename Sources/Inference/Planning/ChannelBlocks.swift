@@ -27,13 +27,16 @@ struct ChannelBlocks: Sendable {
     static func candidates(
         _ weights: SparseRows, geometry: PlaneGeometry, bound: Int
     ) -> [ChannelBlocks] {
-        let most = max(1, weights.nonzeros / (leastInBlock * weights.outputs))
+        let channels = geometry.channelsInGroup
+        let most = min(max(1, weights.nonzeros / (leastInBlock * weights.outputs)), channels)
         let isKept = bound <= Int16.max
+        let reach = Reach(geometry, taps: weights.columnCount / channels)
         func blocks(atLeast count: Int) -> ChannelBlocks {
-            let blocks = (count...max(count, most)).lazy.map {
-                ChannelBlocks(weights, geometry: geometry, count: $0, isKept: isKept)
+            let fitting = (count...max(count, most)).first {
+                reach.offsetBytes(channels: roundedUp(channels, to: $0) / $0) == 2
             }
-            return blocks.first { $0.offsetBytes == 2 } ?? blocks.first!
+            return ChannelBlocks(
+                weights, geometry: geometry, count: fitting ?? count, reach, isKept: isKept)
         }
         let few = blocks(atLeast: 1)
         let near = min(geometry.blocks, most)
@@ -41,21 +44,39 @@ struct ChannelBlocks: Sendable {
     }
 
     /// - Parameter isKept: whether blocks run one after another, with 16-bit sums kept between them.
-    private init(_ weights: SparseRows, geometry: PlaneGeometry, count: Int, isKept: Bool) {
+    private init(
+        _ weights: SparseRows, geometry: PlaneGeometry, count: Int, _ reach: Reach, isKept: Bool
+    ) {
         let channels = geometry.channelsInGroup
-        let taps = weights.columnCount / channels
-        let size = roundedUp(channels, to: count) / count * taps
+        let channelsInBlock = roundedUp(channels, to: count) / count
+        let size = channelsInBlock * (weights.columnCount / channels)
         columns = stride(from: 0, to: weights.columnCount, by: size).map {
             UInt32($0)..<UInt32(min($0 + size, weights.columnCount))
         }
-        let offsets = geometry.offsets
-        starts = columns.map { offsets[Int($0.lowerBound)] }
-        let shift = offsets.reduce(31) { min($0, $1 == 0 ? 31 : $1.trailingZeroBitCount) }
-        let largest = zip(columns, starts).map { columns, start in
-            columns.reduce(0) { max($0, offsets[Int($1)] - start) }
-        }.max()!
-        offsetBytes = largest >> UInt32(shift) <= UInt16.max ? 2 : 4
-        self.shift = Int32(shift)
+        starts = columns.map { geometry.offsets[Int($0.lowerBound)] }
+        offsetBytes = reach.offsetBytes(channels: channelsInBlock)
+        shift = Int32(reach.shift)
         isNear = geometry.blocks == 1 || isKept && columns.count >= geometry.blocks
+    }
+
+    /// How far a layer's offsets go. Every channel has the same ones from where it starts.
+    private struct Reach {
+        /// All are multiples of `1 << shift`.
+        let shift: Int
+        /// From one channel to the next, and to the last place inside one.
+        private let stride, inside: UInt32
+
+        init(_ geometry: PlaneGeometry, taps: Int) {
+            let offsets = geometry.offsets
+            shift = offsets.reduce(31) { min($0, $1 == 0 ? 31 : $1.trailingZeroBitCount) }
+            stride = offsets.count > taps ? offsets[taps] : 0
+            inside = offsets[..<taps].max()!
+        }
+
+        /// Bytes that each offset from the start of so many channels takes.
+        func offsetBytes(channels: Int) -> Int {
+            let largest = Int(stride) * (channels - 1) + Int(inside)
+            return largest >> shift <= Int(UInt16.max) ? 2 : 4
+        }
     }
 }

@@ -13,8 +13,9 @@ struct DirectWindow: Sendable {
     /// The byte of real zero, which places outside the plane have.
     let fill: UInt8
 
-    /// Planes of more places are copied: their tables would take long to make.
-    private static let mostPlaces = 1 << 18
+    /// Of a whole network, tiles times runs. Further layers are copied: their tables would take long to
+    /// make. MobileNetV2 has 6,000 at 224 × 224.
+    static let mostTilesOfAll = 1 << 18
 
     /// `nil` where the kernel can not read so, or where copies cost less: rows of more than four taps take
     /// two runs each, and on 5 × 5 taps sorting both took up to 1.6 times as long as copying.
@@ -22,8 +23,7 @@ struct DirectWindow: Sendable {
         let followsRows = window.stride == [1, 1] && output[1] == input[1]
         let reachesAhead = window.padding[1] + Int(CIK_TILE) <= Int(CIK_UNDERREAD)
         guard followsRows || window.stride[1] == 2, window.dilation[1] == 1, reachesAhead,
-            window.kernel[1] <= 4, window.kernel[0] <= Int(CIK_DIRECT_RUNS),
-            output[0] * output[1] <= Self.mostPlaces
+            window.kernel[1] <= 4, window.kernel[0] <= Int(CIK_DIRECT_RUNS)
         else { return nil }
         kernel = window.kernel
         stride = window.stride
@@ -36,6 +36,9 @@ struct DirectWindow: Sendable {
 
     /// One of four taps for each row of the kernel.
     var runs: Int { kernel[0] }
+
+    /// The tiles that tables are made for, each once for every run.
+    var tiles: Int { runs * (roundedUp(output[0] * rowStride, to: Int(CIK_TILE)) / Int(CIK_TILE)) }
 
     /// Places from one row of the output to the next in its tiles: with stride 2 they are whole quarters.
     var rowStride: Int { stride[1] == 2 ? roundedUp(output[1], to: 16) : output[1] }

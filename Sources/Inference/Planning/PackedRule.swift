@@ -27,7 +27,9 @@ enum PackedRule: Sendable {
         case .averagePooling, .add, .multiply:
             let rule = try checked.requantization(of: index)!
             let output = checked.values[index + 1].quantizer!
-            self.init(node.operation, rule, from: grids, to: output.lowest)
+            let readsLayer = node.inputs.contains { $0 > 0 && checked.weights[$0 - 1] != nil }
+            self.init(
+                node.operation, rule, from: grids, to: output.lowest, mayBeResidual: readsLayer)
         default:
             return nil
         }
@@ -35,7 +37,7 @@ enum PackedRule: Sendable {
 
     private init(
         _ operation: PackedOperation, _ rule: Requantization, from grids: [PackedQuantizer],
-        to low: Int32
+        to low: Int32, mayBeResidual: Bool
     ) {
         let lowest = grids.map { Int64($0.lowest) }
         let multipliers = rule.multipliers.map(Int64.init)
@@ -51,10 +53,12 @@ enum PackedRule: Sendable {
             let sum = zip(lowest, multipliers).reduce(constant) { $0 + $1.0 * $1.1 }
             self = .addition(
                 AlignedBuffer(rule.multipliers), constant: sum, rounding: rounding,
-                residual: ResidualRule(
-                    multipliers: multipliers, constant: sum + 1 << Int64(rule.shift - 1),
-                    shift: Int64(rule.shift), bytes: rounding.low...rounding.high,
-                    highest: grids.map { Int64($0.highest - $0.lowest) }))
+                residual: mayBeResidual
+                    ? ResidualRule(
+                        multipliers: multipliers, constant: sum + 1 << Int64(rule.shift - 1),
+                        shift: Int64(rule.shift), bytes: rounding.low...rounding.high,
+                        highest: grids.map { Int64($0.highest - $0.lowest) })
+                    : nil)
         default:
             let (both, first, second) = (multipliers[0], multipliers[1], multipliers[2])
             self = .multiplication(

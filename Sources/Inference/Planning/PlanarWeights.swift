@@ -100,7 +100,7 @@ final class DepthwisePlanarWeights: @unchecked Sendable {
         let runs = Self.runs(geometry)
         // The place of each tap inside an output's runs.
         let places = geometry.offsets.map { offset in
-            let run = runs.lastIndex { $0 <= offset }!
+            let run = Self.run(of: offset, in: runs)
             return 4 * run + Int(offset - runs[run])
         }
         var rows = [Int8](repeating: 0, count: weights.outputs * runs.count * 4)
@@ -113,6 +113,16 @@ final class DepthwisePlanarWeights: @unchecked Sendable {
         view = cik_depthwise_weights(
             runs: runs.count, weights: buffers[0].pointer(to: Int8.self),
             offsets: buffers[1].pointer(to: UInt32.self), plane_stride: geometry.groupStride)
+    }
+
+    /// The last run that does not begin behind an offset.
+    private static func run(of offset: UInt32, in runs: [UInt32]) -> Int {
+        var (run, end) = (0, runs.count)
+        while end - run > 1 {
+            let middle = (run + end) / 2
+            if runs[middle] <= offset { run = middle } else { end = middle }
+        }
+        return run
     }
 
     /// Where the runs begin.

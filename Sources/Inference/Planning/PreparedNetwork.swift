@@ -40,8 +40,10 @@ final class PreparedNetwork: Sendable {
             let inputs = checked.inputs(of: index).reduce(0) { $0 + $1.count }
             return (model.nodes[index].name, inputs + checked.values[index + 1].count)
         }
+        try Self.checkTables(of: model)
+        var directTiles = DirectWindow.mostTilesOfAll
         var geometries = checked.model.nodes.indices.map {
-            Self.geometry(of: $0, in: checked, kernels.functions.costs, preference)
+            Self.geometry(of: $0, in: checked, kernels.functions.costs, preference, &directTiles)
         }
         var rules: [PackedRule?] = []
         for index in model.nodes.indices {
@@ -100,13 +102,30 @@ final class PreparedNetwork: Sendable {
             Double(values) * kernels.functions.costs.requantize, +)
     }
 
+    /// Throws for a model whose layers have so many outputs and columns that their tables would take
+    /// more than an engine's share: files hold those in next to nothing.
+    static func checkTables(of model: PackedModel) throws(EngineError) {
+        let needed = model.nodes.reduce(0) { sum, node in
+            guard let shape = node.operation.layer?.weights.shape else { return sum }
+            return sum + bytesOfOutput * shape[0] + 4 * shape[1...].reduce(1, *)
+        }
+        guard needed <= mostTableBytes else {
+            throw .memory(needed: needed, limit: mostTableBytes)
+        }
+    }
+
+    /// Of the rules by which sums of an output become bytes, about.
+    private static let bytesOfOutput = 128
+    private static let mostTableBytes = 512 << 20
+
     var leastInBlock: Int { plan.leastInBlock }
 
     /// What a planar layer sorts takes at most so much.
     var scratchBytes: Int { max(single.scratchBytes, block?.scratchBytes ?? 0) }
 
     private static func geometry(
-        of index: Int, in checked: CheckedModel, _ costs: cik_costs, _ preference: KernelPreference
+        of index: Int, in checked: CheckedModel, _ costs: cik_costs, _ preference: KernelPreference,
+        _ directTiles: inout Int
     ) -> PlaneGeometry? {
         let input = checked.input(of: index)
         if checked.readsWholeInput(index) { return PlaneGeometry(inputs: input.count) }
@@ -124,10 +143,13 @@ final class PreparedNetwork: Sendable {
         if isDepthwise, output.quantizer != nil, preference != .sparse,
             costs.direct_weight < costs.depthwise_weight
         {
-            geometry.direct = DirectWindow(
+            let direct = DirectWindow(
                 window, over: [input.planes.height, input.planes.width],
-                output: [output.planes.height, output.planes.width], fill: checked.fill(of: index)
-            ).map(DirectTiles.init)
+                output: [output.planes.height, output.planes.width], fill: checked.fill(of: index))
+            if let direct, direct.tiles <= directTiles {
+                directTiles -= direct.tiles
+                geometry.direct = DirectTiles(direct)
+            }
         }
         return geometry
     }
