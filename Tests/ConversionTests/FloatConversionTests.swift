@@ -56,6 +56,26 @@ struct FloatConversionTests {
                 deviation: Array(repeating: 1, count: channels)), classNames: [])
     }
 
+    /// One output has lost all its weights and has no step of its own; the others' are small.
+    @Test func `steps of outputs are rounded as if empty ones were not there`() throws {
+        var layer = Linear(inputs: 4, outputs: 3)
+        let weights: [Float] = [0, 1e-3, 4e-2, 0, -3e-3, 1e-2, 0, 2e-3, 0, 0, 0, 3e-2]
+        layer.weight.trained.value = Tensor(shape: [4, 3], elements: weights)
+        layer.bias.setChain([BiasQuantizer(bits: 16)])
+        layer.weight.quantize(
+            with: WeightQuantizer(
+                bits: 8, fittingEachOutputOf: layer.weight.effective, initialization: .maximum))
+        var network = try Network(name: "n", inputShape: [4], chain: [("fc", layer)])
+        try network.roundForConversion()
+        var steps: [Float] = []
+        network.visitParameters {
+            if $0 == "fc.weight" { steps = $1.parametrization(WeightQuantizer.self)!.steps }
+        }
+        for (step, exact) in [(steps[1], Float(3e-3) / 127), (steps[2], 4e-2 / 127)] {
+            #expect(abs(step / exact - 1) < 1e-3, "\(step) for \(exact)")
+        }
+    }
+
     @Test(arguments: SampleGraph.allCases, Mode.allCases)
     func `the engine computes what the network and a slow loop do`(
         graph: SampleGraph, mode: Mode
