@@ -2,7 +2,8 @@
 
     bench.py --models DIR --library FILE --output DIR --docs DIR [--quick] [--only WORD] [--isa NAME]
 
-With --only, what was measured on the same machine and day stays in the table. With --isa, a CPU is
+With --only, what was measured on the same machine and day stays in the table. The page goes to --docs
+when all networks are in it, else to --output; a whole table is not replaced by a part. With --isa, a CPU is
 measured as if it had no more than that instruction set; of the others those alone run then that can be
 held to it, unless it is the widest that the CPU has anyway.
 
@@ -57,8 +58,10 @@ PEERS = [
 ]
 
 # By the word of SHRINK_ISA: what holds the libraries of other engines to the same instructions. ONNX
-# Runtime, LiteRT and DeepSparse always take the widest that they find.
+# Runtime, LiteRT and DeepSparse always take the widest that they find, and so does OpenVINO for fully
+# connected layers in floats, which it computes by ONNX Runtime's library.
 HELD = ("shrink", "openvino", "openblas", "mkl-csr")
+NOT_HELD = ("OpenVINO float",)
 LIMITS = {
     "avx512vnni": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI", "OPENBLAS_CORETYPE": "SkylakeX",
                    "MKL_ENABLE_INSTRUCTIONS": "AVX512_E1"},
@@ -137,14 +140,14 @@ def widest(models, library):
     return worker.version.split()[-1]
 
 
-def entries(models, network, peers, kinds):
+def entries(models, network, peers, names):
     """Rows of a network with their files."""
     rows = [(row, kind, models / (network + ending)) for row, kind, ending in OURS]
     source = next((s for s in SOURCES if (models / (network + s)).exists()), SOURCES[0])
     stem = network + source.removesuffix(".shrink")
     rows += [(row, kind, models / (stem + ending)) for row, kind, ending in PEERS
              if kind != "deepsparse" or "deepsparse" in peers]
-    return [(row, kind, file) for row, kind, file in rows if file.exists() and kind in kinds]
+    return [(row, kind, file) for row, kind, file in rows if file.exists() and row in names]
 
 
 def units(networks):
@@ -158,7 +161,7 @@ def units(networks):
 
 def measure(unit, options):
     network, batch, threads, cold = unit
-    rows = entries(options.models, network, options.peers, options.kinds)
+    rows = entries(options.models, network, options.peers, options.rows)
     shape = json.loads((options.models / f"{network}.json").read_text())["shape"]
     workers = []
     for row, kind, file in rows:
@@ -186,6 +189,11 @@ def put(result, units):
     units.append(result)
 
 
+def is_whole(results):
+    """Whether it has every network."""
+    return set(LAYERS + SMALL + LARGE) <= {unit["network"] for unit in results["units"]}
+
+
 def machine():
     names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
              if line.startswith("model name")]
@@ -208,11 +216,16 @@ def main():
     networks = QUICK if options.quick else LAYERS + SMALL + LARGE
     networks = [network for network in networks if options.only in network]
     own = widest(options.models, options.library)
+    order = ["scalar", "avx2", "avx512vnni", "avx512"]
+    if options.isa and (own not in order or order.index(own) < order.index(options.isa)):
+        sys.exit(f"this processor runs {own}, not {options.isa}")
     limited = options.isa not in ("", own)
     options.limits = {**LIMITS[options.isa], "SHRINK_ISA": options.isa} if limited else {}
-    options.kinds = HELD if limited else {kind for _, kind, _ in OURS + PEERS}
+    options.rows = [row for row, kind, _ in OURS + PEERS
+                    if not limited or kind in HELD and row not in NOT_HELD]
     suffix = f"-{options.isa}" if options.isa else ""
     path = options.output / f"results{suffix}.json"
+    unfinished = path.with_suffix(".part.json")
     results = {"machine": machine(), "isa": options.isa or own, "limited": limited, "units": []}
     if options.only and path.exists():
         earlier = json.loads(path.read_text())
@@ -225,8 +238,14 @@ def main():
         print(page.unit_text(result), flush=True)
         # Written after every unit, so that nothing is lost when it is stopped.
         options.output.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(results, indent=1))
-    page.write(results, options.docs, suffix)
+        unfinished.write_text(json.dumps(results, indent=1))
+    whole = is_whole(results)
+    # A part does not take the place of a whole table.
+    if whole or not path.exists() or not is_whole(json.loads(path.read_text())):
+        unfinished.rename(path)
+    docs = options.docs if whole else options.output
+    page.write(results, docs, suffix)
+    print(f"{docs}/BENCHMARKS{suffix}.md")
 
 
 if __name__ == "__main__":

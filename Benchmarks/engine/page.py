@@ -134,8 +134,18 @@ def conditions(results):
     if results.get("limited"):
         return (f"\nThe processor can do more; here every engine was held to {isa}: ours by SHRINK_ISA, OpenVINO,\n"
                 "OpenBLAS and MKL by variables of theirs. ONNX Runtime, LiteRT and DeepSparse have no such variable\n"
-                "and do not take part.\n")
+                "and do not take part, nor does OpenVINO in floats, whose fully connected layers have none.\n")
     return f"\nThe widest instruction set of ours that the processor can run is {isa}.\n" if isa else ""
+
+
+def disturbance(units):
+    """How much the machine varied while it measured."""
+    excess = sorted(row["milliseconds"] / row["least"] - 1
+                    for unit in units for row in unit["rows"] if "least" in row)
+    if not excess:
+        return ""
+    return (f"\nHalf of all figures are {excess[len(excess) // 2]:.0%} or more above the fastest of their five turns, a tenth\n"
+            f"{excess[len(excess) * 9 // 10]:.0%} or more: by so much the machine varied.\n")
 
 
 def write(results, docs, suffix=""):
@@ -145,6 +155,8 @@ def write(results, docs, suffix=""):
         for row in unit["rows"]:
             if row.get("version"):
                 versions.setdefault(row["row"], row["version"])
+    names = list(dict.fromkeys(unit["network"] for unit in units))
+    units = sorted(units, key=lambda unit: names.index(unit["network"]))
     layers = [unit for unit in units if "-fc" in unit["network"]]
     networks = [unit for unit in units if "-fc" not in unit["network"]]
     text = f"""# The engine beside others
@@ -159,7 +171,7 @@ zeros in the pattern that suits DeepSparse best; no speed-up is against it. Wher
 or those of the paper, and the others 90 %, the speed-up is over those that multiply zeros, too. OpenVINO computes floats
 in bfloat16 where the processor can. A dash: the engine could not run it. "°": the whole row was
 measured again in a later run of that day, and may be of a later version.
-{conditions(results)}
+{conditions(results)}{disturbance(units)}
 ![Speed at batch 1 on one thread](benchmarks{suffix}.svg)
 
 ## Networks

@@ -31,9 +31,10 @@ extension Network {
                     || !(nodes[readers[index + 1][0].node].layer is BatchNormalization)
             {
                 let isEmpty = try IntegerWeights(weight, layer: node.name).isEmpty
+                let rounded = FoldedLayer.rounded(zip(quantizer.steps, isEmpty).map { $1 ? 0 : $0 })
+                // An empty output keeps its step, by which all its weights round to 0.
                 let steps = quantizer.withSteps(
-                    FoldedLayer.rounded(
-                        zip(quantizer.steps, isEmpty).map { $1 ? 0 : $0 }))
+                    rounded.indices.map { isEmpty[$0] ? quantizer.steps[$0] : rounded[$0] })
                 updateLayer(at: index) { layer in
                     layer.visitParameters { name, parameter in
                         if name == "weight" { parameter.quantize(with: steps) }

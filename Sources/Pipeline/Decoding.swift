@@ -8,7 +8,8 @@ extension PackedModel {
     /// `fc1.weight` `[outputs, inputs]`, `conv1.weight` `[outputs, channels, height, width]`. Channels are
     /// those of the file, in its order (`arrangingChannels`).
     ///
-    /// The metadata say what quantizes the activations.
+    /// The metadata say what quantizes the activations. Layers of one name, which a file may have, get
+    /// numbers behind it.
     /// - Parameter integers: whether `fc1.codes` holds the integers, too: `weight = scale · integer`,
     ///   with the scales in `fc1.scale`; weights in half precision have none. Readers that know the
     ///   network's own names only refuse these.
@@ -19,28 +20,39 @@ extension PackedModel {
             "input.quantizer": input.quantizer.map(text) ?? "none",
             "classes": classNames.joined(separator: ","),
         ])
+        var taken: Set<String> = []
         for node in nodes {
             guard let layer = node.layer else { continue }
+            let name = unique(node.name, &taken)
             let scales = layer.weights.scales
             file.append(
                 Tensor(shape: layer.weights.shape, elements: layer.weights.reals),
-                named: "\(node.name).weight")
+                named: "\(name).weight")
             if includesIntegers, layer.weights.halves.isEmpty {
                 file.append(
                     int8: layer.weights.integers, shape: layer.weights.shape,
-                    named: "\(node.name).codes")
+                    named: "\(name).codes")
                 file.append(
-                    Tensor(shape: [scales.count], elements: scales), named: "\(node.name).scale")
+                    Tensor(shape: [scales.count], elements: scales), named: "\(name).scale")
             }
             file.append(
                 Tensor(
                     shape: [layer.bias.codes.count],
                     elements: layer.bias.codes.map { layer.bias.scale * Float($0) }),
-                named: "\(node.name).bias")
-            file.metadata["\(node.name).activation"] = "\(layer.activation)"
-            file.metadata["\(node.name).quantizer"] = layer.output.map(text) ?? "none"
+                named: "\(name).bias")
+            file.metadata["\(name).activation"] = "\(layer.activation)"
+            file.metadata["\(name).quantizer"] = layer.output.map(text) ?? "none"
         }
         return file
+    }
+
+    private func unique(_ name: String, _ taken: inout Set<String>) -> String {
+        var (result, number) = (name, 2)
+        while !taken.insert(result).inserted {
+            result = "\(name)-\(number)"
+            number += 1
+        }
+        return result
     }
 
     private func text(_ quantizer: PackedQuantizer) -> String {

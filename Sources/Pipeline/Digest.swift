@@ -19,7 +19,7 @@ struct Digest {
     }
 
     /// Shape, labels and pixels.
-    mutating func add(_ images: LabelledImages) {
+    init(of images: LabelledImages) {
         add("\(images.shape) \(images.labels)".utf8)
         images.pixels.withUnsafeBytes { add($0) }
     }

@@ -12,7 +12,10 @@ struct FactorizeSettings: Sendable {
             throw .missingKey(place: setting.place, path: setting.path, key: "layers")
         }
         self.layers = PerLayer(fallback: nil, values: [:])
-        for (name, value) in try layers.anyMapping() {
+        let entries = try layers.anyMapping()
+        let isOneValue = entries.allSatisfy { ["rank", "energy"].contains($0.0) }
+        if isOneValue, !entries.isEmpty { self.layers.fallback = try Self.rank(layers) }
+        for (name, value) in entries where !isOneValue {
             let rank = try Self.rank(value)
             if name == "default" {
                 self.layers.fallback = rank
@@ -64,6 +67,20 @@ struct FactorizeSettings: Sendable {
             }
         }
         return ranks
+    }
+
+    /// Throws if a layer that is named has been pruned or shared in the checkpoint that a pipeline starts
+    /// from.
+    func requirePlainWeights(of network: Network) throws(FactorizationError) {
+        var compressed: [String] = []
+        network.forEachParameter { name, parameter in
+            if !parameter.chain.isEmpty, let layer = name.removing(suffix: ".weight") {
+                compressed.append(layer)
+            }
+        }
+        guard let layer = compressed.first(where: { layers.values[$0] != nil }) else { return }
+        throw .unfit(
+            layer: layer, reason: "its weights are pruned, shared or quantized already")
     }
 
     /// The layers that are there once these have been replaced by their factors.

@@ -5,7 +5,8 @@ import Tensors
 /// those of a stage before it have changed.
 ///
 /// `settings.txt` of a stage holds everything that its result depends on and is written only when
-/// that is different from what it says; `stages.mk` names it and the stage before as prerequisites,
+/// that is different from what it says (a change that is taken back dates it before the report that was
+/// made with it); `stages.mk` names it and the stage before as prerequisites,
 /// and for the first stage the files that the network starts from, and data given by a path. In place
 /// of a folder of data stands `data.txt`, dated as the latest change of anything in that folder.
 public struct MakePlan {
@@ -32,7 +33,10 @@ public struct MakePlan {
         }
         for (index, stage) in file.stages.enumerated() {
             try folder.create(stage.name)
-            try writeIfChanged(file.key(ofStage: index) + "\n", to: folder.settings(stage.name))
+            if try writeIfChanged(file.key(ofStage: index) + "\n", to: folder.settings(stage.name))
+            {
+                try dateBack(index)
+            }
         }
         if let dataFolder { try writeDate(of: dataFolder) }
         try writeIfChanged(makefile, to: folder.makefile)
@@ -100,10 +104,27 @@ public struct MakePlan {
         return (inside + [own].compactMap { $0 }).max()
     }
 
-    private func writeIfChanged(_ text: String, to path: String) throws {
+    /// Where the report of a stage has been made with the settings that the file has again, they are older
+    /// than it is.
+    private func dateBack(_ index: Int) throws {
+        let name = file.stages[index].name
+        let manager = FileManager.default
+        guard let report = try? StageReport(contentsOf: folder.report(name)),
+            report.settings == file.settingsDigest(ofStage: index),
+            let date = try manager.attributesOfItem(atPath: folder.report(name))[.modificationDate]
+                as? Date
+        else { return }
+        try manager.setAttributes(
+            [.modificationDate: date.addingTimeInterval(-1)], ofItemAtPath: folder.settings(name))
+    }
+
+    /// - Returns: whether it was another text.
+    @discardableResult
+    private func writeIfChanged(_ text: String, to path: String) throws -> Bool {
         if let found = FileManager.default.contents(atPath: path), found == Data(text.utf8) {
-            return
+            return false
         }
         try AtomicFile.write(Array(text.utf8), to: path)
+        return true
     }
 }

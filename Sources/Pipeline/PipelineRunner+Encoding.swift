@@ -46,15 +46,15 @@ extension PipelineRunner {
             engine: engine.report)
     }
 
-    /// Measures earlier stages again that ran while `encode` had other settings. Their reports keep their
-    /// dates: nothing that was made of them is out of date.
+    /// Measures earlier stages again that ran while `encode` had other settings, if their checkpoints are
+    /// still there. Their reports keep their dates: nothing that was made of them is out of date.
     private func measureEarlierStages(before index: Int, _ data: PipelineData) throws {
         for earlier in 0..<index {
             let path = folder.report(file.stages[earlier].name)
             guard var report = try? StageReport(contentsOf: path),
-                report.coding != file.codingDigest
+                report.coding != file.codingDigest,
+                var network = try? result(ofStage: earlier, for: index)
             else { continue }
-            var network = try result(ofStage: earlier, for: index)
             network.updateEffective(threads: threads)
             report.replaceSizes(
                 by: try NetworkSizes(

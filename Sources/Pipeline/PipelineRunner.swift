@@ -48,6 +48,8 @@ public struct PipelineRunner {
     /// Runs one stage, whether or not its results are there already.
     @discardableResult
     public func run(stage name: String) throws -> StageReport {
+        // An error stands on a line of its own.
+        defer { display.clear() }
         let index = try file.stageIndex(named: name)
         let stage = file.stages[index]
         try folder.create(name)
@@ -94,6 +96,7 @@ public struct PipelineRunner {
                 }
             }
             if case .factorize(let settings) = stage.settings {
+                try settings.requirePlainWeights(of: network)
                 layers = try settings.layerNames(behind: layers, of: network)
             }
         }
@@ -174,7 +177,7 @@ public struct PipelineRunner {
         let stage = file.stages[index]
         let settings = stage.settings.training!
         let method = Self.method(stage.settings)
-        let input = inputDigest(index, data)
+        let input = inputDigests(index, data)
         var work =
             try resumed(index, settings, input, data) ?? started(index, settings, method, data)
         let context = context(index, settings, data)
@@ -247,13 +250,14 @@ public struct PipelineRunner {
     /// began with and its images are still there. Which ones those were, files of earlier versions do
     /// not say.
     private func resumed(
-        _ index: Int, _ settings: TrainingSettings, _ input: String?, _ data: PipelineData
+        _ index: Int, _ settings: TrainingSettings, _ input: InputDigests, _ data: PipelineData
     ) throws -> Work? {
         let path = folder.partial(file.stages[index].name)
         guard FileManager.default.fileExists(atPath: path),
             let checkpoint = try? Checkpoint(contentsOf: path, vocabulary: .pipeline),
             checkpoint.notes["key"] == file.key(ofStage: index),
-            checkpoint.notes["input"] == nil || checkpoint.notes["input"] == input,
+            checkpoint.notes["input"] == nil || checkpoint.notes["input"] == input.files,
+            checkpoint.notes["data"] == nil || checkpoint.notes["data"] == input.images,
             fits(checkpoint.network, data)
         else { return nil }
         let trainer = checkpoint.trainer(settings: settings, seed: seed(index), threads: threads)
@@ -266,20 +270,27 @@ public struct PipelineRunner {
         network.inputShape == data.train.inputShape && network.shapes.last == [data.classCount]
     }
 
-    private func save(_ work: Work, _ index: Int, _ input: String?) throws {
+    private func save(_ work: Work, _ index: Int, _ input: InputDigests) throws {
         var notes = ["key": file.key(ofStage: index), "seconds": "\(work.seconds)"]
-        notes["input"] = input
+        notes["input"] = input.files
+        notes["data"] = input.images
         try Checkpoint(work.trainer, notes: notes)
             .write(to: folder.partial(file.stages[index].name))
     }
 
-    /// By which the files and the images that a stage starts from are known again.
-    private func inputDigest(_ index: Int, _ data: PipelineData) -> String? {
+    /// By which what a stage starts from is known again.
+    private struct InputDigests {
+        /// The checkpoint before it, or the network's files.
+        var files: String?
+        /// Those that it trains on.
+        var images: String
+    }
+
+    private func inputDigests(_ index: Int, _ data: PipelineData) -> InputDigests {
         let files =
             index > 0 ? [folder.checkpoint(file.stages[index - 1].name)] : file.network.files
-        guard var digest = Digest(ofFiles: files) else { return nil }
-        digest.add(data.train)
-        return digest.text
+        return InputDigests(
+            files: Digest(ofFiles: files)?.text, images: Digest(of: data.train).text)
     }
 
     /// The network that a stage starts from.

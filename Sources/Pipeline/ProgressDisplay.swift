@@ -38,9 +38,17 @@ public final class ProgressDisplay {
         if let lastLine, now - lastLine < interval { return }
         lastLine = now
         guard isTerminal else { return write(text + "\n") }
+        let text = text.prefix(Self.columns - 1)
         let padding = String(repeating: " ", count: max(0, width - text.count))
         write("\r" + text + padding)
         width = text.count
+    }
+
+    /// What fits on a line of the terminal: a longer one could not be drawn over.
+    private static var columns: Int {
+        var size = winsize()
+        let isKnown = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1
+        return isKnown ? Int(size.ws_col) : 80
     }
 
     /// Takes away the line that the next one would replace.

@@ -126,6 +126,11 @@ extension Model {
             throw PipelineError.dataDoNotFit(
                 dataSet: set.name, found: set.imageShape, expected: inputShape)
         }
+        let classes = try classCount
+        guard set.classCount == classes else {
+            throw DataSetError.wrongClassCount(
+                dataSet: set.name, found: set.classCount, expected: classes)
+        }
         let images = LabelledImages(set, normalization ?? PixelNormalization(scaling: set))
         return Sensitivity(
             of: network, on: images, split: split.rawValue, sparsities: sparsities, bits: bits,

@@ -272,6 +272,9 @@ struct EncodeSettings: Sendable {
     init(_ setting: Setting) throws(PipelineFileError) {
         let keys = try setting.mapping(known: ["coding", "index-bits"])
         coding = try keys["coding"]?.choice(of: Coding.self) ?? .smallest
+        if coding == .smallest, let misplaced = keys["index-bits"] {
+            throw misplaced.wrong("nothing, since it belongs to coding: deep-compression")
+        }
         indexBits =
             try keys["index-bits"]?.perLayer { s throws(PipelineFileError) in
                 guard let bits = IndexBits(rawValue: try s.integer(in: 5...8)) else {

@@ -13,7 +13,7 @@ public struct Optimizer: Sendable {
     public let method: Method
     /// On variables that decay; step sizes, offsets and biases do not.
     public let weightDecay: Float
-    /// Steps taken.
+    /// Steps taken, without those at rate 0, which leave moments as they are, too.
     public internal(set) var step = 0
     /// Moments of the gradient by variable name: one for SGD, two for Adam.
     public internal(set) var moments: [String: [Tensor]] = [:]
@@ -25,6 +25,7 @@ public struct Optimizer: Sendable {
 
     /// - Parameter threads: how many may work; results do not depend on it.
     public mutating func update(_ network: inout Network, learningRate: Float, threads: Int = 1) {
+        if learningRate == 0 { return }
         step += 1
         network.visitVariables { name, variable in
             let rate = learningRate * variable.learningRateScale

@@ -9,7 +9,8 @@ struct Export: ParsableCommand {
             Quantized weights and activations stay quantized, as QuantizeLinear and DequantizeLinear \
             (QDQ); a network without quantizers becomes a float model, with pruned and shared weights \
             as they are. The model reads normalized images [batch, channels, height, width]; its \
-            metadata say how pixels are normalized. On x86 processors without VNNI, ONNX Runtime lets \
+            metadata say how pixels are normalized. Run models in dynamic range one image at a time: \
+            ONNX puts all images of a batch on one grid. On x86 processors without VNNI, ONNX Runtime lets \
             sums of 8-bit products saturate unless its session option session.x64quantprecision is 1.
 
             EXAMPLE

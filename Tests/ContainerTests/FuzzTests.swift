@@ -105,6 +105,42 @@ struct FuzzTests {
             }
         }
         #expect(try Container.read(bytes, memoryLimit: 128 << 20) == model)
+        // By columns they are there twice.
+        let byColumns = try Container.write(
+            model, options: EncodingOptions(mode: .joint, scanOrder: .columnMajor)
+        ).bytes
+        #expect {
+            try Container.read(byColumns, memoryLimit: 128 << 20)
+        } throws: { error in
+            if case .overBudget(section: .tensor("fc"), field: "weights in rows", _, _)? = error
+                as? ContainerError
+            {
+                true
+            } else {
+                false
+            }
+        }
+        #expect(try Container.read(byColumns, memoryLimit: 192 << 20) == model)
+    }
+
+    @Test func `a layer that says it has a quantizer has one`() throws {
+        let valid = try Container.write(
+            smallModel(), options: EncodingOptions(usesZstd: false)
+        ).bytes
+        let payloads = try payloads(of: valid)
+        var errors: [ContainerError] = []
+        for index in payloads[0].indices {
+            var changed = payloads
+            changed[0][index] = 0
+            do {
+                _ = try Container.read(file(changed))
+            } catch {
+                errors.append(error)
+            }
+        }
+        #expect(
+            errors.contains(
+                .reserved(section: .metadata, field: "quantizer of a layer", found: 0)))
     }
 
     @Test func `a frame that unpacks to gigabytes is refused before it is unpacked`() throws {

@@ -17,9 +17,9 @@ struct FloatConversionTests {
         for index in network.nodes.indices {
             let layer = network.nodes[index].layer
             guard layer is Linear || layer is Convolution else { continue }
-            let isNormalized = readers[index + 1].contains {
-                network.nodes[$0.node].layer is BatchNormalization
-            }
+            let isNormalized =
+                readers[index + 1].count == 1
+                && network.nodes[readers[index + 1][0].node].layer is BatchNormalization
             network.updateLayer(at: index) { layer in
                 layer.visitParameters { name, parameter in
                     if name == "bias" {
@@ -73,6 +73,23 @@ struct FloatConversionTests {
         }
         for (step, exact) in [(steps[1], Float(3e-3) / 127), (steps[2], 4e-2 / 127)] {
             #expect(abs(step / exact - 1) < 1e-3, "\(step) for \(exact)")
+        }
+    }
+
+    /// Its weights are less than half a step of its own; of another output's step they would be some.
+    @Test func `an output that rounds to zeros stays empty`() throws {
+        var layer = Linear(inputs: 2, outputs: 2)
+        layer.weight.trained.value = Tensor(shape: [2, 2], elements: [0.03, 0.5, -0.04, 1])
+        layer.bias.setChain([BiasQuantizer(bits: 16)])
+        let quantizer = WeightQuantizer(
+            bits: 8, fittingEachOutputOf: layer.weight.effective, initialization: .maximum)
+        layer.weight.quantize(with: quantizer.withSteps([0.1, 0.01]))
+        var network = try Network(name: "n", inputShape: [2], chain: [("fc", layer)])
+        try network.roundForConversion()
+        network.visitParameters { name, parameter in
+            guard name == "fc.weight" else { return }
+            let weights = parameter.effective.elements
+            #expect(weights[0] == 0 && weights[2] == 0 && abs(weights[3] - 1) < 1e-3, "\(weights)")
         }
     }
 

@@ -193,10 +193,20 @@ private func samples(
     let values: [Float] = [0, 0.25, 0.5, 1]
     #expect(
         try samples("<f4", [2, 2], bytes(values), input: [2], scale: 0.25) == .raw([0, 1, 2, 4]))
-    // Without a scale, samples are any numbers.
-    let any: [Float] = [-3, 0.1, 700, .infinity]
+    // Without a scale, samples are any finite numbers.
+    let any: [Float] = [-3, 0.1, 700, -1e38]
     #expect(try samples("<f4", [2, 2], bytes(any), input: [2], scale: 1) == .raw(any))
-    for wrong in [Float(-0.01), 1.01, 255, .nan] {
+    for scale: Float in [1, 1 / 255] {
+        for wrong: Float in [.infinity, .nan] {
+            #expect {
+                try samples("<f4", [1, 2], bytes([1, wrong]), input: [2], scale: scale)
+            } throws: { error in
+                guard case NumPyError.notFinite(_, 1, let found) = error else { return false }
+                return found.bitPattern == wrong.bitPattern
+            }
+        }
+    }
+    for wrong in [Float(-0.01), 1.01, 255] {
         #expect {
             try samples("<f4", [1, 2], bytes([1, wrong]), input: [2])
         } throws: { error in

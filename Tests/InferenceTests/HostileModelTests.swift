@@ -366,7 +366,7 @@ import Testing
             PackedWindow(kernel: [1, 1], stride: [0, 1]),
             PackedWindow(kernel: [0, 1], stride: [1, 1]),
             PackedWindow(kernel: [-1, 1], stride: [1, 1]),
-            PackedWindow(kernel: [1], stride: [1, 1]),
+            PackedWindow(kernel: [1], stride: [1, 1]), PackedWindow(kernel: [], stride: [1, 1]),
             PackedWindow(kernel: [1, 1], stride: [1, .max]),
             PackedWindow(kernel: [1, 1], stride: [1, 1], padding: [-1, 0]),
             PackedWindow(kernel: [1, 1], stride: [1, 1], padding: [1, 0]),
@@ -385,6 +385,15 @@ import Testing
                     .init(
                         kernel: window.kernel, stride: window.stride, padding: window.padding,
                         dilation: window.dilation, input: [3, 3])))
+        }
+        for kernel in [[1], [], [1, 2]] {
+            let model = chain(
+                [1, 3, 3], quantizer(bits: 4, isSigned: false),
+                [
+                    .convolution(
+                        layer([1, 1, 1, 1], [1]), PackedWindow(kernel: kernel, stride: [1, 1]))
+                ])
+            #expect(throws: EngineError.self) { try Engine(model) }
         }
         for dilation in [[0, 1], [3, 1], [.max, 1], [1, 2, 3]] {
             let window = PackedWindow(kernel: [2, 1], stride: [1, 1], dilation: dilation)
@@ -473,9 +482,13 @@ import Testing
         }
     }
 
-    @Test func `arenas place many buffers that live together, and one behind another`() {
+    /// They were sorted anew for each: minutes.
+    @Test(.timeLimit(.minutes(1)))
+    func `arenas place many buffers that live together one behind another`() {
         var layout = ArenaLayout()
-        for step in 0..<500 { layout.extend(layout.add(byteCount: 64 + step % 3, at: 0), to: step) }
+        for step in 0..<50_000 {
+            layout.extend(layout.add(byteCount: 64 + step % 3, at: 0), to: step)
+        }
         layout.place()
         let sorted = layout.buffers.sorted { $0.offset < $1.offset }
         for (one, next) in zip(sorted, sorted.dropFirst()) {

@@ -93,6 +93,17 @@ private func pipeline(prune: String, factorize: String = "") -> String {
         #expect(report.stages[1].compressionRatio > 3)
     }
 
+    @Test func `takes one value for all layers`() throws {
+        let names = try ["{energy: 0.5}", "{default: {energy: 0.5}}"].map { layers in
+            try runPipeline(
+                pipeline(
+                    prune: "    density: 0.5", factorize: "  factorize: {layers: \(layers)}"),
+                in: TemporaryFolder()
+            ).stages[1].layers.map(\.name)
+        }
+        #expect(names[0] == names[1] && names[0].contains("fc1.a"))
+    }
+
     @Test func `takes a default for the layers that it makes smaller`() throws {
         let report = try runPipeline(
             pipeline(
@@ -180,6 +191,17 @@ private func pipeline(prune: String, factorize: String = "") -> String {
         #expect(all.output.contains("on 1297 training images"), "\(all.output)")
         let more = try run(shrinkCommand, command + ["--validation", "1298"])
         #expect(more.code == 1 && more.errors.contains("1298 samples"), "\(more.errors)")
+    }
+
+    @Test func `refuses images of other classes`() throws {
+        let folder = try TemporaryFolder()
+        let checkpoint = folder.path + "/digits.safetensors"
+        let model = packageFolder + "/Fixtures/onnx/digits-ts-17.onnx"
+        #expect(try run(shrinkCommand, ["import", model, "-o", checkpoint]).code == 0)
+        try folder.writeImages(
+            [UInt8](repeating: 7, count: 8 * 64), labels: (0..<8).map { UInt8($0 % 4) })
+        let result = try run(shrinkCommand, ["sensitivity", checkpoint, "--data", folder.path])
+        #expect(result.code == 1 && result.errors.contains("4 classes"), "\(result.errors)")
     }
 
     @Test func `refuses what is no checkpoint`() throws {

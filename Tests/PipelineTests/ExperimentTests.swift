@@ -234,6 +234,10 @@ import Testing
                 + "shift, flip, label-smoothing, distillation, temperature"
         ),
         (
+            "seeds: [1, 2]", "seeds: [1, 1]",
+            "quick.yaml:3: seeds is a list, expected seeds that differ from one another"
+        ),
+        (
             "architecture: digits-cnn", "architecture: digits",
             "quick.yaml:6: network.architecture is 'digits', expected one of "
                 + Architecture.allCases.map(\.rawValue).joined(separator: ", ")

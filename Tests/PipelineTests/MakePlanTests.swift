@@ -55,6 +55,22 @@ import Testing
         #expect(try make(folder) == ["quantize", "encode"])
     }
 
+    @Test func `do not run again for a change that is taken back, nor for stages that ran by hand`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        try runPipeline(quickPipeline, in: folder)
+        try plan(folder, quickPipeline)
+        #expect(try make(folder) == [])
+        let fewerBits = quickPipeline.replacingOccurrences(
+            of: "bits: {conv1: 6, default: 4}", with: "bits: {conv1: 6, default: 3}")
+        try plan(folder, fewerBits)
+        try plan(folder, quickPipeline)
+        #expect(try make(folder) == [])
+        try plan(folder, fewerBits)
+        #expect(try make(folder) == ["share", "quantize", "encode"])
+    }
+
     @Test func `run again when the weights that they start from have changed`() throws {
         let folder = try TemporaryFolder()
         let weights = try folder.file("weights.safetensors", "1")

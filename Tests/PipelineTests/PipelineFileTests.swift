@@ -247,6 +247,14 @@ import Testing
         #expect(message.hasSuffix("expected nothing, since the stage does not train"))
     }
 
+    @Test func `whose positions have bits that no coding reads is refused`() throws {
+        let message = try error(changed("encode: {coding: smallest}", "encode: {index-bits: 8}"))
+        #expect(
+            message?.hasSuffix(
+                "stages.encode.index-bits is '8', expected nothing, since it belongs to coding: "
+                    + "deep-compression") == true)
+    }
+
     @Test func `whose stages are in the wrong order is refused`() throws {
         let encodeFirst = changed("  encode: {coding: smallest}", "").replacingOccurrences(
             of: "  share:", with: "  encode: {}\n  share:")

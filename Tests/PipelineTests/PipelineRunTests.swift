@@ -378,6 +378,12 @@ import Training
         let after = try #require(
             FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date)
         #expect(abs(after.timeIntervalSince(date)) < 0.001)
+        // Without the checkpoint the sizes stay those that were measured.
+        try FileManager.default.removeItem(atPath: runner.folder.checkpoint("prune"))
+        try self.runner(quickPipeline, folder).run(stage: "encode")
+        let rest = try PipelineReport(contentsOf: runner.folder.report)
+        #expect(rest.stages[1].bytes == found.stages[1].bytes)
+        #expect(rest.stages[2].bytes.stored < found.stages[2].bytes.stored)
     }
 
     // MARK: Unfinished trainings

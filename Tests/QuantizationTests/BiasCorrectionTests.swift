@@ -9,9 +9,9 @@ struct BiasCorrectionTests {
         var result = network
         let readers = network.readers
         for index in network.nodes.indices {
-            let isNormalized = readers[index + 1].contains {
-                network.nodes[$0.node].layer is BatchNormalization
-            }
+            let isNormalized =
+                readers[index + 1].count == 1
+                && network.nodes[readers[index + 1][0].node].layer is BatchNormalization
             result.updateLayer(at: index) { layer in
                 guard layer is Linear || layer is Convolution else { return }
                 layer.visitParameters { name, parameter in

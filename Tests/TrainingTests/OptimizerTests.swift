@@ -40,6 +40,16 @@ private func expect(
     expect(adaptive, weight: 2 - 0.1 * (1 + 0.5 * 2), bias: 3 - 0.1)
 }
 
+/// A warm-up begins with one.
+@Test func `a step at rate 0 is none, so that Adam's first step is still that of a sign`() throws {
+    var network = try network()
+    var adam = Optimizer(.adam(beta1: 0.9, beta2: 0.999, epsilon: 0), weightDecay: 0)
+    adam.update(&network, learningRate: 0)
+    expect(network, weight: 2, bias: 3)
+    adam.update(&network, learningRate: 0.1)
+    expect(network, weight: 1.9, bias: 2.9)
+}
+
 @Test func `momentum adds up over steps, and Nesterov looks ahead`() throws {
     var (plain, ahead) = (try network(), try network())
     var sgd = Optimizer(.sgd(momentum: 0.5, nesterov: false), weightDecay: 0)

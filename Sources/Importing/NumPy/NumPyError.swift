@@ -31,6 +31,8 @@ public enum NumPyError: Error, Equatable, Sendable {
     case wrongSamples(file: String, shape: [Int], expected: [Int])
     /// A sample's value, the `index`th of the file, that no pixel can have.
     case wrongSample(file: String, index: Int, found: Float, largest: Float)
+    /// The `index`th value of the file is infinite or no number.
+    case notFinite(file: String, index: Int, found: Float)
 }
 
 extension NumPyError: CustomStringConvertible {
@@ -76,6 +78,8 @@ extension NumPyError: CustomStringConvertible {
             "\(file): the shape \(shape) is none of samples of \(expected), expected "
                 + "[\((["count"] + expected.map { "\($0)" }).joined(separator: ", "))]"
                 + (expected.count == 3 ? ", or the same with the channels last" : "")
+        case .notFinite(let file, let index, let found):
+            "\(file): element \(index) is \(found), expected a finite number"
         case .wrongSample(let file, let index, let found, let largest):
             "\(file): element \(index) is \(found), expected 0...\(largest): a pixel's value times "
                 + "the network's pixel scale"

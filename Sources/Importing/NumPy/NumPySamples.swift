@@ -55,6 +55,9 @@ public enum NumPySamples: Equatable, Sendable {
         _ array: NumPyArray, pixelScale: Float
     ) throws(NumPyError) -> [Float] {
         let values = array.floats
+        if let index = values.firstIndex(where: { !$0.isFinite }) {
+            throw .notFinite(file: array.file, index: index, found: values[index])
+        }
         if pixelScale == 1 || pixelScale <= 0 { return values }
         let largest = 255 * pixelScale
         // A little room for values that were scaled with another rounding.

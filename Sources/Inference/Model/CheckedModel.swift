@@ -217,11 +217,11 @@ struct CheckedModel: Sendable {
     ) throws(EngineError) -> Value {
         let shape = layer.weights.shape
         try Self.checkShape(shape, sizes: [4], at: place)
+        let places = try Self.places(
+            of: window, over: input, mostPadding: [Self.mostValues, Self.mostValues], at: place)
         for axis in 0..<2 where shape[2 + axis] != window.kernel[axis] {
             throw .value(place, of: "the window's kernel", found: Double(shape[2 + axis]))
         }
-        let places = try Self.places(
-            of: window, over: input, mostPadding: [Self.mostValues, Self.mostValues], at: place)
         try Self.checkGroups(window.groups, of: input.shape[0], at: place)
         try Self.checkGroups(window.groups, of: shape[0], at: place)
         try Self.checkShape([shape[0]] + places, sizes: [3], at: place)

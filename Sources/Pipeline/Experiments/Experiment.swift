@@ -61,6 +61,9 @@ public struct Experiment: Sendable {
         question = try required("question").string()
         answer = try keys["answer"]?.string()
         seeds = try required("seeds").list().map { UInt64(try $0.integer(in: 0...Int.max)) }
+        if Set(seeds).count != seeds.count {
+            throw try required("seeds").wrong("seeds that differ from one another")
+        }
         plot = try keys["plot"]?.choice(of: Plot.self) ?? .columns
         let rows = try Variant.list(required("rows"))
         let columns = try Variant.list(required("columns"))
