@@ -1,4 +1,5 @@
 import Container
+import PackedModel
 import Testing
 
 struct FuzzTests {
@@ -85,6 +86,21 @@ struct FuzzTests {
         }
     }
 
+    private func expectOverBudget(
+        _ field: String, _ location: SourceLocation = #_sourceLocation,
+        _ read: () throws -> PackedModel
+    ) {
+        #expect(
+            sourceLocation: location, performing: { _ = try read() },
+            throws: { error in
+                guard
+                    case .overBudget(section: .tensor("fc"), field: field, _, _)? = error
+                        as? ContainerError
+                else { return false }
+                return true
+            })
+    }
+
     @Test func `a tensor of many nonzeros without bits is over budget`() throws {
         // The only gap class and the only code have no bits: the file says 16 million nonzeros in
         // 20 bytes.
@@ -93,32 +109,14 @@ struct FuzzTests {
         let options = EncodingOptions(mode: .joint)
         let bytes = try Container.write(model, options: options).bytes
         #expect(bytes.count < 3000)
-        #expect {
-            try Container.read(bytes)
-        } throws: { error in
-            if case .overBudget(section: .tensor("fc"), field: "weights", _, _)? = error
-                as? ContainerError
-            {
-                true
-            } else {
-                false
-            }
-        }
+        expectOverBudget("weights") { try Container.read(bytes) }
         #expect(try Container.read(bytes, memoryLimit: 128 << 20) == model)
         // By columns they are there twice.
         let byColumns = try Container.write(
             model, options: EncodingOptions(mode: .joint, scanOrder: .columnMajor)
         ).bytes
-        #expect {
+        expectOverBudget("weights in rows") {
             try Container.read(byColumns, memoryLimit: 128 << 20)
-        } throws: { error in
-            if case .overBudget(section: .tensor("fc"), field: "weights in rows", _, _)? = error
-                as? ContainerError
-            {
-                true
-            } else {
-                false
-            }
         }
         #expect(try Container.read(byColumns, memoryLimit: 192 << 20) == model)
     }

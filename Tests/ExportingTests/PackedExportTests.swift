@@ -10,6 +10,25 @@ import Tensors
 import Testing
 
 @Suite struct PackedExportTests {
+    /// A file of a few bytes may have them; none of them is allocated.
+    @Test func `more weights than a file of ONNX can hold are refused`() {
+        let (outputs, inputs) = (1 << 15, 1 << 16)
+        let layer = PackedLayer(
+            weights: PackedTensor(
+                shape: [outputs, inputs], levels: [0], gaps: [], codes: [], scales: [1]),
+            bias: PackedBias(bits: 2, scale: 1, codes: [Int16](repeating: 0, count: outputs)),
+            activation: .identity, output: nil)
+        let model = PackedModel(
+            name: "wide",
+            input: PackedInput(
+                shape: [inputs], pixelScale: 1, mean: [0], deviation: [1],
+                quantizer: PackedQuantizer(bits: 8, isSigned: false, scale: 1, offset: 0)),
+            nodes: [PackedNode(name: "fc", inputs: [0], operation: .linear(layer))])
+        #expect(throws: ONNXExportError.tooLarge(bytes: 1 << 31, limit: Int(Int32.max))) {
+            try ONNXExport(model)
+        }
+    }
+
     /// A quantized network for images of 8×8 bytes.
     private func network(bits: Int) throws -> Network {
         let geometry = ConvolutionGeometry(
