@@ -11,14 +11,15 @@ bool cik_supports_scalar(void) { return true; }
 // The compiler's run-time looks at XCR0, too: what the system does not save does not count.
 bool cik_supports_avx2(void) {
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+        && __builtin_cpu_supports("bmi2");
 }
 
 bool cik_supports_avx512vnni(void) {
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
         && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
-        && __builtin_cpu_supports("avx512vnni");
+        && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("bmi2");
 }
 
 bool cik_supports_avx512(void) {

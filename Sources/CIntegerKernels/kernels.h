@@ -51,6 +51,8 @@ void u8_s8_gemm__avx2(
     const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void u8_s8_depthwise__avx2(
     const cik_depthwise_weights *weights, const cik_planar *planar, size_t first, size_t count);
+void u8_s8_depthwise_direct__avx2(
+    const cik_direct_weights *weights, const cik_planar *planar, size_t first, size_t count);
 void s32_requantize_floats__avx512vnni(
     const int32_t *acc, size_t count, const float *multipliers, const float *constants,
     cik_rounding rounding, uint8_t *y);

@@ -6,17 +6,28 @@
 
 #include <string.h>
 
-/// Copies `count` bytes, in pieces whose size the compiler knows, and no byte behind them: another
-/// thread may write those.
+/// Copies `count` bytes and no byte behind them: another thread may write those. In pieces whose size
+/// the compiler knows, and without a loop, which it would take for a call of `memcpy`.
 static inline void cik_copy(uint8_t *restrict y, const uint8_t *restrict x, size_t count) {
-    if (count >= 16) {
-        for (size_t i = 0; i + 16 <= count; i += 16) memcpy(y + i, x + i, 16);
+    if (count > 64)
+        memcpy(y, x, count);
+    else if (count >= 32) {
+        memcpy(y, x, 32);
+        memcpy(y + count - 32, x + count - 32, 32);
+    } else if (count >= 16) {
+        memcpy(y, x, 16);
         memcpy(y + count - 16, x + count - 16, 16);
     } else if (count >= 8) {
         memcpy(y, x, 8);
         memcpy(y + count - 8, x + count - 8, 8);
-    } else
-        for (size_t i = 0; i < count; i++) y[i] = x[i];
+    } else if (count >= 4) {
+        memcpy(y, x, 4);
+        memcpy(y + count - 4, x + count - 4, 4);
+    } else if (count > 0) {
+        y[0] = x[0];
+        y[count / 2] = x[count / 2];
+        y[count - 1] = x[count - 1];
+    }
 }
 
 /// Writes the kept ones of 64 bytes behind each other; returns the place behind them.

@@ -9,10 +9,12 @@
 
 #if defined(__x86_64__)
 
+#define CIK_INLINE_AVX2 static inline __attribute__((always_inline)) CIK_AVX2
+
 /// `(acc * M + B) >> shift` of eight sums of 16 bits, each in the lower half of a lane whose upper
 /// half is zero: the upper half of the multiplier makes multiples of 2^16, and of the other
 /// products only what they carry over counts.
-CIK_AVX2 static inline __m256i cik_rounded__avx2(
+CIK_INLINE_AVX2 __m256i cik_rounded__avx2(
     __m256i sums, const int32_t *halves, __m128i shift) {
     __m256i upper = _mm256_madd_epi16(sums, _mm256_set1_epi32(halves[0]));
     __m256i lower = _mm256_madd_epi16(sums, _mm256_set1_epi32(halves[1]));
@@ -22,7 +24,7 @@ CIK_AVX2 static inline __m256i cik_rounded__avx2(
 }
 
 /// `(acc * m + c) >> shift` of the same.
-CIK_AVX2 static inline __m256i cik_rounded_narrow__avx2(
+CIK_INLINE_AVX2 __m256i cik_rounded_narrow__avx2(
     __m256i sums, const cik_epilogue *epilogue, size_t output, __m128i shift) {
     __m256i multiplier = _mm256_set1_epi32((uint16_t)epilogue->narrow_multipliers[output]);
     __m256i constant = _mm256_set1_epi32(epilogue->narrow_constants[output]);
@@ -32,7 +34,7 @@ CIK_AVX2 static inline __m256i cik_rounded_narrow__avx2(
 
 /// 32 results of 32 bits to bytes in the order in which they were unpacked, cut to 0...255 and to
 /// the rule's range.
-CIK_AVX2 static inline __m256i cik_packed__avx2(const __m256i part[4], cik_rounding rounding) {
+CIK_INLINE_AVX2 __m256i cik_packed__avx2(const __m256i part[4], cik_rounding rounding) {
     __m256i bytes = _mm256_packus_epi16(
         _mm256_packs_epi32(part[0], part[1]), _mm256_packs_epi32(part[2], part[3]));
     bytes = _mm256_max_epu8(bytes, _mm256_set1_epi8((char)rounding.low));
@@ -44,7 +46,7 @@ CIK_AVX2 static inline __m256i cik_packed__avx2(const __m256i part[4], cik_round
 typedef struct { __m256i low, high; } cik_sums_16;
 
 /// Sums to bytes in the order of positions; for rules of 16 bits.
-CIK_AVX2 static inline __m256i cik_bytes_of_16__avx2(
+CIK_INLINE_AVX2 __m256i cik_bytes_of_16__avx2(
     const cik_epilogue *epilogue, size_t output, cik_sums_16 sums) {
     const __m256i zero = _mm256_setzero_si256();
     __m256i part[4] = {
@@ -64,7 +66,7 @@ CIK_AVX2 static inline __m256i cik_bytes_of_16__avx2(
 }
 
 /// The floor of `acc * m + c` in floats of eight sums.
-CIK_AVX2 static inline __m256i cik_rounded_float__avx2(
+CIK_INLINE_AVX2 __m256i cik_rounded_float__avx2(
     __m256i sums, float multiplier, float constant) {
     __m256 value = _mm256_fmadd_ps(
         _mm256_cvtepi32_ps(sums), _mm256_set1_ps(multiplier), _mm256_set1_ps(constant));
@@ -73,7 +75,7 @@ CIK_AVX2 static inline __m256i cik_rounded_float__avx2(
 
 /// `(acc * M + B) >> shift` of eight sums in 64 bits; `constant` is `B` and what rounds. Results
 /// fit 32 bits.
-CIK_AVX2 static inline __m256i cik_rounded_32__avx2(
+CIK_INLINE_AVX2 __m256i cik_rounded_32__avx2(
     __m256i sums, int32_t multiplier, int64_t constant, int32_t shift) {
     __m256i factor = _mm256_set1_epi32(multiplier), more = _mm256_set1_epi64x(constant);
     __m256i even = _mm256_add_epi64(_mm256_mul_epi32(sums, factor), more);
@@ -92,7 +94,7 @@ CIK_AVX2 static inline __m256i cik_rounded_32__avx2(
 
 /// 32 sums, in the order in which bytes are unpacked twice, to bytes in the order of positions; for
 /// rules of 16 and of 32 bits.
-CIK_AVX2 static inline __m256i cik_bytes_of_32__avx2(
+CIK_INLINE_AVX2 __m256i cik_bytes_of_32__avx2(
     const cik_epilogue *epilogue, size_t output, const __m256i sums[4]) {
     if (epilogue->bits == 16) {
         cik_sums_16 narrow = {

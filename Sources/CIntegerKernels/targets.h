@@ -12,15 +12,15 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/// AVX2 with fused products, as since Haswell and Zen.
-#define CIK_AVX2 __attribute__((target("avx2,fma")))
+/// AVX2 with fused products and shifts of 64 bits that keep flags, as since Haswell and Zen.
+#define CIK_AVX2 __attribute__((target("avx2,fma,bmi2")))
 /// AVX-512 with dot products, as since Cascade Lake.
 #define CIK_AVX512VNNI \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,bmi2")))
 /// The same with permutations of bytes and products of bits, as since Ice Lake and Zen 4.
 #define CIK_AVX512 \
     __attribute__(( \
-        target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,gfni")))
+        target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx512vbmi2,gfni,bmi2")))
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 

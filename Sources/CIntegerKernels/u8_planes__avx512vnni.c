@@ -56,49 +56,55 @@ static run_of_columns columns_from(const cik_planes *planes, size_t phase, size_
     return run;
 }
 
-/// Row `i` of a phase, or NULL where it belongs to the border.
-static const uint8_t *row_of(
-    const cik_planes *planes, const uint8_t *x, size_t phase_y, size_t i) {
-    size_t line = i * planes->stride_height + phase_y;
-    if (line < planes->padding_height || line - planes->padding_height >= planes->height)
-        return NULL;
-    return x + (line - planes->padding_height) * planes->width;
+/// Rows first..<end of a phase hold values, the first of them those of line `line`; others are border.
+typedef struct { size_t first, end, line; } rows;
+
+static rows rows_of(const cik_planes *planes, size_t phase) {
+    size_t stride = planes->stride_height, padding = planes->padding_height;
+    rows r;
+    r.first = phase < padding ? (padding - phase + stride - 1) / stride : 0;
+    r.line = r.first * stride + phase - padding;
+    r.end = r.line < planes->height
+        ? r.first + (planes->height - r.line + stride - 1) / stride : r.first;
+    if (r.first > planes->plane_height) r.first = planes->plane_height;
+    if (r.end > planes->plane_height) r.end = planes->plane_height;
+    return r;
 }
 
 INLINE void copy_columns(
-    const cik_planes *planes, columns c, const uint8_t *x, size_t phase_y, const size_t stride,
+    const cik_planes *planes, columns c, rows r, const uint8_t *x, const size_t stride,
     uint8_t *y) {
     const __m512i fill = _mm512_set1_epi8((char)planes->fill);
+    const size_t width = planes->plane_width, step = planes->stride_height * planes->width;
     __mmask64 all = bits(0, (ptrdiff_t)c.count);
     y += c.first;
-    for (size_t i = 0; i < planes->plane_height; i++, y += planes->plane_width) {
-        const uint8_t *row = row_of(planes, x, phase_y, i);
-        if (!row) {
-            _mm512_mask_storeu_epi8(y, all, fill);
-            continue;
-        }
-        __m512i bytes = _mm512_maskz_loadu_epi8(c.read, row + c.start);
+    x += r.line * planes->width + c.start;
+    size_t i = 0;
+    for (; i < r.first; i++, y += width) _mm512_mask_storeu_epi8(y, all, fill);
+    for (; i < r.end; i++, y += width, x += step) {
+        __m512i bytes = _mm512_maskz_loadu_epi8(c.read, x);
         if (stride == 2) bytes = _mm512_castsi256_si512(_mm512_cvtepi16_epi8(bytes));
         if (stride == 4) bytes = _mm512_castsi128_si512(_mm512_cvtepi32_epi8(bytes));
         _mm512_mask_storeu_epi8(y, all, _mm512_mask_blend_epi8(c.inside, fill, bytes));
     }
+    for (; i < planes->plane_height; i++, y += width) _mm512_mask_storeu_epi8(y, all, fill);
 }
 
 /// The columns of both phases of stride 2: the even and the odd bytes of one register.
 INLINE void copy_pairs(
-    const cik_planes *planes, columns even, columns odd, const uint8_t *x, size_t phase_y,
-    uint8_t *y) {
+    const cik_planes *planes, columns even, columns odd, rows r, const uint8_t *x, uint8_t *y) {
     const __m256i fill = _mm256_set1_epi8((char)planes->fill);
     __mmask32 all = (__mmask32)bits(0, (ptrdiff_t)even.count);
     __mmask32 first = (__mmask32)even.inside, second = (__mmask32)odd.inside;
     y += even.first;
+    x += r.line * planes->width + even.start;
     for (size_t i = 0; i < planes->plane_height; i++, y += planes->plane_width) {
-        const uint8_t *row = row_of(planes, x, phase_y, i);
         __m256i evens = fill, odds = fill;
-        if (row) {
-            __m512i bytes = _mm512_maskz_loadu_epi8(even.read, row + even.start);
+        if (r.first <= i && i < r.end) {
+            __m512i bytes = _mm512_maskz_loadu_epi8(even.read, x);
             evens = _mm512_mask_cvtepi16_epi8(fill, first, bytes);
             odds = _mm512_mask_cvtepi16_epi8(fill, second, _mm512_srli_epi16(bytes, 8));
+            x += planes->stride_height * planes->width;
         }
         _mm256_mask_storeu_epi8(y, all, evens);
         _mm256_mask_storeu_epi8(y + planes->plane_stride, all, odds);
@@ -110,7 +116,7 @@ typedef struct {
     const cik_planes *planes;
     const uint8_t *x;
     uint8_t *y;
-    size_t phase_y;
+    rows rows;
     /// From one channel to the next, in bytes.
     size_t x_stride, y_stride;
 } phase;
@@ -122,7 +128,7 @@ CIK_AVX512VNNI static void copy_both_phases(phase p) {
         for (size_t channel = 0; channel < p.planes->channels; channel++)
             for (size_t i = 0; i < even.count; i++)
                 copy_pairs(
-                    p.planes, even.some[i], odd.some[i], p.x + channel * p.x_stride, p.phase_y,
+                    p.planes, even.some[i], odd.some[i], p.rows, p.x + channel * p.x_stride,
                     p.y + channel * p.y_stride);
         first = even.some[even.count - 1].first + even.some[even.count - 1].count;
     }
@@ -132,7 +138,7 @@ INLINE void copy_run(phase p, const run_of_columns *run, const size_t stride) {
     for (size_t channel = 0; channel < p.planes->channels; channel++)
         for (size_t i = 0; i < run->count; i++)
             copy_columns(
-                p.planes, run->some[i], p.x + channel * p.x_stride, p.phase_y, stride,
+                p.planes, run->some[i], p.rows, p.x + channel * p.x_stride, stride,
                 p.y + channel * p.y_stride);
 }
 
@@ -173,7 +179,8 @@ void u8_planes__avx512vnni(const cik_planes *planes, const uint8_t *x, size_t la
         .y_stride = phases * planes->plane_stride,
     };
     bool pairs = stride == 2 && planes->phases_width == 2;
-    for (; p.phase_y < planes->phases_height; p.phase_y++) {
+    for (size_t phase_y = 0; phase_y < planes->phases_height; phase_y++) {
+        p.rows = rows_of(planes, phase_y);
         if (pairs) copy_both_phases(p);
         for (size_t phase_x = 0; phase_x < planes->phases_width; phase_x++) {
             if (!pairs) copy_phase(p, phase_x);

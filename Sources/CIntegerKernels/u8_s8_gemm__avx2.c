@@ -4,7 +4,7 @@
 
 #if defined(__x86_64__)
 
-#define INLINE static inline __attribute__((always_inline)) CIK_AVX2
+#define INLINE CIK_INLINE_AVX2
 
 enum {
     /// Outputs at a time, and terms whose weights are widened together.

@@ -250,7 +250,15 @@ static void check_direct(const cik_kernel_set *scalar, const cik_kernel_set *var
         size_t runs = (size_t)random_in(1, turn % 8 ? 4 : CIK_DIRECT_RUNS);
         size_t height = (size_t)random_in(1, 9), width = (size_t)random_in(1, 70);
         size_t row_stride = stride == 1 ? width : (width + 15) / 16 * 16;
-        layer l = random_layer(height, width, row_stride, 1, OUTPUTS * PLANE + CIK_UNDERREAD, 255);
+        // Half of the layers have sums that fit 16 bits, just so in a part of them.
+        int highest = random_in(0, 1) ? 255 : (int)random_in(1, 63);
+        int level = highest == 255 ? 128 : (int)(INT16_MAX / (highest * 4 * (int)runs));
+        if (level > 128) level = 128;
+        bool is_extreme = random_in(0, 3) == 0;
+        layer l =
+            random_layer(height, width, row_stride, 1, OUTPUTS * PLANE + CIK_UNDERREAD, highest);
+        if (is_extreme)
+            memset((uint8_t *)l.planar.x, highest, OUTPUTS * PLANE + CIK_UNDERREAD + l.planar.length);
         l.planar.x += CIK_UNDERREAD;
         cik_reach *reaches = random_memory(l.tiles * runs * sizeof *reaches);
         for (size_t i = 0; i < l.tiles * runs; i++) {
@@ -264,10 +272,15 @@ static void check_direct(const cik_kernel_set *scalar, const cik_kernel_set *var
         for (size_t i = 0; i < ORDERS * 4 * CIK_TILE; i++)
             if (orders[i] > 15) orders[i] = 128;
         int8_t *levels = random_memory(4 * runs * OUTPUTS);
+        for (size_t i = 0; i < 4 * runs * OUTPUTS; i++)
+            levels[i] =
+                (int8_t)(is_extreme ? -level : random_in(-level, level > 127 ? 127 : level));
         cik_direct_weights weights = {
-            runs, levels, stride, reaches, orders, PLANE, random_in(0, 1) ? (uint8_t)turn : 0,
+            runs, levels, stride, reaches, orders, PLANE,
+            random_in(0, 1) ? (uint8_t)random_in(0, highest) : 0,
         };
-        COMPARE_BYTES(u8_s8_depthwise_direct, weights, l, (int32_t)runs * 4 * 128 * 255, 64)
+        COMPARE_BYTES(
+            u8_s8_depthwise_direct, weights, l, (int32_t)runs * 4 * level * highest, 64)
         free(reaches), free(orders), free(levels);
         l.planar.x -= CIK_UNDERREAD;
         free_layer(&l);

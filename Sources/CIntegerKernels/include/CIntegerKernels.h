@@ -184,8 +184,8 @@ typedef struct {
     int32_t starts[4];
 } cik_reach;
 
-/// As `cik_depthwise_weights`, but reading the values as they stand, of one lane: what lies outside
-/// the plane is filled in on the way.
+/// As `cik_depthwise_weights`, each run of one row, but reading the values as they stand, of one
+/// lane: what lies outside the plane is filled in on the way.
 ///
 ///     acc[o][tile][p] = sum over runs, i = 0...3 of w[o][run][i] * byte(o, tile, run, p, i)
 ///
@@ -245,8 +245,8 @@ typedef struct {
     const int32_t *halves;
     cik_rounding rounding;
     /// Bits that the rule can be computed in, for every accumulator of every output:
-    ///   16    accumulators fit 16 bits; with `M = m1 << 16 | m0` (m0 signed) both fit 16 bits;
-    ///         `|B + half| < 2^46`; and shift >= 16
+    ///   16    accumulators, and sums of any of their products, fit 16 bits; both parts of
+    ///         `M = m1 << 16 | m0` (m0 signed) do; `|B + half| < 2^46`; and shift >= 16
     ///   32    `(acc * M + B + half) >> shift` fits 32 bits
     ///   64    always
     int32_t bits;
@@ -392,7 +392,8 @@ typedef struct {
     double gemv_weight;
     /// On a tile of 64 bytes: a step of `u6_s8_spmm`, of each size (groups of two are estimated
     /// from their neighbours for `avx512`), a step of `u8_s8_spmm`, a weight of `gemm` or of
-    /// `depthwise`; of `depthwise_direct`, which needs no copy of its input.
+    /// `depthwise`; of `depthwise_direct`, which needs no copy of its input, in rows of up to
+    /// four.
     double spmm_group_step[CIK_STEP_SIZES], spmm_step, gemm_weight, depthwise_weight, direct_weight;
     /// One more block of `u6_s8_spmm` for an output; and how many times as long steps take that
     /// read from the second cache.

@@ -5,7 +5,7 @@ struct ChannelBlocks: Sendable {
     let columns: [Range<UInt32>]
     /// Positions from the first plane of a group to that of each block.
     let starts: [UInt32]
-    /// Offsets inside blocks are multiples of `1 << shift`.
+    /// Offsets inside blocks are stored as multiples of `1 << shift`: 0 unless that makes them fit 16 bits.
     let shift: Int32
     /// Of an offset: 2 or 4.
     let offsetBytes: Int
@@ -55,7 +55,7 @@ struct ChannelBlocks: Sendable {
         }
         starts = columns.map { geometry.offsets[Int($0.lowerBound)] }
         offsetBytes = reach.offsetBytes(channels: channelsInBlock)
-        shift = Int32(reach.shift)
+        shift = reach.needsShift(channels: channelsInBlock) ? Int32(reach.shift) : 0
         isNear = geometry.blocks == 1 || isKept && columns.count >= geometry.blocks
     }
 
@@ -73,10 +73,19 @@ struct ChannelBlocks: Sendable {
             inside = offsets[..<taps].max()!
         }
 
-        /// Bytes that each offset from the start of so many channels takes.
+        /// The largest offset from the start of so many channels.
+        private func largest(_ channels: Int) -> Int {
+            Int(stride) * (channels - 1) + Int(inside)
+        }
+
+        /// Bytes that each of their offsets takes.
         func offsetBytes(channels: Int) -> Int {
-            let largest = Int(stride) * (channels - 1) + Int(inside)
-            return largest >> shift <= Int(UInt16.max) ? 2 : 4
+            largest(channels) >> shift <= Int(UInt16.max) ? 2 : 4
+        }
+
+        /// Whether only shifted ones fit two bytes. Others are read faster as they are.
+        func needsShift(channels: Int) -> Bool {
+            offsetBytes(channels: channels) == 2 && largest(channels) > Int(UInt16.max)
         }
     }
 }

@@ -17,13 +17,12 @@ struct DirectWindow: Sendable {
     /// make. MobileNetV2 has 6,000 at 224 × 224.
     static let mostTilesOfAll = 1 << 18
 
-    /// `nil` where the kernel can not read so, or where copies cost less: rows of more than four taps take
-    /// two runs each, and on 5 × 5 taps sorting both took up to 1.6 times as long as copying.
+    /// `nil` where the kernel can not read so.
     init?(_ window: PackedWindow, over input: [Int], output: [Int], fill: UInt8) {
         let followsRows = window.stride == [1, 1] && output[1] == input[1]
         let reachesAhead = window.padding[1] + Int(CIK_TILE) <= Int(CIK_UNDERREAD)
         guard followsRows || window.stride[1] == 2, window.dilation[1] == 1, reachesAhead,
-            window.kernel[1] <= 4, window.kernel[0] <= Int(CIK_DIRECT_RUNS)
+            window.kernel[0] * Self.runsOfRow(window.kernel) <= Int(CIK_DIRECT_RUNS)
         else { return nil }
         kernel = window.kernel
         stride = window.stride
@@ -34,8 +33,19 @@ struct DirectWindow: Sendable {
         self.fill = fill
     }
 
-    /// One of four taps for each row of the kernel.
-    var runs: Int { kernel[0] }
+    /// Of four taps each.
+    var runs: Int { kernel[0] * runsOfRow }
+
+    /// For each row of the kernel.
+    var runsOfRow: Int { Self.runsOfRow(kernel) }
+
+    private static func runsOfRow(_ kernel: [Int]) -> Int { (kernel[1] + 3) / 4 }
+
+    /// The first column of a run's taps.
+    fileprivate func column(of run: Int) -> Int { run % runsOfRow * 4 }
+
+    /// Nanoseconds for one weight and one tile. Where copies cost less than that they are made.
+    func cost(_ costs: cik_costs) -> Double { costs.direct_weight * Double(runsOfRow) }
 
     /// The tiles that tables are made for, each once for every run.
     var tiles: Int { runs * (roundedUp(output[0] * rowStride, to: Int(CIK_TILE)) / Int(CIK_TILE)) }
@@ -43,13 +53,13 @@ struct DirectWindow: Sendable {
     /// Places from one row of the output to the next in its tiles: with stride 2 they are whole quarters.
     var rowStride: Int { stride[1] == 2 ? roundedUp(output[1], to: 16) : output[1] }
 
-    /// Where tap 0 of a run is for a place in the tiles, inside the plane or not; `nil` if the place is
+    /// Where the first tap of a run is for a place in the tiles, inside the plane or not; `nil` if the place is
     /// no place of the output, or if the row is outside.
     fileprivate func position(of place: Int, run: Int) -> (y: Int, x: Int)? {
         let (row, column) = place.quotientAndRemainder(dividingBy: rowStride)
-        let y = row * stride[0] - padding[0] + run * dilation
+        let y = row * stride[0] - padding[0] + run / runsOfRow * dilation
         guard row < output[0], column < output[1], 0..<input[0] ~= y else { return nil }
-        return (y, column * stride[1] - padding[1])
+        return (y, column * stride[1] - padding[1] + self.column(of: run))
     }
 }
 
@@ -89,7 +99,7 @@ final class DirectTiles: Sendable {
 
     var byteCount: Int { reaches.byteCount + orders.byteCount }
 
-    /// Where tap 0 of each quarter's first place is, as if all places of the tile were inside; 0 of what
+    /// Where the first tap of each quarter's first place is, as if all places of the tile were inside; 0 of what
     /// is outside as a whole.
     private static func starts(of window: DirectWindow, first: Int, run: Int) -> [Int] {
         let quarters = window.stride[1] == 2 ? 4 : 1
@@ -110,7 +120,8 @@ final class DirectTiles: Sendable {
     private static func order(
         of window: DirectWindow, first: Int, run: Int, _ starts: [Int]
     ) -> [UInt8] {
-        (0..<4 * tile).map { index in
+        let taps = window.kernel[1] - window.column(of: run)
+        return (0..<4 * tile).map { index in
             let (part, byte) = index.quotientAndRemainder(dividingBy: tile)
             let (quarter, four, tap) = (byte / 16, byte % 16 / 4, byte % 4)
             let (place, start): (Int, Int)
@@ -123,7 +134,7 @@ final class DirectTiles: Sendable {
                 start = starts[0] + 16 * quarter + (part == 3 ? 4 : 0)
             }
             guard let (y, x) = window.position(of: first + place, run: run),
-                0..<window.input[1] ~= x + tap, tap < window.kernel[1]
+                0..<window.input[1] ~= x + tap, tap < taps
             else { return 128 }
             return UInt8(y * window.input[1] + x + tap - start)
         }

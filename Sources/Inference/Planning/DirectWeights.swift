@@ -1,6 +1,6 @@
 import CIntegerKernels
 
-/// Weights of a depthwise layer in runs of four, one for each row of taps, for a kernel that reads the
+/// Weights of a depthwise layer in runs of four taps of a row, for a kernel that reads the
 /// values as they stand (`cik_direct_weights`).
 final class DirectWeights: @unchecked Sendable {
     let view: cik_direct_weights
@@ -15,7 +15,7 @@ final class DirectWeights: @unchecked Sendable {
             for i in weights.starts[output]..<weights.starts[output + 1] {
                 let (row, column) = Int(weights.columns[i]).quotientAndRemainder(
                     dividingBy: window.kernel[1])
-                rows[output * places + 4 * row + column] = weights.levels[i]
+                rows[output * places + 4 * row * window.runsOfRow + column] = weights.levels[i]
             }
         }
         self.tiles = tiles

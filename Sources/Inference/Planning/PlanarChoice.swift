@@ -7,8 +7,8 @@ struct PlanarChoice: Sendable {
         case grouped(blocks: ChannelBlocks, GroupedPlanarWeights.Counts)
         case sparse(steps: Int)
         case dense(weights: Int)
-        /// `isDirect` for one sample; blocks of a batch have another kernel.
-        case depthwise(weights: Int, isDirect: Bool)
+        /// `direct` is for one sample; blocks of a batch have another kernel.
+        case depthwise(weights: Int, direct: DirectWindow?)
     }
 
     let kind: Kind
@@ -36,8 +36,8 @@ struct PlanarChoice: Sendable {
 
     /// Nanoseconds for one tile of all outputs, without the rounding.
     func cost(_ costs: cik_costs, inBlock: Bool = false) -> Double {
-        if inBlock, case .depthwise(let weights, true) = kind {
-            return Self.cost(.depthwise(weights: weights, isDirect: false), costs)
+        if inBlock, case .depthwise(let weights, _) = kind {
+            return Self.cost(.depthwise(weights: weights, direct: nil), costs)
         }
         return Self.cost(kind, costs)
     }
@@ -52,7 +52,7 @@ struct PlanarChoice: Sendable {
     /// The name without its variant of the kernel for one sample, and how it sees the weights.
     var kernel: (name: String, layout: String) {
         switch kind {
-        case .depthwise(_, isDirect: true): ("u8_s8_depthwise_direct", "runs of four, 8-bit levels")
+        case .depthwise(_, .some): ("u8_s8_depthwise_direct", "runs of four, 8-bit levels")
         default: blockKernel
         }
     }
@@ -73,7 +73,7 @@ struct PlanarChoice: Sendable {
             && geometry.channelsInGroup == 1
         let count = weights.outputs * weights.columnCount
         return isDepthwise
-            ? .depthwise(weights: count, isDirect: geometry.direct != nil)
+            ? .depthwise(weights: count, direct: geometry.direct?.window)
             : .dense(weights: count)
     }
 
@@ -92,8 +92,8 @@ struct PlanarChoice: Sendable {
         case .grouped(_, let counts): counts.cost(costs)
         case .sparse(let steps): Double(steps) * costs.spmm_step
         case .dense(let weights): Double(weights) * costs.gemm_weight
-        case .depthwise(let weights, let isDirect):
-            Double(weights) * (isDirect ? costs.direct_weight : costs.depthwise_weight)
+        case .depthwise(let weights, let direct):
+            Double(weights) * (direct?.cost(costs) ?? costs.depthwise_weight)
         }
     }
 

@@ -140,13 +140,13 @@ final class PreparedNetwork: Sendable {
             window.groups > 1 && window.groups == input.planes.channels
             && window.groups == output.planes.channels
         // The kernel makes bytes.
-        if isDepthwise, output.quantizer != nil, preference != .sparse,
-            costs.direct_weight < costs.depthwise_weight
-        {
+        if isDepthwise, output.quantizer != nil, preference != .sparse {
             let direct = DirectWindow(
                 window, over: [input.planes.height, input.planes.width],
                 output: [output.planes.height, output.planes.width], fill: checked.fill(of: index))
-            if let direct, direct.tiles <= directTiles {
+            if let direct, direct.tiles <= directTiles,
+                direct.cost(costs) < costs.depthwise_weight
+            {
                 directTiles -= direct.tiles
                 geometry.direct = DirectTiles(direct)
             }
