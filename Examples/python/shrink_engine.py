@@ -110,7 +110,7 @@ class Model:
         Samples are uint8, or float32 in the same unit: 0 to 255 for pixels, not 0 to 1. One sample may
         have its shape alone; images of one channel need not say so: [count, height, width].
         """
-        samples = np.ascontiguousarray(samples)
+        samples = np.require(samples, requirements=["C", "A"])
         if samples.dtype.kind == "f" and np.isnan(samples).any():
             raise ValueError("samples have values that are no numbers (NaN)")
         return self.bound(samples, out)()
@@ -134,11 +134,14 @@ class Model:
         Python threads wait meanwhile; letting them run takes 50 ns, which networks of a few
         microseconds may want to save.
         """
-        if not samples.flags.c_contiguous:
-            raise ValueError("samples have to be contiguous")
-        name = {"uint8": "shrink_run_bytes", "float32": "shrink_run_floats"}.get(
-            samples.dtype.name)
-        if name is None:
+        if not (samples.flags.c_contiguous and samples.flags.aligned):
+            raise ValueError("samples have to be contiguous and aligned")
+        # float32 of the other byte order is another type.
+        if samples.dtype == np.uint8:
+            name = "shrink_run_bytes"
+        elif samples.dtype == np.float32:
+            name = "shrink_run_floats"
+        else:
             raise TypeError(f"samples are {samples.dtype}, expected uint8 or float32")
         # A function of its own without types of arguments, which would be checked at every call.
         run = (_locked if keeps_lock else _library)[name]
@@ -146,8 +149,8 @@ class Model:
         shape = (count, self.output_count)
         if out is None:
             out = np.empty(shape, np.float32)
-        elif out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-            raise ValueError(f"out has to be a contiguous float32 array of {shape}")
+        elif out.shape != shape or out.dtype != np.float32 or not out.flags.carray:
+            raise ValueError(f"out has to be a contiguous, writeable float32 array of {shape}")
         # Converted once: that would take a tenth of a call of LeNet-300-100.
         arguments = (self._model, ctypes.c_void_p(samples.ctypes.data), ctypes.c_size_t(count),
                      ctypes.c_void_p(out.ctypes.data))

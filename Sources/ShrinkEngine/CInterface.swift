@@ -95,7 +95,7 @@ private func engineOptions(_ options: UnsafePointer<shrink_options>?) throws -> 
         let name = String(cString: isa)
         guard let set = InstructionSet(rawValue: name) else {
             throw EngineError.instructionSet(
-                found: name, available: InstructionSet.allCases.map(\.rawValue))
+                found: name, available: KernelSet.available.map(\.isa))
         }
         result.isa = set
     }

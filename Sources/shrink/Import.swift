@@ -1,5 +1,6 @@
 import ArgumentParser
 import Importing
+import Networks
 import Pipeline
 
 struct Import: ParsableCommand {
@@ -64,7 +65,9 @@ struct Import: ParsableCommand {
     }
 
     func run() throws {
-        try output.requireOther(than: model)
+        for file in [model] + Network.externalFiles(ofONNX: model) {
+            try output.requireOther(than: file)
+        }
         let imported = try NetworkImport(onnx: model, normalization: normalization)
         try imported.write(to: output.path)
         print("\(output): \(imported.summary)")

@@ -50,6 +50,22 @@ import Testing
         #expect(y == Tensor(shape: [1, 1, 2, 2], elements: [1, 0.5, 2, 1]))
     }
 
+    @Test func `a part of a reshaped image counts in the new shape`() throws {
+        var model = ONNXTestModel(input: [nil, 2, 4, 4])
+        model.integers("shape", [0, 8, 2, 2])
+        model.integers("starts", [0, 0])
+        model.integers("ends", [100, 100])
+        model.integers("axes", [2, 3])
+        model.integers("steps", [2, 2])
+        model.node("Reshape", ["x", "shape"], "r")
+        model.node("Slice", ["r", "starts", "ends", "axes", "steps"], "s")
+        model.node("Relu", ["s"], "y")
+        // Channels come last in the network, first in the file.
+        let x = Tensor(
+            shape: [1, 4, 4, 2], elements: (0..<32).map { Float($0 % 2 * 16 + $0 / 2) })
+        #expect(try run(model, x).elements == [0, 4, 8, 12, 16, 20, 24, 28])
+    }
+
     @Test func `one less a value is a scale and a shift`() throws {
         var model = ONNXTestModel(input: [nil, 1, 1, 2])
         model.weight("one", [], [1])

@@ -138,7 +138,9 @@ func expectEqualInAllBatches(
     func `depthwise convolutions of all widths`(options: EngineOptions, stride: Int) throws {
         var random = SplitMix(UInt64(stride))
         for width in Array(1...36) + [63, 64, 65, 112, 130] {
-            let kernel = [Int.random(in: 1...4, using: &random), [3, 3, 2, 4, 5, 6, 7, 8][width % 8]]
+            let kernel = [
+                Int.random(in: 1...4, using: &random), [3, 3, 2, 4, 5, 6, 7, 8][width % 8],
+            ]
             let padding = kernel.map { Int.random(in: 0...$0 - 1, using: &random) }
             let size = [max(Int.random(in: 1...20, using: &random), kernel[0]), width]
             guard width + 2 * padding[1] >= kernel[1] else { continue }

@@ -121,6 +121,12 @@ extension GraphWalker {
                 what: "attribute 'training_mode'", found: "1",
                 expected: "0: export the network in evaluation mode")
         }
+        // Before opset 14 only these tell that the statistics are those of the batch.
+        guard node.outputs.dropFirst().allSatisfy(\.isEmpty) else {
+            throw .unfit(
+                what: "the outputs", found: "\(node.outputs.count), as in training",
+                expected: "1: export the network in evaluation mode")
+        }
         let view = try inputs.activation(0)
         guard view.shape.count == 4 || view.shape.count == 2 else {
             throw .unfit(
@@ -238,18 +244,18 @@ extension GraphWalker {
     }
 
     /// A view with zeros around it.
-    func padded(
+    mutating func padded(
         _ view: ActivationView, by pads: [Int], _ node: ONNXNode
     ) throws(ONNXProblem) -> ActivationView {
-        var (steps, sum) = ([1, 1], pads)
+        var (result, steps, sum) = (view, [1, 1], pads)
         switch view.form {
-        case .plain: break
+        case .plain:
+            result = ActivationView(source: try layerInput(view, for: node), shape: view.shape)
         case .window(let given, let before):
             (steps, sum) = (given, (0...3).map { pads[$0] + before[$0] })
         case .shuffled:
             throw .unfit(what: "the input", found: "transposed", expected: "an image")
         }
-        var result = view
         result.shape[2] += pads[0] + pads[2]
         result.shape[3] += pads[1] + pads[3]
         result.form = .window(steps: steps, pads: sum)

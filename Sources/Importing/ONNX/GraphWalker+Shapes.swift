@@ -204,10 +204,8 @@ extension GraphWalker {
         if case .window(let before, [0, 0, 0, 0]) = view.form {
             steps = before
         } else {
-            view = try windowed(view, for: node)
-            guard view.form == .plain else {
-                throw .unfit(what: "the input", found: "transposed", expected: "an image")
-            }
+            // In the shape that the rows and columns are counted in, not that of the source.
+            view = ActivationView(source: try layerInput(view, for: node), shape: view.shape)
         }
         steps[axis - 2] *= step
         try requireWindow(steps, "the steps")
