@@ -52,6 +52,10 @@ with Model(sys.argv[1]) as model:
     # [1, 8, 8]: the channel may be left out, one sample may stand alone, floats have the unit of bytes.
     for same in (pixels[:, 0], pixels.astype(np.float32)):
         assert (model.run(same) == expected).all(), same.shape
+    # Bytes between samples are read as if they were not there, and so is an odd address.
+    odd = np.frombuffer(b"." + pixels.astype(np.float32).tobytes(), np.float32, offset=1)
+    for same in (odd.reshape(pixels.shape), np.repeat(pixels, 2, axis=0)[::2]):
+        assert (model.run(same) == expected).all(), same.flags
     for same in (pixels[3], pixels[3, 0]):
         assert (model.run(same) == expected[3:4]).all(), same.shape
     # Of as many values as whole samples have.
@@ -62,6 +66,20 @@ with Model(sys.argv[1]) as model:
         except ValueError:
             continue
         raise AssertionError(f"took {wrong.dtype} {wrong.shape}")
+    # Floats of the other byte order, and numbers of another size.
+    for wrong in (np.dtype(np.float32).newbyteorder(), np.float64, np.int8):
+        try:
+            model.run(pixels.astype(wrong))
+        except TypeError:
+            continue
+        raise AssertionError(f"took {wrong}")
+    kept = np.frombuffer(bytes(expected.nbytes), np.float32).reshape(expected.shape)
+    try:
+        model.run(pixels, kept)
+    except ValueError:
+        assert (kept == 0).all()
+    else:
+        raise AssertionError("wrote to an array that is read-only")
 END
 else
     echo "Examples/python: skipped, for python3 has no numpy here"

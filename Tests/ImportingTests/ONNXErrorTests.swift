@@ -181,6 +181,19 @@ private func problem(
         #expect("\(try #require(problem(of: model)))".contains("evaluation mode"))
     }
 
+    /// Before opset 14 it has no attribute, but the statistics as further outputs.
+    @Test func `a batch norm with the outputs of training is refused`() throws {
+        for outputs in [["y"], ["y", "", ""], ["y", "mean"]] {
+            var model = ONNXTestModel(input: [nil, 2, 4, 4], opset: 13)
+            for name in ["s", "b", "m", "v"] { model.weight(name, [2], [1, 1]) }
+            model.node("BatchNormalization", ["x", "s", "b", "m", "v"], "y")
+            model.model.graph.node[0].output = outputs
+            let problem = problem(of: model)
+            #expect((problem == nil) == !outputs.contains("mean"))
+            if let problem { #expect("\(problem)".contains("evaluation mode")) }
+        }
+    }
+
     @Test func `a transpose that is no channel shuffle is refused`() throws {
         var model = ONNXTestModel(input: [nil, 4, 6, 6])
         model.node("Transpose", ["x"], "t", ints: ["perm": [0, 2, 3, 1]])

@@ -31,11 +31,12 @@ struct PlaneGeometry: Sendable {
     /// Of that, what is taken to be in the first cache together. Where an output reads all of a plane,
     /// in no order, that has to fit beside weights and results: 512 channels of 7 × 7 in one block of 40
     /// KB took 1.24 times as long as in two with a first cache of 32 KB. Larger planes are read along
-    /// rows, and with 28 KB, in more blocks, took 1.1 to 1.3 times as long.
+    /// rows, and in blocks for 24 or 32 KB took 1.1 to 1.3 times as long.
     private var cacheBytes: Int {
         bytesOfFourTiles == channelSize ? Self.firstCache / 8 * 7 : 40 << 10
     }
-    private var channelSize = 64
+    /// Of a convolution, from one channel to the next.
+    private var channelSize = 0
 
     init(inputs: Int) {
         offsets = (0..<UInt32(inputs)).map { $0 }
