@@ -35,6 +35,7 @@ static cim_status decode(png_structp png, png_infop info, source *file, size_t l
   png_set_read_fn(png, file, on_read);
   png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
   png_set_chunk_malloc_max(png, 1 << 23);
+  png_set_chunk_cache_max(png, 1); // texts, which nobody reads, are skipped
   png_read_info(png, info);
   png_set_expand(png);
   png_set_scale_16(png);
@@ -67,8 +68,11 @@ cim_status cim_decode_png(const uint8_t *bytes, size_t count, size_t largest_cou
     return cim_no_memory;
   }
   // Nothing here changes between setjmp and longjmp but what `image` and `file` point to.
-  cim_status status =
-      setjmp(png_jmpbuf(png)) ? cim_broken : decode(png, info, &file, largest_count, image);
+  cim_status status;
+  if (setjmp(png_jmpbuf(png)))
+    status = cim_broken;
+  else
+    status = decode(png, info, &file, largest_count, image);
   png_destroy_read_struct(&png, &info, NULL);
   return status;
 }

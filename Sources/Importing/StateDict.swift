@@ -45,6 +45,14 @@ public enum StateDict {
             throw .notFinite(
                 file: path, tensor: field.name, element: index, found: tensor[index])
         }
+        for node in network.nodes {
+            let name = "\(node.name).running_var"
+            guard let layer = node.layer as? BatchNormalization,
+                case .float32(let tensor)? = contents[name],
+                let index = layer.firstNotPositive(of: tensor)
+            else { continue }
+            throw .notPositive(file: path, tensor: name, element: index, found: tensor[index])
+        }
         for index in network.nodes.indices {
             let node = network.nodes[index].name
             func tensor(_ part: String) -> Tensor? {

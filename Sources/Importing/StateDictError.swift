@@ -14,6 +14,8 @@ public enum StateDictError: Error, Equatable, CustomStringConvertible {
     case mismatch(file: String, network: String, [Mismatch])
     /// An element, row-major in the file's shape, is infinite or not a number.
     case notFinite(file: String, tensor: String, element: Int, found: Float)
+    /// A variance that batch normalization can not divide by.
+    case notPositive(file: String, tensor: String, element: Int, found: Float)
     /// The network has been pruned, shared or quantized.
     case compressed(network: String, tensor: String)
 
@@ -31,6 +33,9 @@ public enum StateDictError: Error, Equatable, CustomStringConvertible {
         case .notFinite(let file, let tensor, let element, let found):
             return "\(file): element \(element) of '\(tensor)' is \(found), "
                 + "expected a finite number"
+        case .notPositive(let file, let tensor, let element, let found):
+            return "\(file): element \(element) of '\(tensor)' is \(found), "
+                + "expected a positive number"
         case .compressed(let network, let tensor):
             return "'\(tensor)' of \(network) is compressed, expected a network of plain weights"
         }

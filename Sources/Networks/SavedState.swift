@@ -84,6 +84,7 @@ public enum SavedStateError: Error, Equatable, CustomStringConvertible {
     case outOfRange(kind: String, field: String, found: Double, range: ClosedRange<Int>)
     case outsideBounds(kind: String, field: String, found: Float, bounds: ClosedRange<Float>)
     case notFinite(kind: String, field: String, found: Double)
+    case notPositive(kind: String, field: String, element: Int, found: Float)
     case wrongShape(kind: String, field: String, found: [Int], expected: [Int])
     case tooLarge(kind: String, shape: [Int], limit: Int)
     case unknownKind(String, known: [String])
@@ -98,6 +99,8 @@ public enum SavedStateError: Error, Equatable, CustomStringConvertible {
             "\(kind): \(field) is \(found), expected a number in \(bounds)"
         case .notFinite(let kind, let field, let found):
             "\(kind): \(field) is \(found), expected a number that 32 bits can hold"
+        case .notPositive(let kind, let field, let element, let found):
+            "\(kind): element \(element) of \(field) is \(found), expected a positive number"
         case .wrongShape(let kind, let field, let found, let expected):
             "\(kind): \(field) has shape \(found), expected \(expected)"
         case .tooLarge(let kind, let shape, let limit):

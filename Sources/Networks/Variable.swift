@@ -7,8 +7,6 @@ public struct Variable: Sendable {
     public var gradient: Tensor
     /// Whether weight decay shrinks it: true for weights, false for biases, step sizes and offsets.
     public var decays: Bool
-    /// Multiplies the learning rate.
-    public var learningRateScale: Float = 1
     /// By which share of itself a training step moves a value, at most; for values that must stay
     /// positive. `nil`: no limit.
     public var largestChange: Float?

@@ -23,7 +23,8 @@ struct PipelineData: Sendable {
             throw PipelineError.noTrainingData(
                 dataSet: all.name, found: all.count, validationCount: validationCount)
         }
-        let train = all.subset(0..<all.count - validationCount)
+        // A subset is a copy.
+        let train = validationCount == 0 ? all : all.subset(0..<all.count - validationCount)
         let validation = all.subset(train.count..<all.count)
         let test = try source.load(.test, progress: progress)
         try test.require(imageShape: train.imageShape, classCount: train.classCount)

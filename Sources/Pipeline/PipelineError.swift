@@ -33,8 +33,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
             "\(dataSet) has \(found) training images; data.validation sets \(count) aside, which "
                 + "leaves none to train on"
         case .diverged(let stage, let epoch):
-            "stage '\(stage)' diverged in epoch \(epoch): its loss is no number any more; "
-                + "try a smaller learning-rate"
+            "stage '\(stage)' diverged in epoch \(epoch): its loss or its weights are no "
+                + "numbers any more; try a smaller learning-rate"
         case .dataDoNotFit(let dataSet, let found, let expected):
             "\(dataSet) has images of shape \(found), the network reads \(expected) "
                 + "([channels, height, width])"

@@ -202,6 +202,10 @@ public struct PipelineRunner {
                 lastSave = now
             }
         }
+        // Each loss is of before its step: none has seen what the last one did.
+        guard work.trainer.epoch == 0 || work.trainer.network.isFinite else {
+            throw PipelineError.diverged(stage: stage.name, epoch: work.trainer.epoch)
+        }
         try method.finish(&work.trainer.network, context)
         return (work.trainer.network, work.seconds + (clock.now - begin) / .seconds(1))
     }

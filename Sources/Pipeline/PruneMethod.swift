@@ -14,6 +14,7 @@ struct PruneMethod: StageMethod {
     }
 
     func finish(_ network: inout Network, _ context: StageContext) {
+        network.visitWeights { $1.clearPruned() }
         network.reestimateBatchNormalization(
             batches: settings.batchNormBatches ?? context.usualBatchNormBatches,
             settings.training, context)

@@ -75,15 +75,21 @@ public struct Mask: Parametrization, Equatable {
 }
 
 extension Parameter {
-    /// Puts a mask last in the chain, in place of one that is there.
-    ///
-    /// Trained weights that are pruned for good become zero, so that weight decay and momentum of
-    /// weights that count for nothing can not matter either.
+    /// Puts a mask last in the chain, in place of one that is there, and clears what it prunes.
     public mutating func prune(with mask: Mask) {
-        let inner = chain.filter { !($0 is Mask) }
+        setChain(chain.filter { !($0 is Mask) } + [mask])
+        clearPruned()
+    }
+
+    /// Sets trained weights to zero that are pruned for good.
+    ///
+    /// The momentum that they had when they were pruned goes on moving them for a while, unseen behind
+    /// the mask; hence once more when a training is over.
+    public mutating func clearPruned() {
+        guard let mask = parametrization(Mask.self), !mask.regrows else { return }
         // Behind a codebook, which gives every tensor the layer's shape, centroids are trained.
-        let trainsWeights = inner.allSatisfy { $0.effectiveShape(of: []).isEmpty }
-        if trainsWeights && !mask.regrows { mask.clear(&trained.value) }
-        setChain(inner + [mask])
+        guard chain.allSatisfy({ $0.effectiveShape(of: []).isEmpty }) else { return }
+        mask.clear(&trained.value)
+        updateEffective()
     }
 }

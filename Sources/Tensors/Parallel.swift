@@ -27,7 +27,8 @@ public func parallel(chunks: Int, threads: Int, _ body: (Int, Int) -> Void) {
     }
 }
 
-/// The threads of this process by their number; there is one number in all but tests.
+/// The threads of this process by their number. A program has two numbers at most outside of tests:
+/// the one that it was given, and all cores, which read folders of images and draw first weights.
 private let pools = Mutex<[Int: ThreadPool]>([:])
 
 private func pool(ofThreads threads: Int) -> ThreadPool {

@@ -1,6 +1,7 @@
 import Foundation
 
-/// xoshiro256** seeded by splitmix64 (Blackman & Vigna 2018): the same numbers on every machine.
+/// xoshiro256** seeded by splitmix64 (Blackman & Vigna 2018): the same numbers on every machine,
+/// but for normal ones, which take logarithm and cosine from the system's library.
 public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable {
     /// The four words of state; a checkpoint keeps them to go on where it stopped.
     public private(set) var state: (UInt64, UInt64, UInt64, UInt64)

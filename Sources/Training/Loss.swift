@@ -42,12 +42,12 @@ public struct Loss: Sendable, Equatable {
             logits.withUnsafeElements { logits in
                 for (sample, label) in labels.enumerated() {
                     let row = sample * classes..<(sample + 1) * classes
-                    let p = softmax(logits[row], temperature: 1)
+                    let (p, logP) = softmax(logits[row], temperature: 1)
                     for (c, index) in row.enumerated() {
                         let target =
                             labelSmoothing / Float(classes) + (c == label ? 1 - labelSmoothing : 0)
                         gradient[index] = (p[c] - target) * scale
-                        if target > 0 { total -= Double(target * log(max(p[c], 1e-30))) }
+                        if target > 0 { total -= Double(target * logP[c]) }
                     }
                 }
             }
@@ -69,11 +69,11 @@ public struct Loss: Sendable, Equatable {
                 teacher.withUnsafeElements { teacher in
                     for start in stride(from: 0, to: logits.count, by: classes) {
                         let row = start..<start + classes
-                        let p = softmax(logits[row], temperature: temperature)
-                        let q = softmax(teacher[row], temperature: temperature)
+                        let (p, logP) = softmax(logits[row], temperature: temperature)
+                        let (q, logQ) = softmax(teacher[row], temperature: temperature)
                         for (c, index) in row.enumerated() {
                             gradient[index] += weight * temperature * (p[c] - q[c]) * scale
-                            let divergence = q[c] * log(max(q[c], 1e-30) / max(p[c], 1e-30))
+                            let divergence = q[c] > 0 ? q[c] * (logQ[c] - logP[c]) : 0
                             total += Double(weight * temperature * temperature * divergence)
                         }
                     }
@@ -84,10 +84,15 @@ public struct Loss: Sendable, Equatable {
     }
 }
 
-/// `exp(z / T) / Σ exp(z / T)`, shifted by the maximum.
-private func softmax(_ z: Slice<UnsafeBufferPointer<Float>>, temperature: Float) -> [Float] {
+/// `p = exp(z / T) / Σ exp(z / T)`, shifted by the maximum, and its logarithm, which does not
+/// end where `p` becomes 0.
+private func softmax(
+    _ z: Slice<UnsafeBufferPointer<Float>>, temperature: Float
+) -> (p: [Float], logP: [Float]) {
     let top = z.max()!
-    let powers = z.map { exp(($0 - top) / temperature) }
+    let shifted = z.map { ($0 - top) / temperature }
+    let powers = shifted.map { exp($0) }
     let sum = powers.reduce(0, +)
-    return powers.map { $0 / sum }
+    let logSum = log(sum)
+    return (powers.map { $0 / sum }, shifted.map { $0 - logSum })
 }

@@ -11,7 +11,8 @@ extension Network {
     /// plain means of the batches' means and variances, over some training batches without dropout.
     ///
     /// Running statistics lag behind weights, and at few bits a step of the weights moves them far
-    /// (Nagel et al. 2022, arXiv 2203.11086, section 2).
+    /// (Nagel et al. 2022, arXiv 2203.11086, section 2). Those of a layer to which a batch is a single
+    /// position stay as they are: it has no variance.
     ///
     /// Images are to be augmented as in the training that made the weights, which fit the statistics
     /// of such images and no others: a ResNet-20 for CIFAR-10 trained with crops of images with a
@@ -24,17 +25,20 @@ extension Network {
         on data: LabelledImages, batches: Int, batchSize: Int, maximalShift: Int = 0,
         flips: Bool = false, seed: UInt64, threads: Int
     ) {
-        let layers = nodes.indices.filter { nodes[$0].layer is BatchNormalization }
+        let images = min(batchSize, data.count)
+        let layers = nodes.indices.filter { index in
+            guard let layer = nodes[index].layer as? BatchNormalization else { return false }
+            return images * shapes[index].reduce(1, *) > layer.channels
+        }
         let count = min(batches, max(1, data.count / batchSize))
         guard count > 0, !layers.isEmpty else { return }
         let kept = nodes.map(\.layer)
-        for index in nodes.indices {
-            switch kept[index] {
-            case let layer as BatchNormalization:
-                updateLayer(at: index) { $0 = layer.withStatisticsOfLastBatch }
-            case is Dropout: updateLayer(at: index) { $0 = Dropout(rate: 0) }
-            default: break
-            }
+        for index in layers {
+            let layer = nodes[index].normalization.withStatisticsOfLastBatch
+            updateLayer(at: index) { $0 = layer }
+        }
+        for index in nodes.indices where kept[index] is Dropout {
+            updateLayer(at: index) { $0 = Dropout(rate: 0) }
         }
         let loader = BatchLoader(
             data, batchSize: batchSize, maximalShift: maximalShift, flips: flips, seed: seed,

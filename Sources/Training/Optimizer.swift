@@ -28,8 +28,7 @@ public struct Optimizer: Sendable {
         if learningRate == 0 { return }
         step += 1
         network.visitVariables { name, variable in
-            let rate = learningRate * variable.learningRateScale
-            if rate != 0 { update(name, &variable, rate: rate, threads: threads) }
+            update(name, &variable, rate: learningRate, threads: threads)
         }
     }
 

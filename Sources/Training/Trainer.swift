@@ -48,7 +48,8 @@ public struct Trainer: Sendable {
     public internal(set) var optimizer: Optimizer
     /// Epochs done.
     public internal(set) var epoch = 0
-    /// Mean over the last epoch; not finite once a training has diverged.
+    /// Mean over the last epoch, of losses before each step; not finite once a training has diverged,
+    /// unless its very last step did it: see `Network.isFinite`.
     public private(set) var lastLoss: Float = 0
     public let settings: TrainingSettings
     public let seed: UInt64
@@ -112,6 +113,23 @@ public struct Trainer: Sendable {
         var pass = Pass(isTraining: false, threads: threads)
         return teacher?.logits(for: images, pass: &pass)
     }
+}
+
+extension Network {
+    /// Whether all that is trained and all running statistics are numbers; they are not once a training
+    /// has diverged.
+    public var isFinite: Bool {
+        var (network, result) = (self, true)
+        network.visitVariables { _, variable in result = result && variable.value.isFinite }
+        for case let layer as BatchNormalization in nodes.map(\.layer) {
+            result = result && layer.runningMean.isFinite && layer.runningVariance.isFinite
+        }
+        return result
+    }
+}
+
+extension Tensor {
+    fileprivate var isFinite: Bool { withUnsafeElements { $0.allSatisfy(\.isFinite) } }
 }
 
 /// Counts images and time, and reports at most five times a second.

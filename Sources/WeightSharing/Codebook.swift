@@ -125,8 +125,8 @@ extension Parameter {
     public mutating func share(_ clusters: KMeans.Clusters) {
         let codebook = Codebook(shape: effective.shape, codes: clusters.codes)
         let centroids = Tensor(shape: [clusters.centroids.count], elements: clusters.centroids)
-        var variable = Variable(centroids, decays: trained.decays)
-        variable.learningRateScale = trained.learningRateScale
-        setChain([codebook] + chain.filter { !($0 is Codebook) }, trained: variable)
+        setChain(
+            [codebook] + chain.filter { !($0 is Codebook) },
+            trained: Variable(centroids, decays: trained.decays))
     }
 }

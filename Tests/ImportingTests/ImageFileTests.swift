@@ -72,15 +72,33 @@ func `a flipped bit of a picture is an error or gives some picture`(name: String
     }
 }
 
+private func bigEndian(_ number: UInt32) -> [UInt8] {
+    withUnsafeBytes(of: number.bigEndian) { Array($0) }
+}
+
+/// A chunk of a PNG file.
+private func chunk(_ kind: String, _ content: [UInt8]) -> [UInt8] {
+    let body = Array(kind.utf8) + content
+    return bigEndian(UInt32(content.count)) + body + bigEndian(crc32(body))
+}
+
+@Test func `texts in front of the pixels make no difference`() throws {
+    // A zlib stream (RFC 1950) of 1,000 zeros in one stored block; then their Adler-32.
+    let count: UInt32 = 1000
+    let length = [UInt8(count & 0xff), UInt8(count >> 8)]
+    var stream: [UInt8] = [0x78, 1, 1] + length + length.map { ~$0 }
+    stream += [UInt8](repeating: 0, count: Int(count)) + bigEndian(count << 16 | 1)
+    let text = chunk("zTXt", Array("Comment".utf8) + [0, 0] + stream)
+    var png = contents(of: fixtures + "grey.png")
+    // Behind the magic number and the header.
+    png.insert(contentsOf: (0..<5).flatMap { _ in text }, at: 8 + 25)
+    let folder = TemporaryFolder()
+    let path = folder.write(png, "x.png")
+    #expect(try ImageFile(path: path) == ImageFile(path: fixtures + "grey.png"))
+}
+
 /// A PNG file without pixels, as large as its header says.
 private func emptyPNG(width: UInt32, height: UInt32) -> [UInt8] {
-    func bigEndian(_ number: UInt32) -> [UInt8] {
-        withUnsafeBytes(of: number.bigEndian) { Array($0) }
-    }
-    func chunk(_ kind: String, _ content: [UInt8]) -> [UInt8] {
-        let body = Array(kind.utf8) + content
-        return bigEndian(UInt32(content.count)) + body + bigEndian(crc32(body))
-    }
     let header = bigEndian(width) + bigEndian(height) + [8, 2, 0, 0, 0]
     return [0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10] + chunk("IHDR", header) + chunk("IDAT", [])
         + chunk("IEND", [])

@@ -219,6 +219,29 @@ private func narrowFile(_ architecture: Architecture) -> String {
         ) { try StateDict.load(into: &network, contentsOf: path) }
     }
 
+    @Test func `has a variance that is not positive`() throws {
+        var network = try Network(
+            name: "n", inputShape: [3], chain: [("bn", BatchNormalization(channels: 3))])
+        let temporary = TemporaryFolder()
+        let path = temporary.path("x.safetensors")
+        try StateDict.write(network, to: path)
+        var file = try Safetensors(contentsOf: path)
+        let index = try #require(file.tensors.firstIndex { $0.name == "bn.running_var" })
+        // Less than ε below zero is what rounding can make of 0.
+        for (variance, isWrong) in [(-1e-6, false), (-1e-5, true), (-2, true)] as [(Float, Bool)] {
+            file.tensors[index].content = .float32(Tensor(shape: [3], elements: [1, 1, variance]))
+            try file.write(to: path)
+            let expected = StateDictError.notPositive(
+                file: path, tensor: "bn.running_var", element: 2, found: variance)
+            do throws(StateDictError) {
+                try StateDict.load(into: &network, contentsOf: path)
+                #expect(!isWrong, "\(variance)")
+            } catch {
+                #expect(isWrong && error == expected, "\(error)")
+            }
+        }
+    }
+
     @Test func `lists twenty tensors and counts the others`() throws {
         var wrong = file()
         for index in 10..<35 { wrong.append(Tensor(shape: []), named: "x\(index)") }

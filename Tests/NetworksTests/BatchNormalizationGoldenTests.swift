@@ -67,3 +67,17 @@ func `batch normalization and its gradients are those of PyTorch`(
     try expect(layer.runningMean, isGolden: "\(name).mean")
     try expect(layer.runningVariance, isGolden: "\(name).variance")
 }
+
+/// The variance of one number says nothing: ten such batches would bring the running one to 0.35.
+@Test func `running statistics do not follow a batch of one position`() {
+    var (layer, pass) = (BatchNormalization(channels: 2), Pass(isTraining: true))
+    layer.runningMean = Tensor(shape: [2], elements: [3, 4])
+    var y = Tensor(shape: [1, 2])
+    layer.forward([Tensor(shape: [1, 2], elements: [7, -5])], into: &y, pass: &pass)
+    #expect(layer.runningMean.elements == [3, 4])
+    #expect(layer.runningVariance.elements == [1, 1])
+    y = Tensor(shape: [2, 2])
+    layer.forward([Tensor(shape: [2, 2], elements: [7, -5, 9, -5])], into: &y, pass: &pass)
+    #expect(abs(layer.runningMean[0] - (3 + 0.1 * (8 - 3))) < 1e-6)
+    #expect(abs(layer.runningVariance[0] - (1 + 0.1 * (2 - 1))) < 1e-6)
+}

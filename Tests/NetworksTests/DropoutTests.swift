@@ -10,7 +10,7 @@ func `dropout drops its share and scales up the others`(rate: Float, seed: UInt6
     let x = Tensor(shape: [4, count / 4], repeating: 3)
     var y = Tensor(shape: x.shape)
     dropout.forward([x], into: &y, pass: &pass)
-    let kept = 3 * (1 / (1 - rate))
+    let kept = 3 * (65536 / (65536 - (rate * 65536).rounded()))
     let dropped = y.elements.count { $0 == 0 }
     #expect(y.elements.allSatisfy { $0 == 0 || $0 == kept })
     // Four standard deviations of a binomial distribution, and the 2⁻¹⁶ to which the rate is rounded.
@@ -20,6 +20,18 @@ func `dropout drops its share and scales up the others`(rate: Float, seed: UInt6
     let neighbours = (1..<count).count { y[$0] == 0 && y[$0 - 1] == 0 }
     let expected = Double(rate * rate) * Double(count)
     #expect(abs(Double(neighbours) - expected) < 6 * expected.squareRoot(), "seed \(seed)")
+}
+
+/// Of a rate near 1, the 65,536th that is kept at least, not the ten millionth that 1 − rate is.
+@Test func `dropout scales by the share that it keeps`() {
+    var dropout = Dropout(rate: 0.9999999)
+    var pass = Pass(isTraining: true, generator: SeededGenerator(seed: 1))
+    let x = Tensor(shape: [4, 1 << 18], repeating: 1)
+    var y = Tensor(shape: x.shape)
+    dropout.forward([x], into: &y, pass: &pass)
+    #expect(y.elements.allSatisfy { $0 == 0 || $0 == 65536 })
+    // Sixteen are expected.
+    #expect((1...64).contains(y.elements.count { $0 > 0 }))
 }
 
 @Test func `dropout is the identity in evaluation`() {

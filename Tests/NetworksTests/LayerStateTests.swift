@@ -59,6 +59,17 @@ func `batch normalization by what is no share is an error`(name: String, number:
     #expect(throws: SavedStateError.self) { try BatchNormalization(state: state) }
 }
 
+@Test(arguments: [0, -2, -.infinity, .infinity] as [Float])
+func `batch normalization by a variance that is not positive is an error`(variance: Float) {
+    var state = BatchNormalization(channels: 2, epsilon: 0).state
+    #expect(throws: Never.self) { try BatchNormalization(state: state) }
+    state.tensors["runningVariance"] = Tensor(shape: [2], elements: [1, variance])
+    #expect(
+        throws: SavedStateError.notPositive(
+            kind: "batch-normalization", field: "runningVariance", element: 1, found: variance)
+    ) { try BatchNormalization(state: state) }
+}
+
 @Test func `a window with as much padding as kernel is an error`() {
     var state = layers[6].state
     state.numbers["padding1"] = 3

@@ -73,6 +73,18 @@ struct MaskTests {
         }
     }
 
+    @Test(arguments: [false, true])
+    func `what momentum has moved is cleared unless it may come back`(regrows: Bool) {
+        var parameter = Parameter(weights, decays: true)
+        parameter.prune(with: Mask(bytes: bytes, regrows: regrows))
+        let moved = Tensor(shape: [2, 3], repeating: 7)
+        parameter.trained.value = moved
+        parameter.clearPruned()
+        let cleared: [Float] = [7, 0, 7, 0, 0, 7]
+        #expect(parameter.trained.value.elements == (regrows ? moved.elements : cleared))
+        #expect(regrows || parameter.effective.elements == cleared)
+    }
+
     @Test func `with feedback a pruned weight comes back when the mask is made anew`() {
         var parameter = Parameter(weights, decays: true)
         parameter.prune(with: Mask(pruning: weights, toSparsity: 0.5, regrows: true))

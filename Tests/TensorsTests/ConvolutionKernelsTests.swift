@@ -174,7 +174,8 @@ func `depthwise kernels are right for every width around the tiles`(width: Int) 
     check(g, seed: UInt64(width))
 }
 
-/// Products of all positions of a batch are cut into chunks of 192 and blocks of about 1,000.
+/// Products of all positions of a batch are cut into chunks of 192, and those of gradients into blocks
+/// of about 128.
 @Test(arguments: [(1, 1), (8, 8), (9, 11), (20, 26)])
 func `pointwise kernels are right for positions around their chunks`(height: Int, width: Int) {
     let g = ConvolutionGeometry(

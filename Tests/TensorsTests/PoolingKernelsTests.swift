@@ -95,6 +95,36 @@ private func `pooling sends the gradient to the first maximum`(sizes: Sizes, cha
     }
 }
 
+/// As in PyTorch. Both comparisons with it are false, so that it could be lost.
+@Test(arguments: channelCounts)
+func `what is not a number is the maximum of its window wherever it stands`(channels: Int) {
+    var p = Sizes(image: [2, 4], kernel: [2, 2], stride: [2, 2]).pooling(channels: channels)
+    var dy = Tensor.poisoned([1, 2, channels])
+    for index in 0..<dy.count { dy[index] = 1 }
+    for place in 0..<4 {
+        var x = Tensor.poisoned([2, 4, channels])
+        for index in 0..<x.count { x[index] = -Float(index) }
+        let first = (place / 2 * 4 + place % 2) * channels
+        for index in first..<first + channels { x[index] = .nan }
+        // The second window begins with its maximum.
+        let second = 2 * channels..<3 * channels
+        let gradient = (0..<x.count).map { index -> Float in
+            (first..<first + channels).contains(index) || second.contains(index) ? 1 : 0
+        }
+        for isa in instructionSets {
+            let y = run([x], shape: dy.shape) { cfk_max_pool(isa, &p, $0[0], $1) }
+            #expect(y.elements[..<channels].allSatisfy { $0.isNaN }, "\(name(isa)), \(place)")
+            #expect(
+                Array(y.elements[channels...]) == second.map { -Float($0) },
+                "\(name(isa)), \(place)")
+            let dx = run([x, y, dy], shape: x.shape) {
+                cfk_max_pool_gradient(isa, &p, $0[0], $0[1], $0[2], $1)
+            }
+            #expect(dx.elements == gradient, "\(name(isa)), \(place)")
+        }
+    }
+}
+
 @Test(arguments: sizes, channelCounts)
 private func `average pooling shares the gradient, and counts padding`(sizes: Sizes, channels: Int)
 {

@@ -77,6 +77,19 @@ func `a loss is its definition, and its gradient the definition's`(index: Int, s
     #expect(abs(distilled - plain - (2.0794415 - 1.0986123 - 0.76752836)) < 1e-6)
 }
 
+/// The probability is 0 as a float; its logarithm −200.
+@Test func `a loss goes on where the label's probability is too small for a float`() {
+    var gradient = Tensor.empty
+    let logits = Tensor(shape: [1, 2], elements: [200, 0])
+    let loss = Loss().evaluate(logits: logits, labels: [1], teacher: nil, gradient: &gradient)
+    #expect(loss == 200)
+    // With a teacher that is sure of label 1, T = 1: another ln(1 / p).
+    let teacher = Tensor(shape: [1, 2], elements: [0, 200])
+    let distilled = Loss(distillationWeight: 1)
+        .evaluate(logits: logits, labels: [1], teacher: teacher, gradient: &gradient)
+    #expect(distilled == 400)
+}
+
 @Test func `a loss of huge logits is finite`() {
     var gradient = Tensor.empty
     let logits = Tensor(shape: [1, 3], elements: [1e4, -1e4, 0])

@@ -4,13 +4,12 @@ import Testing
 import Training
 
 /// One weight of 2 and one bias of 3, both with a gradient of 1.
-private func network(weightScale: Float = 1) throws -> Network {
+private func network() throws -> Network {
     var network = try Network(
         name: "n", inputShape: [1], chain: [("fc", Linear(inputs: 1, outputs: 1))])
     network.visitVariables { name, variable in
         variable.value[0] = name == "fc.weight" ? 2 : 3
         variable.gradient[0] = 1
-        if name == "fc.weight" { variable.learningRateScale = weightScale }
     }
     return network
 }
@@ -62,14 +61,6 @@ private func expect(
     expect(plain, weight: 2 - 0.425, bias: 3 - 0.425)
     expect(ahead, weight: 2 - 0.5125, bias: 3 - 0.5125)
     #expect(sgd.step == 3)
-}
-
-@Test(arguments: [0, 0.5, 10] as [Float])
-func `a variable's own factor scales its rate alone`(factor: Float) throws {
-    var scaled = try network(weightScale: factor)
-    var sgd = Optimizer(.sgd(momentum: 0.9, nesterov: false), weightDecay: 0)
-    sgd.update(&scaled, learningRate: 0.1)
-    expect(scaled, weight: 2 - 0.1 * factor, bias: 3 - 0.1)
 }
 
 @Test func `moments of another shape start again`() throws {

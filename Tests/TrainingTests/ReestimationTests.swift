@@ -11,12 +11,12 @@ struct ReestimationTests {
             values: [(0...255).map { Float($0) }])
     }
 
-    private func network(momentum: Float = 0.1) throws -> Network {
+    private func network(momentum: Float = 0.1, width: Int = 2) throws -> Network {
         var layer = BatchNormalization(channels: 1, momentum: momentum)
         layer.runningMean[0] = 77
         layer.runningVariance[0] = 99
         return try Network(
-            name: "one", inputShape: [1, 2, 1],
+            name: "one", inputShape: [1, width, 1],
             chain: [("dropout", Dropout(rate: 0.5)), ("bn", layer)])
     }
 
@@ -43,6 +43,20 @@ struct ReestimationTests {
         let layer = try #require(network.nodes[1].layer as? BatchNormalization)
         #expect(abs(layer.runningMean[0] - (2 + 15 + 5) / 3) < 1e-5)
         #expect(abs(layer.runningVariance[0] - (2 + 50 + 0) / 3) < 1e-5)
+    }
+
+    @Test func `batches of one position leave the statistics as they are`() throws {
+        var network = try network(width: 1)
+        let images = LabelledImages(
+            shape: [1, 1, 1], pixels: [4, 6], labels: [0, 0], values: [(0...255).map { Float($0) }])
+        func statistics(batchSize: Int) throws -> [Float] {
+            network.reestimateBatchNormalization(
+                on: images, batches: 2, batchSize: batchSize, seed: 1, threads: 1)
+            let layer = try #require(network.nodes[1].layer as? BatchNormalization)
+            return [layer.runningMean[0], layer.runningVariance[0]]
+        }
+        #expect(try statistics(batchSize: 1) == [77, 99])
+        #expect(try statistics(batchSize: 2) == [5, 2])
     }
 
     @Test func `no batches leave all as it is`() throws {

@@ -23,6 +23,34 @@ import Training
     #expect(abs(meanLoss(batchSize: 2) - meanLoss(batchSize: 5)) < 1e-6)
 }
 
+/// Its loss is that of the weights before the step.
+@Test func `a network whose last step diverged is not finite`() throws {
+    let data = tinyImages(count: 4, seed: 3)
+    func isFinite(learningRate: Float) throws -> Bool {
+        var settings = TrainingSettings(epochs: 1, learningRate: learningRate)
+        settings.schedule = .constant
+        settings.batchSize = 4
+        var trainer = Trainer(
+            try tinyNetwork(seed: 1), settings: settings, seed: 1, threads: 1)
+        var teacher: Network?
+        trainer.runEpoch(on: data, teacher: &teacher)
+        #expect(trainer.lastLoss.isFinite)
+        return trainer.network.isFinite
+    }
+    #expect(try isFinite(learningRate: 0.1))
+    #expect(try !isFinite(learningRate: .infinity))
+}
+
+@Test func `a running statistic that is no number makes a network not finite`() throws {
+    var layer = BatchNormalization(channels: 2)
+    func isFinite() throws -> Bool {
+        try Network(name: "n", inputShape: [2], chain: [("bn", layer)]).isFinite
+    }
+    #expect(try isFinite())
+    layer.runningMean[1] = .nan
+    #expect(try !isFinite())
+}
+
 /// As ONNX files of other tools have one.
 @Test func `a softmax at the end makes no difference to what is learned`() throws {
     let data = tinyImages(count: 8, seed: 3)

@@ -13,7 +13,8 @@ typedef struct {
   int64_t output_height, output_width; // every window has a position inside the image
 } cfk_pooling;
 
-// The largest value of each window of one image; what lies outside the image is never the largest.
+// The largest value of each window of one image; what lies outside the image is never the largest, and
+// NaN always is.
 void cfk_max_pool(cfk_isa isa, const cfk_pooling *p, const float *x, float *y);
 
 // Adds dy to the first position of its window (in row-major order) that holds the maximum; dx is set

@@ -36,10 +36,9 @@ extension GraphWalker {
         let (input, padding, size) = try paddedInput(
             inputs.activation(0), extent: extent, stride: stride,
             mostPadding: extent.map { $0 - 1 }, node)
-        var geometry = ConvolutionGeometry(
+        let geometry = ConvolutionGeometry(
             height: size[0], width: size[1], channels: image[1], outputs: outputs, kernel: kernel,
             stride: stride, padding: padding, dilation: dilation, groups: groups)
-        geometry.groups = groups
         let bias = try inputs.optionalConstant(2, "the bias")
         try budget.take(geometry.weightShape + [1], for: "the weight")
         var layer = Convolution(geometry, hasBias: bias != nil)

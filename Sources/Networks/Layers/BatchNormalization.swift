@@ -4,7 +4,8 @@ import Tensors
 ///
 /// `weight` (γ) and `bias` (β) are `[channels]`. Training normalizes by the batch and follows mean and
 /// variance with `running = (1 − momentum) · running + momentum · batch` (the variance unbiased, as in
-/// PyTorch); evaluation uses the running values.
+/// PyTorch); evaluation uses the running values. A batch of one position has no variance and leaves
+/// them as they are.
 public struct BatchNormalization: Layer {
     public static let kind = "batch-normalization"
 
@@ -74,14 +75,21 @@ public struct BatchNormalization: Layer {
         batchMean = moments.map { $0.0 / count }
         let variance = zip(moments, batchMean).map { max($0.1 / count - $1 * $1, 0) }
         inverseDeviation = variance.map { 1 / ($0 + Double(epsilon)).squareRoot() }
-        let unbiased = count > 1 ? count / (count - 1) : 1
-        for channel in 0..<channels {
-            runningMean[channel] += momentum * (Float(batchMean[channel]) - runningMean[channel])
-            runningVariance[channel] +=
-                momentum * (Float(variance[channel] * unbiased) - runningVariance[channel])
+        if count > 1 {
+            let unbiased = count / (count - 1)
+            followBatch(variance.map { $0 * unbiased })
         }
         let (mean, inverse) = (batchMean, inverseDeviation)
         setScales { (mean[$0], inverse[$0]) }
+    }
+
+    /// - Parameter variance: of the last batch, unbiased.
+    private mutating func followBatch(_ variance: [Double]) {
+        for channel in 0..<channels {
+            runningMean[channel] += momentum * (Float(batchMean[channel]) - runningMean[channel])
+            runningVariance[channel] +=
+                momentum * (Float(variance[channel]) - runningVariance[channel])
+        }
     }
 
     private mutating func setScales(_ moments: (Int) -> (mean: Double, inverseDeviation: Double)) {
@@ -144,5 +152,19 @@ public struct BatchNormalization: Layer {
             activation: try ActivationFunction(state: state))
         runningMean = try state.tensor("runningMean", shape: [channels])
         runningVariance = try state.tensor("runningVariance", shape: [channels])
+        if let channel = firstNotPositive(of: runningVariance) {
+            throw SavedStateError.notPositive(
+                kind: Self.kind, field: "runningVariance", element: channel,
+                found: runningVariance[channel])
+        }
+    }
+
+    /// The first of `[channels]` variances that can not be divided by: `variance + ε` is not positive,
+    /// infinite or not a number.
+    package func firstNotPositive(of variances: Tensor) -> Int? {
+        (0..<channels).first { channel in
+            let sum = variances[channel] + epsilon
+            return !(sum > 0 && sum.isFinite)
+        }
     }
 }

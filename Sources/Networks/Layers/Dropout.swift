@@ -5,9 +5,9 @@ import Tensors
 public struct Dropout: Layer {
     public static let kind = "dropout"
 
-    /// The share that is dropped, 0..<1.
+    /// The share that is dropped, 0..<1; in effect the nearest multiple of 2⁻¹⁶ below 1.
     public let rate: Float
-    /// 0 or `1 / (1 − rate)` for each activation of this step.
+    /// 0 or `1 / (1 − rate)`, by the rate in effect, for each activation of this step.
     private var factors = Tensor.empty
 
     public init(rate: Float) {
@@ -25,7 +25,8 @@ public struct Dropout: Layer {
             return
         }
         // One number of the generator serves four activations, 16 bits each.
-        let (threshold, keep) = (UInt64(rate * 65536), 1 / (1 - rate))
+        let threshold = min(UInt64((rate * 65536).rounded()), 65535)
+        let keep = 65536 / Float(65536 - threshold)
         factors.resize(to: x[0].shape)
         factors.withUnsafeMutableElements { factors in
             var bits: UInt64 = 0
