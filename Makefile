@@ -183,6 +183,6 @@ bench-costs: ## Measure what the engine's plan takes kernels to cost on this CPU
 	@mkdir -p .build && clang -std=c17 -O2 -Wall -Wextra -I$(KERNELS)/include $(wildcard $(KERNELS)/*.c) Benchmarks/costs.c -o .build/costs
 	@.build/costs
 
-clean: ## Remove what was built, all results, and the environments of benchmarks
+clean: ## Remove what was built, all runs below build, and the environments of benchmarks
 	rm -rf .build $(addprefix $(BUILD)/,lib examples experiments bench bench-training check-large) \
 	  $(sort $(dir $(wildcard $(BUILD)/*/stages.mk $(BUILD)/*/report.json)))

@@ -159,6 +159,7 @@ def write(results, docs, suffix=""):
     units = sorted(units, key=lambda unit: names.index(unit["network"]))
     layers = [unit for unit in units if "-fc" in unit["network"]]
     networks = [unit for unit in units if "-fc" not in unit["network"]]
+    asked = "" if results.get("limited") else " DeepSparse takes part with `make bench PEERS=deepsparse`."
     text = f"""# The engine beside others
 
 `make bench{suffix and " ISA=" + suffix[1:]}` measured this on {machine['cores']} cores of {machine['processor']}, {machine['date']}.
@@ -168,8 +169,10 @@ everywhere but in the first convolution, the last and depthwise layers, or the d
 ("paper"). All engines run the same network, with 90 % zeros unless the name of a row says otherwise;
 "sparse" engines and DeepSparse make use of them. "{OTHER_ZEROS}" is another network, with as many
 zeros in the pattern that suits DeepSparse best; no speed-up is against it. Where ours has 95 % zeros
-or those of the paper, and the others 90 %, the speed-up is over those that multiply zeros, too. OpenVINO computes floats
-in bfloat16 where the processor can. A dash: the engine could not run it. "°": the whole row was
+or those of the paper, and the others 90 %, the speed-up is over dense engines only (those that multiply zeros
+as well); sparse ones are left out, since their network has another share of zeros. OpenVINO computes floats
+in bfloat16 where the processor can. A dash: the engine could not run it, or gave no answer in time. Empty: not
+measured.{asked} "°": the whole row was
 measured again in a later run of that day, and may be of a later version.
 {conditions(results)}{disturbance(units)}
 ![Speed at batch 1 on one thread](benchmarks{suffix}.svg)

@@ -13,6 +13,8 @@ public enum DataSetError: Error, Equatable, Sendable {
 
     case truncatedHeader(file: String, found: Int, expected: Int)
     case wrongMagicNumber(file: String, found: UInt32, expected: UInt32)
+    /// Neither a picture nor a `.npy` file nor an IDX file; `found` is what the file begins with.
+    case unknownSamples(file: String, found: [UInt8])
     /// No samples, or samples without pixels.
     case empty(file: String, dimensions: [Int])
     /// More bytes declared than any data set here has.
@@ -63,6 +65,9 @@ extension DataSetError: CustomStringConvertible {
         case .wrongMagicNumber(let file, let found, let expected):
             "\(file): the magic number is \(hexadecimal(found)), expected \(hexadecimal(expected)) "
                 + "(an IDX file; arrays are .npy files, pictures PNG or JPEG)"
+        case .unknownSamples(let file, let found):
+            "\(file): \(found.isEmpty ? "the file is empty" : "begins with bytes \(found)"), "
+                + "expected a picture (PNG, JPEG), a .npy file or an IDX file of images"
         case .empty(let file, let dimensions):
             "\(file): the header declares \(product(dimensions)), expected at least one of each"
         case .implausibleDimensions(let file, let dimensions, let largestLength):

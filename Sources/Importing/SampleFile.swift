@@ -32,8 +32,10 @@ public enum SampleFile: Equatable, Sendable {
                     .differentShape(file: path, found: image.shape, expected: shape, first: nil))
             }
             self = .pictures(names: [path], pixels: image.pixels)
-        } else {
+        } else if try source.begins(with: [0, 0]) {
             self = .images(try IDXFile(source, rank: 3))
+        } else {
+            throw .unknownSamples(file: path, found: try source.read(8))
         }
     }
 }

@@ -31,12 +31,9 @@ struct FactorizeSettings: Sendable {
 
     private static func rank(_ value: Setting) throws(PipelineFileError) -> Factorization.Rank {
         let keys = try value.mapping(known: ["rank", "energy"])
-        if let rank = keys["rank"], keys["energy"] == nil {
-            return .rank(try rank.integer(in: 1...1_000_000))
-        } else if let energy = keys["energy"], keys["rank"] == nil {
-            return .energy(Double(try energy.number(in: 0...1)))
-        }
-        throw value.wrong("a mapping with one of rank and energy")
+        try value.requireOne(of: ["rank", "energy"], in: keys)
+        if let rank = keys["rank"] { return .rank(try rank.integer(in: 1...1_000_000)) }
+        return .energy(Double(try keys["energy"]!.number(in: 0...1)))
     }
 
     /// The rank of each layer that is replaced.

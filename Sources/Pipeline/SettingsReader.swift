@@ -89,6 +89,16 @@ struct Setting {
         return entries
     }
 
+    /// Throws unless exactly one of some keys is there.
+    func requireOne(
+        of choices: [String], in keys: [String: Setting]
+    ) throws(PipelineFileError) {
+        let found = choices.filter { keys[$0] != nil }
+        guard found.count == 1 else {
+            throw .wrongChoice(place: place, path: path, found: found, choices: choices)
+        }
+    }
+
     func list() throws(PipelineFileError) -> [Setting] {
         guard let sequence = node.sequence else { throw wrong("a list") }
         return sequence.enumerated().map {
@@ -178,6 +188,8 @@ public enum PipelineFileError: Error, Equatable, CustomStringConvertible {
     case duplicateKey(place: String, path: String, key: String)
     case missingKey(place: String, path: String, key: String)
     case wrongValue(place: String, path: String, found: String, expected: String)
+    /// None of some keys, or several, where one is needed.
+    case wrongChoice(place: String, path: String, found: [String], choices: [String])
     case wrongOrder(place: String, stage: String, reason: String)
     case noSuchStage(file: String, found: String, known: [String])
 
@@ -194,11 +206,21 @@ public enum PipelineFileError: Error, Equatable, CustomStringConvertible {
             "\(place): key '\(key)' is missing\(inside(path))"
         case .wrongValue(let place, let path, let found, let expected):
             "\(place): \(path.isEmpty ? "the file" : path) is \(found), expected \(expected)"
+        case .wrongChoice(let place, let path, let found, let choices):
+            found.isEmpty
+                ? "\(place): \(path) has none of \(enumeration(choices)), expected one of them"
+                : "\(place): \(path) has \(found.count == 2 ? "both " : "")\(enumeration(found)), "
+                    + "expected only one of them"
         case .wrongOrder(let place, let stage, let reason):
             "\(place): stage '\(stage)' \(reason)"
         case .noSuchStage(let file, let found, let known):
             "\(file): no stage '\(found)'; stages: \(known.joined(separator: ", "))"
         }
+    }
+
+    /// At least two words: `a, b and c`.
+    private func enumeration(_ words: [String]) -> String {
+        words.dropLast().joined(separator: ", ") + " and " + words[words.count - 1]
     }
 
     private func inside(_ path: String) -> String { path.isEmpty ? "" : " in \(path)" }

@@ -164,10 +164,7 @@ struct PruneSettings: Sendable {
             "interval", "steps",
             "ramp", "regrow", "rate", "batch-norm-batches", "train",
         ])
-        let criteria = ["density", "global-density", "quality"].filter { keys[$0] != nil }
-        guard criteria.count == 1 else {
-            throw setting.wrong("a mapping with one of density, global-density and quality")
-        }
+        try setting.requireOne(of: ["density", "global-density", "quality"], in: keys)
         if let density = keys["density"] {
             criterion = .density(
                 try density.perLayer { s throws(PipelineFileError) in try s.number(in: 0...1) })

@@ -10,8 +10,9 @@ struct BenchCommand: ParsableCommand {
             For each batch size and number of threads: the median, 95th and 99th percentile of a \
             call's time, samples a second, and multiply-adds a second, counted with all weights \
             (dense) and with those other than zero. For each layer on one thread: its time, its \
-            kernel, and the bytes of weights and values that it touches. SHRINK_ISA=avx2 measures \
-            another instruction set.
+            kernel, and the bytes of weights and values that it touches. The environment variable \
+            SHRINK_ISA chooses another instruction set than the fastest: scalar, avx2, avx512vnni, \
+            avx512 (with VBMI) or neon.
 
             EXAMPLE
               shrink bench build/digits/model.shrink
@@ -23,7 +24,7 @@ struct BenchCommand: ParsableCommand {
     @Argument(help: "A .shrink file.")
     var model: String
 
-    @Option(help: "Batch sizes, with commas between them.")
+    @Option(help: "Batch sizes, 1...65536, with commas between them.")
     var batch = Counts([1, 64])
 
     @Option(help: "Numbers of threads, with commas between them.")

@@ -13,7 +13,7 @@ struct Import: ParsableCommand {
             state it, one number a channel: (pixel · scale − mean) / deviation; negative ones as \
             --mean=-0.5 --mean=0. Without, pixels are \
             scaled to 0...1. A pipeline can also start from the ONNX file itself: \
-            'network: {onnx: model.onnx}'.
+            'network: {onnx: model.onnx}'. Quantized exports (QDQ) can not be imported again.
 
             EXAMPLE
               shrink import resnet18.onnx --output resnet18.safetensors

@@ -24,7 +24,11 @@ struct SensitivityCommand: ParsableCommand {
     @Argument(help: "A checkpoint (.safetensors).")
     var checkpoint: String
 
-    @Option(help: "A folder with the data set's files, or a known name.")
+    @Option(
+        help: """
+            A folder with the data set's files (IDX, CIFAR-10, .npy, or pictures in train/CLASS and \
+            test/CLASS), a .npz archive, or a known name: digits, mnist, fashion-mnist, cifar-10.
+            """)
     var data: String
 
     @Option(

@@ -69,13 +69,15 @@ private func problem(
         model.node("Erf", ["h"], "y", name: "/act/Erf")
         let error = try #require(problem(of: model))
         #expect(error.node == "/act/Erf" && error.operation == "Erf")
-        guard case .unsupportedOperation(let supported) = error.problem else {
+        guard case .unsupportedOperation(let onValues, let onConstants) = error.problem else {
             Issue.record("\(error)")
             return
         }
-        #expect(supported.contains("Conv") && supported.contains("Relu"))
-        #expect(!supported.contains("Erf"))
+        #expect(onValues.contains("Conv") && onValues.contains("Relu"))
+        #expect(onConstants.contains("Gather") && !onValues.contains("Gather"))
+        #expect(!(onValues + onConstants).contains("Erf"))
         #expect("\(error)".contains("node '/act/Erf' (Erf): the operation is not supported"))
+        #expect("\(error)".contains("; on constants only: Ceil, Constant, "))
     }
 
     @Test func `an operation of another domain is not taken for the standard one`() throws {

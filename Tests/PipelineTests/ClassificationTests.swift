@@ -147,6 +147,19 @@ private func classify(_ data: Data, limit: Int? = nil) throws -> [Classification
         #expect("\(try #require(error))".contains(other))
     }
 
+    @Test func `of an unknown kind, and empty files, are told from IDX files`() throws {
+        let folder = try TemporaryFolder()
+        let expected = "expected a picture (PNG, JPEG), a .npy file or an IDX file of images"
+        for (content, problem) in [
+            ("no picture", "begins with bytes [110, 111, 32, 112, 105, 99, 116, 117]"),
+            ("", "the file is empty"),
+        ] {
+            let path = try folder.file("fake.png", content)
+            let error = #expect(throws: DataSetError.self) { try model.classify(imagesOf: path) }
+            #expect("\(try #require(error))" == "\(path): \(problem), \(expected)")
+        }
+    }
+
     @Test func `have their best classes in order, equal ones by number`() throws {
         let json = #"{"index": 0, "class": 1, "name": "1", "logits": [1, 3, -2, 3, 1]}"#
         let result = try JSONDecoder().decode(Classification.self, from: Data(json.utf8))

@@ -129,8 +129,12 @@ import Testing
         ("seed: 7", "seed: 7\nseed: 8", "x.yaml:3: key 'seed' stands twice"),
         (
             "density: {conv1: 0.5, default: 0.1}", "floor: 0.1",
-            "x.yaml:7: stages.prune is a mapping, expected a mapping with one of density, "
-                + "global-density and quality"
+            "x.yaml:7: stages.prune has none of density, global-density and quality, expected one "
+                + "of them"
+        ),
+        (
+            "density: {conv1: 0.5, default: 0.1}", "density: 0.1\n    quality: 1",
+            "x.yaml:7: stages.prune has both density and quality, expected only one of them"
         ),
     ])
     func `with a wrong value says where, what and what was expected`(

@@ -61,9 +61,9 @@ extension NumPyError: CustomStringConvertible {
             "\(file): \(found > declared ? "more than \(declared)" : "\(found)") bytes behind the "
                 + "header, expected \(declared) for the shape \(shape)"
         case .noImages(let file, let shape):
-            "\(file): the shape \(shape) is none of images, expected [count, height, width], "
-                + "[count, height, width, channels] or [count, channels, height, width], none of "
-                + "them 0"
+            "\(file): the shape \(shape) is not a shape of images, expected "
+                + "[count, height, width], [count, height, width, channels] or "
+                + "[count, channels, height, width], none of them 0"
         case .ambiguousChannels(let file, let shape):
             "\(file): in the shape \(shape) either of \(shape[1]) and \(shape[3]) may be channels, "
                 + "expected only one of them to be 1 or 3"
@@ -73,9 +73,9 @@ extension NumPyError: CustomStringConvertible {
             "\(file): element \(index) is \(found), expected a multiple of 1/255 in 0...1 "
                 + "(save pixels as uint8)"
         case .noLabels(let file, let shape):
-            "\(file): the shape \(shape) is none of labels, expected [count] or [count, 1]"
+            "\(file): the shape \(shape) is not a shape of labels, expected [count] or [count, 1]"
         case .wrongSamples(let file, let shape, let expected):
-            "\(file): the shape \(shape) is none of samples of \(expected), expected "
+            "\(file): the shape \(shape) is not a shape of samples of \(expected), expected "
                 + "[\((["count"] + expected.map { "\($0)" }).joined(separator: ", "))]"
                 + (expected.count == 3 ? ", or the same with the channels last" : "")
         case .notFinite(let file, let index, let found):

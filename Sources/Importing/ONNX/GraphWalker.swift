@@ -43,7 +43,8 @@ struct GraphWalker {
 
     mutating func visit(_ node: ONNXNode) throws(ONNXProblem) {
         guard let operation = ONNXOperation(rawValue: node.operation) else {
-            throw .unsupportedOperation(supported: ONNXOperation.names)
+            throw .unsupportedOperation(
+                onValues: ONNXOperation.valueNames, onConstants: ONNXOperation.constantNames)
         }
         var given: [ONNXValue?] = []
         for name in node.inputs { given.append(name.isEmpty ? nil : try value(named: name)) }

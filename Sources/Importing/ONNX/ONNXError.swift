@@ -25,7 +25,8 @@ public enum ONNXProblem: Error, Equatable, Sendable {
     case notAModel(reason: String)
     /// The version of the standard operations; `nil` if the file names none.
     case opset(found: Int?, lowest: Int)
-    case unsupportedOperation(supported: [String])
+    /// Those that are supported: on what depends on the network's input, and on constants only.
+    case unsupportedOperation(onValues: [String], onConstants: [String])
     /// No input, initializer or earlier node has that name: also what a cycle looks like.
     case undefinedValue(String)
     case duplicateValue(String)
@@ -51,8 +52,9 @@ extension ONNXProblem: CustomStringConvertible {
         case .notAModel(let reason): "is not an ONNX model: \(reason)"
         case .opset(let found, let lowest):
             "operations of opset \(found.map(String.init) ?? "(none)"), expected \(lowest) or later"
-        case .unsupportedOperation(let supported):
-            "the operation is not supported (supported: \(supported.joined(separator: ", ")))"
+        case .unsupportedOperation(let onValues, let onConstants):
+            "the operation is not supported (supported: \(onValues.joined(separator: ", ")); on "
+                + "constants only: \(onConstants.joined(separator: ", ")))"
         case .undefinedValue(let name):
             "takes '\(name)', which no input, initializer or earlier node has as its name"
         case .duplicateValue(let name): "'\(name)' has a value already"

@@ -55,7 +55,18 @@ enum ONNXOperation: String, CaseIterable {
     case unsqueeze = "Unsqueeze"
     case `where` = "Where"
 
-    static let names = allCases.map(\.rawValue).sorted()
+    /// What is computed while importing, and can not read what depends on the network's input.
+    private static let onConstants: Set<ONNXOperation> = [
+        .ceil, .constant, .constantOfShape, .dequantizeLinear, .equal, .floor, .gather, .max, .min,
+        .range, .size, .where,
+    ]
+
+    static let valueNames = names { !onConstants.contains($0) }
+    static let constantNames = names { onConstants.contains($0) }
+
+    private static func names(where isShown: (ONNXOperation) -> Bool) -> [String] {
+        allCases.filter(isShown).map(\.rawValue).sorted()
+    }
 }
 
 /// A node of the file, with its attributes by name.
