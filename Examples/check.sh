@@ -39,6 +39,8 @@ if "${PYTHON:-python3}" -c 'import numpy' 2> /dev/null; then
     # One sample at a time, with Python's lock and without.
     SHRINK_ENGINE="$library/libshrink_engine.so" PYTHONPATH=Examples/python "${PYTHON:-python3}" - \
         "$model" <<'END'
+import os
+import signal
 import sys
 import numpy as np
 from shrink_engine import Model
@@ -73,6 +75,17 @@ with Model(sys.argv[1]) as model:
         except TypeError:
             continue
         raise AssertionError(f"took {wrong}")
+    # A forked process has none of the threads, and can run and close the model all the same.
+    with Model(sys.argv[1], threads=2) as threaded:
+        assert (threaded.run(pixels) == expected).all()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            same = (threaded.run(pixels) == expected).all()
+            threaded.close()
+            os._exit(0 if same else 1)
+        assert os.waitpid(child, 0)[1] == 0, "the forked process failed"
+        assert (threaded.run(pixels) == expected).all()
     kept = np.frombuffer(bytes(expected.nbytes), np.float32).reshape(expected.shape)
     try:
         model.run(pixels, kept)

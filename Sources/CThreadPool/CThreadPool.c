@@ -34,9 +34,21 @@ struct ctp_pool {
     atomic_bool ends;
     pthread_mutex_t mutex;
     pthread_cond_t begun, done;
+    /// `forks` when the threads were started.
+    unsigned forks;
     size_t workers;
     pthread_t threads[];
 };
+
+/// How many processes lie between the first one and this one; a child has no threads of its parent.
+static unsigned forks;
+static pthread_once_t counts_forks = PTHREAD_ONCE_INIT;
+
+static void count_fork(void) { forks++; }
+
+static void begin_counting(void) { pthread_atfork(NULL, NULL, count_fork); }
+
+static bool has_threads(const ctp_pool *pool) { return pool->workers > 0 && pool->forks == forks; }
 
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -122,6 +134,8 @@ ctp_pool *ctp_create(size_t workers) {
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->begun, NULL);
     pthread_cond_init(&pool->done, NULL);
+    pthread_once(&counts_forks, begin_counting);
+    pool->forks = forks;
     pool->workers = 0;
     while (pool->workers < workers) {
         pthread_t *thread = &pool->threads[pool->workers];
@@ -144,7 +158,7 @@ static void wait_until_done(ctp_pool *pool) {
 }
 
 void ctp_run(ctp_pool *pool, size_t count, ctp_work work, void *context) {
-    bool alone = count <= 1 || count > UINT32_MAX || pool->workers == 0;
+    bool alone = count <= 1 || count > UINT32_MAX || !has_threads(pool);
     if (alone || atomic_flag_test_and_set(&pool->busy)) {
         for (size_t index = 0; index < count; index++) work(context, index);
         return;
@@ -166,6 +180,11 @@ void ctp_run(ctp_pool *pool, size_t count, ctp_work work, void *context) {
 }
 
 void ctp_destroy(ctp_pool *pool) {
+    if (pool->forks != forks) {
+        // Threads of the parent may have held the mutex.
+        free(pool);
+        return;
+    }
     pthread_mutex_lock(&pool->mutex);
     atomic_store(&pool->ends, true);
     pthread_cond_broadcast(&pool->begun);

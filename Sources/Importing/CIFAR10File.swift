@@ -14,7 +14,7 @@ struct CIFAR10File {
 
     /// `[count, 3, 32, 32]`
     private(set) var pixels: [UInt8] = []
-    private(set) var labels: [UInt8] = []
+    private(set) var labels: [Int] = []
 
     /// Reads files, one behind the other.
     init(paths: [String]) throws(DataSetError) {
@@ -37,7 +37,7 @@ struct CIFAR10File {
                     file: source.path, index: start / Self.recordLength,
                     found: Int(content[start]), classCount: Self.classCount)
             }
-            labels.append(content[start])
+            labels.append(Int(content[start]))
             pixels += content[start + 1..<start + Self.recordLength]
         }
     }
@@ -60,8 +60,10 @@ extension DataSetSource {
             classNames: try cifar10ClassNames(besides: first), pixelScale: pixelScale)
     }
 
-    /// The lines of `batches.meta.txt`, or the published names where the file is missing.
+    /// Those that are stated, else the lines of `batches.meta.txt`, or the published names where the
+    /// file is missing.
     private func cifar10ClassNames(besides path: String) throws(DataSetError) -> [String] {
+        if case .names(let names) = statedClasses { return names }
         guard let file = try? find(["batches.meta.txt"], in: [folder(of: path)]) else {
             return DataSetKind.cifar10.classNames
         }
@@ -69,7 +71,8 @@ extension DataSetSource {
         let names = text.split(whereSeparator: \.isNewline).map(String.init)
         guard names.count == CIFAR10File.classCount else {
             throw .wrongNameCount(
-                file: file, found: names.count, expected: CIFAR10File.classCount)
+                file: file, found: names.count,
+                expected: CIFAR10File.classCount...CIFAR10File.classCount)
         }
         return names
     }

@@ -7,7 +7,8 @@ public struct DataSet: Sendable, Equatable {
     /// `[count, channels, height, width]`
     public let pixels: [UInt8]
     /// One a sample, in `0..<classCount`.
-    public let labels: [UInt8]
+    public let labels: [Int]
+    /// Where the classes have no names and nobody has stated how many they are, those of the training labels.
     public let classCount: Int
     /// One a class, or empty if they are not known.
     public let classNames: [String]
@@ -15,7 +16,7 @@ public struct DataSet: Sendable, Equatable {
     public let pixelScale: Float
 
     public init(
-        name: String, imageShape: [Int], pixels: [UInt8], labels: [UInt8], classCount: Int,
+        name: String, imageShape: [Int], pixels: [UInt8], labels: [Int], classCount: Int,
         classNames: [String] = [], pixelScale: Float
     ) {
         precondition(
@@ -24,7 +25,7 @@ public struct DataSet: Sendable, Equatable {
             pixels.count == labels.count * imageShape.reduce(1, *),
             "\(pixels.count) pixels are not \(labels.count) images of \(imageShape)")
         precondition(
-            labels.allSatisfy { $0 < classCount }, "a label is outside of 0..<\(classCount)")
+            labels.allSatisfy { 0..<classCount ~= $0 }, "a label is outside of 0..<\(classCount)")
         precondition(
             classNames.isEmpty || classNames.count == classCount,
             "\(classNames.count) names for \(classCount) classes")
@@ -51,13 +52,38 @@ public struct DataSet: Sendable, Equatable {
     /// A copy of neighbouring samples.
     public func subset(_ range: Range<Int>) -> DataSet {
         let pixelRange = range.lowerBound * pixelsPerImage..<range.upperBound * pixelsPerImage
-        return with(pixels: Array(pixels[pixelRange]), labels: Array(labels[range]))
+        return DataSet(
+            name: name, imageShape: imageShape, pixels: Array(pixels[pixelRange]),
+            labels: Array(labels[range]), classCount: classCount, classNames: classNames,
+            pixelScale: pixelScale)
     }
 
-    private func with(pixels: [UInt8], labels: [UInt8]) -> DataSet {
-        DataSet(
-            name: name, imageShape: imageShape, pixels: pixels, labels: labels,
-            classCount: classCount, classNames: classNames, pixelScale: pixelScale)
+    /// The same images with the labels that a model has for their classes.
+    ///
+    /// Classes that have names on both sides are told by them: those of the data may be some of the
+    /// model's, in another order. Without names on either side labels stay, and the data may have fewer
+    /// classes unless they have names.
+    /// - Parameters:
+    ///   - names: the model's, or empty if they are not known.
+    ///   - count: how many classes the model tells apart.
+    public func labelled(for names: [String], count: Int) throws(DataSetError) -> DataSet {
+        var labels = labels
+        if !names.isEmpty && !classNames.isEmpty {
+            var places: [Int] = []
+            for name in classNames {
+                guard let place = names.firstIndex(of: name) else {
+                    throw .unknownClass(dataSet: self.name, name: name, known: names)
+                }
+                places.append(place)
+            }
+            if names == classNames { return self }
+            labels = labels.map { places[$0] }
+        } else if classNames.isEmpty ? classCount > count : classCount != count {
+            throw .wrongClassCount(dataSet: name, found: classCount, expected: count)
+        }
+        return DataSet(
+            name: name, imageShape: imageShape, pixels: pixels, labels: labels, classCount: count,
+            classNames: names, pixelScale: pixelScale)
     }
 
     /// Throws unless a network made for such images and classes can read this set.

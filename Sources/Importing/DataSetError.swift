@@ -27,7 +27,10 @@ public enum DataSetError: Error, Equatable, Sendable {
     /// A file of records without a header has no whole number of them, none, or too many.
     case wrongRecords(file: String, found: Int, recordLength: Int, largestLength: Int)
     /// A list of class names is too short or too long.
-    case wrongNameCount(file: String, found: Int, expected: Int)
+    case wrongNameCount(file: String, found: Int, expected: ClosedRange<Int>)
+    case emptyName(file: String, line: Int)
+    case repeatedName(file: String, name: String, lines: [Int])
+    case implausibleClassCount(found: Int, largest: Int)
 
     /// A zip archive, or what it holds.
     case archive(ZipError)
@@ -46,6 +49,8 @@ public enum DataSetError: Error, Equatable, Sendable {
     case invalidValidationCount(dataSet: String, found: Int, sampleCount: Int)
     case wrongShape(dataSet: String, found: [Int], expected: [Int])
     case wrongClassCount(dataSet: String, found: Int, expected: Int)
+    /// A class of the data is none of those that the model tells apart.
+    case unknownClass(dataSet: String, name: String, known: [String])
 }
 
 extension DataSetError: CustomStringConvertible {
@@ -83,7 +88,15 @@ extension DataSetError: CustomStringConvertible {
                 + "expected records of \(recordLength) bytes, 1 to \(largestLength / recordLength) "
                 + "of them"
         case .wrongNameCount(let file, let found, let expected):
-            "\(file): \(found) class names, expected \(expected)"
+            "\(file): \(found) class names, expected "
+                + (expected.count > 1
+                    ? "\(expected.lowerBound) to \(expected.upperBound)" : "\(expected.lowerBound)")
+        case .emptyName(let file, let line):
+            "\(file):\(line): the line is empty, expected the name of a class"
+        case .repeatedName(let file, let name, let lines):
+            "\(file):\(lines[1]): '\(name)' stands on line \(lines[0]) already, expected each class once"
+        case .implausibleClassCount(let found, let largest):
+            "\(found) classes, expected a number in 1...\(largest) or a file with their names"
         case .archive(let error): "\(error)"
         case .array(let error): "\(error)"
         case .image(let error): "\(error)"
@@ -103,6 +116,8 @@ extension DataSetError: CustomStringConvertible {
                 + "expected \(product(expected))"
         case .wrongClassCount(let dataSet, let found, let expected):
             "\(dataSet): \(found) classes, expected \(expected)"
+        case .unknownClass(let dataSet, let name, let known):
+            "\(dataSet): the model knows no class '\(name)', only \(enumeration(of: known))"
         }
     }
 

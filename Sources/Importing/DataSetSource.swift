@@ -21,8 +21,10 @@ public struct DataSetSource: Sendable, Equatable {
     public let name: String
     /// The first of these folders that has the images is used.
     public let folders: [String]
-    /// One a class, or empty if they are not known.
-    public let classNames: [String]
+    /// Of a set that is known by name, one a class; else empty.
+    private let classNames: [String]
+    /// What `stating` has been told.
+    private(set) var statedClasses: ClassList?
     public let pixelScale: Float
     let layout: Layout
 
@@ -93,6 +95,24 @@ public struct DataSetSource: Sendable, Equatable {
         self.layout = layout
     }
 
+    /// The same data with these classes instead of those of the training labels, or of the folders in
+    /// `train`, which have to be some of them.
+    public func stating(_ classes: ClassList) throws(DataSetError) -> DataSetSource {
+        let count = layout == .cifar10 ? CIFAR10File.classCount : classNames.count
+        guard count == 0 || count == classes.count else {
+            throw .wrongClassCount(dataSet: name, found: classes.count, expected: count)
+        }
+        var source = self
+        source.statedClasses = classes
+        return source
+    }
+
+    /// The names that are stated or known.
+    var knownNames: [String] {
+        if case .names(let names) = statedClasses { return names }
+        return classNames
+    }
+
     /// Reads a part. The last `validationCount` training samples are the validation set.
     /// - Parameter progress: called now and then with the files read and all files, where they are many.
     public func load(
@@ -140,12 +160,13 @@ public struct DataSetSource: Sendable, Equatable {
         }
         return DataSet(
             name: name, imageShape: [1] + images.dimensions.dropFirst(), pixels: images.bytes,
-            labels: labels.bytes, classCount: classCount, classNames: classNames,
-            pixelScale: pixelScale)
+            labels: labels.bytes.map { Int($0) }, classCount: classCount,
+            classNames: knownNames, pixelScale: pixelScale)
     }
 
-    /// As many as there are names, else one more than the largest training label.
+    /// As many as are stated or have names, else one more than the largest training label.
     private func classCount(besides labelFile: String) throws(DataSetError) -> Int {
+        if let statedClasses { return statedClasses.count }
         if !classNames.isEmpty { return classNames.count }
         let path = try find(labelNames("train"), in: [folder(of: labelFile)])
         return try 1 + Int(IDXFile(path: path, rank: 1).bytes.max()!)

@@ -7,7 +7,8 @@ import Tensors
 /// `settings.txt` of a stage holds everything that its result depends on and is written only when
 /// that is different from what it says (a change that is taken back dates it before the report that was
 /// made with it); `stages.mk` names it and the stage before as prerequisites,
-/// and for the first stage the files that the network starts from, and data given by a path. In place
+/// and for the first stage the files that the network starts from, data given by a path, and the names
+/// of their classes. In place
 /// of a folder of data stands `data.txt`, dated as the latest change of anything in that folder.
 public struct MakePlan {
     let file: PipelineFile
@@ -68,11 +69,13 @@ public struct MakePlan {
         return rules
     }
 
-    /// Files that the first stage reads: weights, and one of data in the place of a known set's name.
+    /// Files that the first stage reads: weights, one of data in the place of a known set's name, and one
+    /// of classes.
     private var inputs: [String] {
         let data = file.data.set
         let isFile = FileManager.default.fileExists(atPath: data) && dataFolder == nil
-        return file.network.files + (isFile ? [data] : [])
+        let classes = [file.data.classes].compactMap { $0 }.filter { Int($0) == nil }
+        return file.network.files + (isFile ? [data] : []) + classes
     }
 
     /// A folder of data in the place of a known set's name.

@@ -89,20 +89,29 @@ public enum Model {
         }
     }
 
-    /// Classifies a data set: checkpoints in floats, `.shrink` files in the integer engine.
-    public func evaluate(
-        on set: DataSet, threads: Int
-    ) throws -> (evaluation: Evaluation, seconds: Double) {
+    /// One a class, or empty if they are not known; checkpoints do not keep them.
+    private var classNames: [String] {
+        switch self {
+        case .checkpoint: []
+        case .packed(let model): model.classNames
+        }
+    }
+
+    /// A data set with the labels that this model has for its classes (`DataSet.labelled`).
+    /// - Throws: `PipelineError`, `DataSetError` where images or classes do not fit.
+    package func labelled(_ set: DataSet) throws -> DataSet {
         guard set.imageShape == inputShape else {
             throw PipelineError.dataDoNotFit(
                 dataSet: set.name, found: set.imageShape, expected: inputShape)
         }
-        let classes = try classCount
-        guard set.classCount == classes else {
-            throw DataSetError.wrongClassCount(
-                dataSet: set.name, found: set.classCount, expected: classes)
-        }
-        let labels = set.labels.map { Int($0) }
+        return try set.labelled(for: classNames, count: classCount)
+    }
+
+    /// Classifies a data set: checkpoints in floats, `.shrink` files in the integer engine.
+    public func evaluate(
+        on set: DataSet, threads: Int
+    ) throws -> (evaluation: Evaluation, seconds: Double) {
+        let set = try labelled(set)
         let begin = ContinuousClock.now
         let predictions: [Int]
         switch self {
@@ -114,23 +123,24 @@ public enum Model {
                 .predict(pixels: set.pixels)
         }
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
-        return (Evaluation(predictions: predictions, labels: labels), seconds)
+        return (Evaluation(predictions: predictions, labels: set.labels), seconds)
     }
 }
 
 extension DataSetSource {
     /// A data set by its name (`mnist`), by a folder with its files (`Data/mnist`), or by a `.npz`
     /// archive.
-    public init(nameOrFolder text: String) throws {
+    /// - Parameter classes: how many, or the path of a file with their names (`ClassList`).
+    public init(nameOrFolder text: String, classes: String? = nil) throws {
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: text, isDirectory: &isFolder) else {
+        let exists = FileManager.default.fileExists(atPath: text, isDirectory: &isFolder)
+        if !exists {
             try self.init(named: text)
-            return
-        }
-        if isFolder.boolValue {
+        } else if isFolder.boolValue {
             self.init(folder: text, name: URL(fileURLWithPath: text).lastPathComponent)
         } else {
             self.init(archive: text)
         }
+        if let classes { self = try stating(ClassList(classes)) }
     }
 }

@@ -46,7 +46,7 @@ struct PipelineData: Sendable {
 extension LabelledImages {
     init(_ set: DataSet, _ normalization: PixelNormalization) {
         self.init(
-            shape: set.imageShape, pixels: set.pixels, labels: set.labels.map { Int($0) },
+            shape: set.imageShape, pixels: set.pixels, labels: set.labels,
             values: (0..<set.channels).map { channel in
                 (0...255).map { normalization.value(of: UInt8($0), channel: channel) }
             })

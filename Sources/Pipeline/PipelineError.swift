@@ -40,7 +40,7 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
                 + "([channels, height, width])"
         case .networkDoesNotFit(let path, let found, let expected):
             "\(path) turns \(found[0]) into \(found[1]), and the data want \(expected[0]) turned "
-                + "into \(expected[1])"
+                + "into \(expected[1]) (data.classes states how many classes there are, or their names)"
         case .normalizationDoesNotFit(let found, let what, let channels):
             "\(found) means and deviations for the normalization, expected one for each of the "
                 + "\(channels) channels of \(what)"

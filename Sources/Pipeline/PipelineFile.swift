@@ -16,6 +16,8 @@ public struct PipelineFile: Sendable {
         var set: String
         /// How many of the last training samples are set aside to make choices on.
         var validationCount: Int
+        /// A number or a file of names, where the data do not tell.
+        var classes: String?
         /// `nil` for what the network's file says, or for `scale` if it says nothing.
         var normalization: NormalizationSettings?
     }
@@ -52,10 +54,13 @@ public struct PipelineFile: Sendable {
         }
         method = try keys["method"]?.string() ?? name
         self.seed = try seed ?? UInt64(required("seed").integer(in: 0...Int.max))
-        let data = try required("data").mapping(known: ["set", "validation", "normalization"])
+        let data = try required("data").mapping(known: [
+            "set", "validation", "classes", "normalization",
+        ])
         self.data = Data(
             set: try data["set"]?.string() ?? "",
             validationCount: try data["validation"]?.integer(in: 0...10_000_000) ?? 0,
+            classes: try data["classes"]?.string(),
             normalization: try data["normalization"].map { s throws(PipelineFileError) in
                 try NormalizationSettings(s)
             })

@@ -42,7 +42,8 @@ public struct PipelineRunner {
         self.threads = threads
         self.saveInterval = saveInterval
         self.display = display
-        self.source = try source ?? DataSetSource(nameOrFolder: file.data.set)
+        self.source =
+            try source ?? DataSetSource(nameOrFolder: file.data.set, classes: file.data.classes)
     }
 
     /// Runs one stage, whether or not its results are there already.

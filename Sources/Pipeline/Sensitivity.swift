@@ -122,15 +122,7 @@ extension Model {
                 path: path, reason: "a .shrink file, expected a checkpoint, whose layers can change"
             )
         }
-        guard set.imageShape == inputShape else {
-            throw PipelineError.dataDoNotFit(
-                dataSet: set.name, found: set.imageShape, expected: inputShape)
-        }
-        let classes = try classCount
-        guard set.classCount == classes else {
-            throw DataSetError.wrongClassCount(
-                dataSet: set.name, found: set.classCount, expected: classes)
-        }
+        let set = try labelled(set)
         let images = LabelledImages(set, normalization ?? PixelNormalization(scaling: set))
         return Sensitivity(
             of: network, on: images, split: split.rawValue, sparsities: sparsities, bits: bits,

@@ -129,11 +129,20 @@ private func run<Value>(
             if count == 0 { return }
             guard let values else { throw InterfaceError.null(name) }
             guard let logits else { throw InterfaceError.null("logits") }
+            try requireAlignment(of: values, name)
+            try requireAlignment(of: logits, "logits")
             let input = UnsafeBufferPointer(start: values, count: count * engine.inputCount)
             let output = UnsafeMutableBufferPointer(
                 start: logits, count: count * engine.outputCount)
             var room = output.mutableSpan
             body(engine, input.span, &room)
         }
+    }
+}
+
+private func requireAlignment<Value>(of values: UnsafePointer<Value>, _ name: String) throws {
+    let alignment = MemoryLayout<Value>.alignment
+    guard UInt(bitPattern: values).isMultiple(of: UInt(alignment)) else {
+        throw InterfaceError.misaligned(name, alignment: alignment)
     }
 }

@@ -5,6 +5,8 @@ import Inference
 /// What a caller of the C interface did wrong, or what the system refused.
 enum InterfaceError: Error {
     case null(String)
+    /// An address that is no multiple of an element's alignment.
+    case misaligned(String, alignment: Int)
     /// A `size_t`, as Swift sees it.
     case count(Int)
     case unreadable(path: String, reason: String)
@@ -16,6 +18,8 @@ extension InterfaceError: CustomStringConvertible {
     var description: String {
         switch self {
         case .null(let argument): "\(argument) is NULL"
+        case .misaligned(let argument, let alignment):
+            "\(argument) stands at an address that is no multiple of \(alignment)"
         case .count(let count): "a count of \(UInt(bitPattern: count)) is too large"
         case .unreadable(let path, let reason): "'\(path)' can not be read: \(reason)"
         case .unusable(let path, let error): "'\(path)': \(error)"

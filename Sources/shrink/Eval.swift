@@ -25,6 +25,13 @@ struct Eval: ParsableCommand {
             """)
     var data: String
 
+    @Option(
+        help: """
+            How many classes the data have, or a text file with their names, one a line in the order of \
+            the labels. (default: as the files say)
+            """)
+    var classes: String?
+
     @Option(help: "Which part: train, validation or test.")
     var split: Split = .test
 
@@ -44,7 +51,8 @@ struct Eval: ParsableCommand {
 
     func run() throws {
         let model = try Model(contentsOf: self.model)
-        let set = try DataSetSource(nameOrFolder: data).load(split, validationCount: validation)
+        let set = try DataSetSource(nameOrFolder: data, classes: classes)
+            .load(split, validationCount: validation)
         guard set.count > 0 else {
             throw CommandError("\(set.name): the \(split.rawValue) part is empty; see --validation")
         }

@@ -33,6 +33,13 @@ struct SensitivityCommand: ParsableCommand {
 
     @Option(
         help: """
+            How many classes the data have, or a text file with their names, one a line in the order of \
+            the labels. (default: as the files say)
+            """)
+    var classes: String?
+
+    @Option(
+        help: """
             How many of the last training samples to measure on. (default: as many as the pipeline \
             of the checkpoint has set aside, or 1000 of those that it was trained on)
             """)
@@ -73,7 +80,7 @@ struct SensitivityCommand: ParsableCommand {
 
     func run() throws {
         let display = ProgressDisplay()
-        let all = try DataSetSource(nameOrFolder: data).load(.train)
+        let all = try DataSetSource(nameOrFolder: data, classes: classes).load(.train)
         let setAside = try setAside()
         let count = validation ?? setAside ?? min(1000, all.count)
         guard count <= all.count else {

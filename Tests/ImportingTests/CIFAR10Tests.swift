@@ -52,7 +52,7 @@ private struct Files {
     let path = files.folder.write(Array(list.utf8), "batches.meta.txt")
     #expect(try files.load(.test).classNames == (0...9).map { "class \($0)" })
     files.folder.write(Array("cat\ndog".utf8), "batches.meta.txt")
-    #expect(throws: DataSetError.wrongNameCount(file: path, found: 2, expected: 10)) {
+    #expect(throws: DataSetError.wrongNameCount(file: path, found: 2, expected: 10...10)) {
         try files.load(.test)
     }
 }
@@ -98,7 +98,7 @@ struct DownloadedCIFAR10Tests {
         #expect(test.count == 10_000)
         #expect(test.labelCounts == [Int](repeating: 1000, count: 10))
         #expect(crc32(test.pixels) == 0x6e87_78c0)
-        #expect(crc32(test.labels) == 0xbada_58c9)
+        #expect(crc32(test.labels.map { UInt8($0) }) == 0xbada_58c9)
         #expect(test.classNames[..<3] == ["airplane", "automobile", "bird"])
     }
 
@@ -106,7 +106,7 @@ struct DownloadedCIFAR10Tests {
         let training = try DataSetSource(named: "cifar-10", root: root).load(.train)
         #expect(training.count == 50_000)
         #expect(training.labelCounts == [Int](repeating: 5000, count: 10))
-        #expect(crc32(training.labels) == 0x4ee6_ac62)
+        #expect(crc32(training.labels.map { UInt8($0) }) == 0x4ee6_ac62)
         let normalization = PixelNormalization(of: training)
         for (found, expected) in zip(
             normalization.mean + normalization.deviation,

@@ -138,7 +138,7 @@ func `a real pixel that is no byte is an error with its place`(value: Float) thr
     arrays = Arrays(labels: ("<i4", [2], [0, 0, 0, 0, 255, 255, 255, 255]))
     #expect(
         throws: DataSetError.labelOutOfRange(
-            file: arrays.folder.path("y_train.npy"), index: 1, found: -1, classCount: 256)
+            file: arrays.folder.path("y_train.npy"), index: 1, found: -1, classCount: 65536)
     ) { try arrays.load() }
     arrays = Arrays(labels: ("|u1", [3], [0, 1, 1]))
     #expect(

@@ -225,6 +225,19 @@ private func problem(
         }
     }
 
+    /// Some tools write weights so; 36 MB of them are more than what is always granted.
+    @Test func `weights may be as large in Constant nodes as elsewhere`() throws {
+        var model = ONNXTestModel(input: [nil, 3000])
+        model.weight("w", [3000, 3000], [Float](repeating: 0.5, count: 9_000_000))
+        let tensor = model.model.graph.initializer.removeLast()
+        model.node("Constant", [], "w")
+        model.model.graph.node[0].attribute = [
+            ONNXAttributeProto.with { ($0.name, $0.type, $0.t) = ("value", .tensor, tensor) }
+        ]
+        model.node("MatMul", ["x", "w"], "y")
+        #expect(problem(of: model) == nil)
+    }
+
     @Test func `many small constants that together take much memory are refused`() throws {
         var model = linear()
         model.integers("shape", [1 << 20])

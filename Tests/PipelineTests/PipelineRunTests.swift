@@ -360,6 +360,39 @@ import Training
         #expect(abs(scale * 255 - 1) < 1e-5, "\(scale)")
     }
 
+    /// As of a network for ImageNet where there are images of four classes.
+    @Test func `takes data of some of the stated classes`() throws {
+        let folder = try TemporaryFolder()
+        let pixels = (0..<64 * 64).map { UInt8(truncatingIfNeeded: $0 &* 37) }
+        try folder.writeImages(pixels, labels: (0..<64).map { UInt8($0 % 4) })
+        let names = (0..<300).map { "class \($0)" }
+        let list = try folder.file("names.txt", names.joined(separator: "\n"))
+        let yaml = """
+            seed: 1
+            data: {set: \(folder.path), classes: \(list)}
+            network: {architecture: digits-cnn}
+            stages:
+              train: {epochs: 4, learning-rate: 0.02, batch-size: 16}
+              quantize: {weights: {bits: 8}, activations: {bits: 8}}
+              encode:
+            """
+        let report = try runPipeline(
+            yaml, in: folder, source: DataSetSource(nameOrFolder: folder.path, classes: list))
+        let model = try Model(contentsOf: folder.path + "/build/quick/model.shrink")
+        guard case .packed(let packed) = model else { throw CocoaError(.fileReadUnknown) }
+        #expect(packed.classNames == names)
+        let set = try DataSetSource(nameOrFolder: folder.path).load(.test)
+        #expect(set.classCount == 4)
+        let top1 = try model.evaluate(on: set, threads: 1).evaluation.top1
+        #expect(top1 == report.engine?.top1 && top1 > 0.2)
+        let other = try DataSetSource(
+            nameOrFolder: folder.path,
+            classes: folder.file(
+                "other.txt", (0..<4).map { "class \($0 * 2)" }.joined(separator: "\n")))
+        let moved = try model.labelled(other.load(.test))
+        #expect(moved.labels == set.labels.map { $0 * 2 })
+    }
+
     @Test func `measures all stages by the coding that the file has now`() throws {
         let folder = try TemporaryFolder()
         let huffman = quickPipeline.replacingOccurrences(

@@ -201,6 +201,28 @@ import Testing
         shrink_close(nil)
     }
 
+    @Test func `refuses floats at an odd address`() throws {
+        let model = try opened()
+        defer { shrink_close(model) }
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: 1 << 16, alignment: 64)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: 1 << 16)
+        let samples = memory.assumingMemoryBound(to: Float.self)
+        let logits = (memory + (1 << 15)).assumingMemoryBound(to: Float.self)
+        #expect(shrink_run_floats(model, samples, 1, logits) == SHRINK_OK)
+        for offset in 1...3 {
+            let oddSamples = (memory + offset).assumingMemoryBound(to: Float.self)
+            #expect(shrink_run_floats(model, oddSamples, 1, logits) == SHRINK_INVALID_ARGUMENT)
+            #expect(lastError == "samples stands at an address that is no multiple of 4")
+            let oddLogits = (memory + (1 << 15) + offset).assumingMemoryBound(to: Float.self)
+            #expect(shrink_run_floats(model, samples, 1, oddLogits) == SHRINK_INVALID_ARGUMENT)
+            #expect(lastError == "logits stands at an address that is no multiple of 4")
+        }
+        // Bytes may stand anywhere.
+        let bytes = (memory + 1).assumingMemoryBound(to: UInt8.self)
+        #expect(shrink_run_bytes(model, bytes, 1, logits) == SHRINK_OK)
+    }
+
     @Test func `refuses a count whose values no memory could hold`() throws {
         let model = try opened()
         defer { shrink_close(model) }

@@ -34,7 +34,8 @@ typedef struct shrink_model shrink_model;
 
 typedef enum shrink_status {
     SHRINK_OK = 0,
-    /// A pointer is NULL that must not be, or an option has a value that it can not have.
+    /// A pointer is NULL that must not be, floats stand at an address that is no multiple of 4, or an
+    /// option has a value that it can not have.
     SHRINK_INVALID_ARGUMENT = 1,
     /// The file is not there or can not be read.
     SHRINK_UNREADABLE_FILE = 2,

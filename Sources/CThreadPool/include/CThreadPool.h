@@ -23,11 +23,11 @@ size_t ctp_workers(const ctp_pool *pool);
 
 /// Does the pieces 0..<count, each once, on the calling thread and on the workers as they come, and
 /// returns when all are done. The caller begins with the first pieces, workers with the last ones.
-/// While the pool is at work for another caller, or for a piece that calls this itself, the calling
-/// thread does all pieces alone.
+/// While the pool is at work for another caller, or for a piece that calls this itself, and in a process
+/// that was forked off since, which has none of the threads, the calling thread does all pieces alone.
 void ctp_run(ctp_pool *pool, size_t count, ctp_work work, void *context);
 
-/// Ends the threads. Nothing may run.
+/// Ends the threads; one of a parent process only gives back its memory. Nothing may run.
 void ctp_destroy(ctp_pool *pool);
 
 #endif

@@ -14,7 +14,7 @@ public enum ImageError: Error, Equatable, Sendable {
     case nothing(folder: String, expected: String)
     case unexpectedFile(file: String, expected: String)
     case tooManyClasses(folder: String, found: Int, largest: Int)
-    /// A test folder that is no class of the training.
+    /// A folder that is no class of the training, or none that is stated.
     case unknownClass(folder: String, known: [String])
     /// A picture of another shape, `[channels, height, width]`, than the first one or, without that,
     /// than the network reads.
@@ -44,7 +44,7 @@ extension ImageError: CustomStringConvertible {
         case .tooManyClasses(let folder, let found, let largest):
             "\(folder): \(found) folders, expected at most \(largest) classes"
         case .unknownClass(let folder, let known):
-            "\(folder): no class of the training, which are \(known.joined(separator: ", "))"
+            "\(folder): is none of the known classes, which are \(enumeration(of: known))"
         case .differentShape(let file, let found, let expected, let first):
             "\(file): the picture is \(text(found)) (channels × height × width), expected "
                 + "\(text(expected)) "

@@ -7,8 +7,6 @@ struct ImageFolder {
     static let trainingName = "train"
     static let testName = "test"
     private static let endings = ["png", "jpg", "jpeg"]
-    /// A label is a byte.
-    private static let largestClassCount = 256
     /// The most bytes that are kept in memory: 8 GiB.
     private static let largestLength = 1 << 33
     /// Pictures that are decoded between two looks at errors and progress.
@@ -22,15 +20,16 @@ struct ImageFolder {
     private let files: [(path: String, label: Int)]
 
     /// Lists the pictures of a folder.
-    /// - Parameter known: the classes, if they are not those of this folder.
+    /// - Parameter known: the classes, if they are not, or not only, those of this folder.
     init(path: String, known: [String]? = nil) throws(DataSetError) {
         self.path = path
         let folders = try Self.classFolders(path)
         classNames = known ?? folders
+        let labels = Dictionary(uniqueKeysWithValues: zip(classNames, 0...))
         var files: [(path: String, label: Int)] = []
         for folder in folders {
             let place = join(path, folder)
-            guard let label = classNames.firstIndex(of: folder) else {
+            guard let label = labels[folder] else {
                 throw .image(.unknownClass(folder: place, known: classNames))
             }
             files += try Self.pictures(place).map { ($0, label) }
@@ -57,9 +56,9 @@ struct ImageFolder {
             throw .image(
                 .unexpectedFile(file: join(path, name), expected: "a folder for each class"))
         }
-        guard names.count <= largestClassCount else {
+        guard names.count <= ClassList.largestCount else {
             throw .image(
-                .tooManyClasses(folder: path, found: names.count, largest: largestClassCount))
+                .tooManyClasses(folder: path, found: names.count, largest: ClassList.largestCount))
         }
         return names
     }
@@ -98,7 +97,7 @@ struct ImageFolder {
             shape: shape, threads: ProcessInfo.processInfo.activeProcessorCount,
             progress: progress)
         return DataSet(
-            name: name, imageShape: shape, pixels: pixels, labels: files.map { UInt8($0.label) },
+            name: name, imageShape: shape, pixels: pixels, labels: files.map(\.label),
             classCount: classNames.count, classNames: classNames, pixelScale: pixelScale)
     }
 
@@ -163,17 +162,19 @@ struct ImageFolder {
 }
 
 extension DataSetSource {
-    /// Reads `train` or `test`; the classes are the folders in `train`.
+    /// Reads `train` or `test`; the classes are the folders in `train`, or have the names that are stated.
     func readImageFolders(
         isTest: Bool, progress: (Int, Int) -> Void
     ) throws(DataSetError) -> DataSet {
-        let training = join(folders[0], ImageFolder.trainingName)
-        let folder =
-            isTest
-            ? try ImageFolder(
-                path: join(folders[0], ImageFolder.testName),
-                known: ImageFolder.classFolders(training))
-            : try ImageFolder(path: training)
+        let part = isTest ? ImageFolder.testName : ImageFolder.trainingName
+        let names =
+            knownNames.isEmpty
+            ? try ImageFolder.classFolders(join(folders[0], ImageFolder.trainingName)) : knownNames
+        if let statedClasses, statedClasses.count != names.count {
+            throw .wrongClassCount(
+                dataSet: name, found: names.count, expected: statedClasses.count)
+        }
+        let folder = try ImageFolder(path: join(folders[0], part), known: names)
         return try folder.load(name: name, pixelScale: pixelScale, progress: progress)
     }
 }

@@ -33,7 +33,8 @@ extension DataSetSource {
     /// The files of which any makes a folder one of NumPy arrays.
     static let numPyFiles = ["x_train.npy", "x_test.npy"]
 
-    /// Reads images and labels from arrays; there are as many classes as the training labels have.
+    /// Reads images and labels from arrays; there are as many classes as are stated, else as the
+    /// training labels have.
     func readNumPy(isTest: Bool) throws(DataSetError) -> DataSet {
         let store = try numPyStore()
         let part = isTest ? "test" : "train"
@@ -45,8 +46,13 @@ extension DataSetSource {
             throw .array(error)
         }
         let labelArray = try store.array("y_" + part)
-        let trainingLabels = isTest ? try store.array("y_train") : labelArray
-        let classCount = 1 + Int(try labels(trainingLabels, classCount: 256).max()!)
+        let classCount: Int
+        if let statedClasses {
+            classCount = statedClasses.count
+        } else {
+            let trainingLabels = isTest ? try store.array("y_train") : labelArray
+            classCount = try 1 + labels(trainingLabels, classCount: ClassList.largestCount).max()!
+        }
         let labels = try labels(labelArray, classCount: classCount)
         guard labels.count == imageArray.shape[0] else {
             throw .differentCounts(
@@ -55,7 +61,7 @@ extension DataSetSource {
         }
         return DataSet(
             name: name, imageShape: images.shape, pixels: images.pixels, labels: labels,
-            classCount: classCount, classNames: [], pixelScale: pixelScale)
+            classCount: classCount, classNames: knownNames, pixelScale: pixelScale)
     }
 
     private func numPyStore() throws(DataSetError) -> NumPyStore {
@@ -70,7 +76,7 @@ extension DataSetSource {
     /// Labels `[n]` or `[n, 1]` of any whole numbers below a class count; at least one.
     private func labels(
         _ array: NumPyArray, classCount: Int
-    ) throws(DataSetError) -> [UInt8] {
+    ) throws(DataSetError) -> [Int] {
         guard array.shape.count == 1 || array.shape.count == 2 && array.shape[1] == 1,
             array.shape[0] > 0
         else { throw .array(.noLabels(file: array.file, shape: array.shape)) }
@@ -85,6 +91,6 @@ extension DataSetSource {
             throw .labelOutOfRange(
                 file: array.file, index: index, found: numbers[index], classCount: classCount)
         }
-        return numbers.map { UInt8($0) }
+        return numbers
     }
 }

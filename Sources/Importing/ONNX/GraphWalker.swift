@@ -36,6 +36,9 @@ struct GraphWalker {
             else { throw .duplicateValue(tensor.name) }
             elements += reader.storedCount(of: tensor)
         }
+        for node in model.nodes where node.operation == ONNXOperation.constant.rawValue {
+            if let tensor = try? node.tensor("value") { elements += reader.storedCount(of: tensor) }
+        }
         budget = ImportBudget(stored: elements)
         for node in model.nodes { for name in node.inputs { usesLeft[name, default: 0] += 1 } }
         values[model.input] = .activation(ActivationView(source: 0, shape: shape))

@@ -119,7 +119,7 @@ struct ImportBudget {
     let limit: Int
     private var used = 0
 
-    /// - Parameter stored: the elements of all initializers.
+    /// - Parameter stored: the elements of all initializers and `Constant` nodes.
     init(stored: Int) {
         let (product, overflow) = stored.multipliedReportingOverflow(by: Self.factor)
         limit = overflow ? Int.max : max(Self.smallest, product)
