@@ -67,11 +67,20 @@ static inline void cik_add_residual(const cik_residual *residual, uint8_t *y, si
     }
 }
 
-/// Bytes of an output that lie before tile `tile`.
-static inline size_t cik_bytes_before(const cik_planar *planar, size_t tile) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < tile; i++) bytes += (size_t)__builtin_popcountll(planar->kept[i]);
-    return bytes;
+/// Which bytes of a tile are written: those that are kept or, with a border, all of them.
+static inline uint64_t cik_written(const cik_planar *planar, size_t tile) {
+    return planar->has_border ? ~(uint64_t)0 : planar->kept[tile];
+}
+
+static inline size_t cik_written_count(const cik_planar *planar, size_t tile) {
+    return (size_t)__builtin_popcountll(cik_written(planar, tile));
+}
+
+/// Makes the bytes of a tile, from y on, border again that are no places of the output.
+static inline void cik_restore_border(const cik_planar *planar, size_t tile, uint8_t *y) {
+    if (!planar->has_border) return;
+    for (uint64_t border = ~planar->kept[tile]; border != 0; border &= border - 1)
+        y[__builtin_ctzll(border)] = planar->fill;
 }
 
 /// Offset `i` of a list of offsets of `size` bytes, 2 or 4.
@@ -109,15 +118,16 @@ static inline size_t cik_tiles(const cik_planar *planar) {
             if (planar->epilogue) {                                                         \
                 uint8_t *y = planar->y + output * planar->y_stride + done;                  \
                 uint8_t *end = requantize(                                                  \
-                    planar->epilogue, output, acc, planar->kept[tile], y);                  \
+                    planar->epilogue, output, acc, cik_written(planar, tile), y);           \
                 if (planar->residual)                                                       \
                     add_residual(planar->residual, y, (size_t)(end - y));                   \
+                cik_restore_border(planar, tile, y);                                        \
             } else                                                                          \
                 memcpy(                                                                     \
                     planar->acc + output * planar->acc_stride + tile * CIK_TILE, acc,       \
                     sizeof acc);                                                            \
         }                                                                                   \
-        done += (size_t)__builtin_popcountll(planar->kept[tile]);                           \
+        done += cik_written_count(planar, tile);                                            \
     }
 
 #endif

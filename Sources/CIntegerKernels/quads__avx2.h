@@ -92,7 +92,7 @@ CIK_AVX2 static inline void cik_finish_quads(
             _mm256_storeu_si256(
                 (__m256i *)bytes + half,
                 cik_bytes_of_32__avx2(epilogue, output, sums.part + 4 * half));
-        end = cik_store_kept(bytes, planar->kept[tile], start);
+        end = cik_store_kept(bytes, cik_written(planar, tile), start);
     } else {
         int32_t own[CIK_TILE];
         int32_t *acc =
@@ -103,9 +103,10 @@ CIK_AVX2 static inline void cik_finish_quads(
             _mm_storeu_si128((__m128i *)(place + 16), _mm256_extracti128_si256(sums.part[i], 1));
         }
         if (!epilogue) return;
-        end = cik_requantize_tile(epilogue, output, acc, planar->kept[tile], start);
+        end = cik_requantize_tile(epilogue, output, acc, cik_written(planar, tile), start);
     }
     if (planar->residual) cik_add_residual__avx2(planar->residual, start, (size_t)(end - start));
+    cik_restore_border(planar, tile, start);
 }
 #endif
 

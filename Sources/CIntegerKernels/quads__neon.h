@@ -65,16 +65,17 @@ CIK_NEON static inline void cik_finish_quads(
         uint8_t bytes[CIK_TILE];
         CIK_UNROLLED for (int p = 0; p < 4; p++)
             vst1q_u8(bytes + 16 * p, cik_bytes_of_32__neon(epilogue, output, sums + 4 * p));
-        end = cik_store_kept(bytes, planar->kept[tile], start);
+        end = cik_store_kept(bytes, cik_written(planar, tile), start);
     } else {
         int32_t own[CIK_TILE];
         int32_t *acc =
             epilogue ? own : planar->acc + output * planar->acc_stride + tile * CIK_TILE;
         CIK_UNROLLED for (int i = 0; i < 16; i++) vst1q_s32(acc + 4 * i, sums[i]);
         if (!epilogue) return;
-        end = cik_requantize_tile(epilogue, output, acc, planar->kept[tile], start);
+        end = cik_requantize_tile(epilogue, output, acc, cik_written(planar, tile), start);
     }
     if (planar->residual) cik_add_residual(planar->residual, start, (size_t)(end - start));
+    cik_restore_border(planar, tile, start);
 }
 #endif
 

@@ -19,6 +19,11 @@ static __mmask64 first_bytes(size_t count) {
     return count < 64 ? ((uint64_t)1 << count) - 1 : ~(uint64_t)0;
 }
 
+/// From the first to behind the last place of a channel.
+static size_t span_of(const cik_planes *planes) {
+    return (planes->height - 1) * planes->row_stride + planes->width;
+}
+
 // MARK: Small planes
 
 /// For each byte of a channel's planes the place it comes from, and whether it has one.
@@ -31,7 +36,7 @@ static void add_source(const cik_planes *planes, sources *s, size_t made, size_t
     if (y < planes->padding_height || y - planes->padding_height >= planes->height) return;
     if (x < planes->padding_width || x - planes->padding_width >= planes->width) return;
     size_t row = y - planes->padding_height, column = x - planes->padding_width;
-    s->places[made] = (uint8_t)(row * planes->width + column);
+    s->places[made] = (uint8_t)(row * planes->row_stride + column);
     s->inside[made / 64] |= (uint64_t)1 << (made % 64);
 }
 
@@ -54,12 +59,13 @@ CIK_AVX512 static void look_up(const cik_planes *planes, const uint8_t *x, uint8
     memset(&s, 0, sizeof s);
     find_sources(planes, &s);
     const __m512i fill = _mm512_set1_epi8((char)planes->fill);
-    size_t area = planes->height * planes->width;
+    size_t area = span_of(planes);
     size_t size = planes->phases_height * planes->phases_width * planes->plane_stride;
-    for (size_t channel = 0; channel < planes->channels; channel++, x += area, y += size) {
+    for (size_t channel = 0; channel < planes->channels; channel++, y += size) {
         __m512i part[4];
         for (size_t i = 0; i < 4; i++)
             part[i] = 64 * i < area ? _mm512_loadu_si512(x + 64 * i) : fill;
+        x += planes->channel_stride;
         for (size_t i = 0; i < size; i += 64) {
             __m512i places = _mm512_loadu_si512(s.places + i);
             __m512i low = _mm512_permutex2var_epi8(part[0], places, part[1]);
@@ -101,10 +107,12 @@ void u8_planes__avx512(const cik_planes *planes, const uint8_t *x, size_t lanes,
     // What is found out about all channels pays with some of them; and rows of nearly a register
     // are copied faster one by one.
     bool pays = lanes == 1 && planes->channels >= 8;
-    if (pays && planes->height * planes->width <= MOST_LOOKED_UP && made <= MOST_MADE)
+    size_t area = planes->height * planes->width;
+    bool is_dense = span_of(planes) == area && planes->channel_stride == area;
+    if (pays && span_of(planes) <= MOST_LOOKED_UP && made <= MOST_MADE)
         look_up(planes, x, y);
     else if (
-        pays && !has_phases && (planes->width < 48 || planes->height == 1)
+        pays && is_dense && !has_phases && (planes->width < 48 || planes->height == 1)
         && planes->plane_stride <= MOST_SPREAD)
         spread_out(planes, x, y);
     else

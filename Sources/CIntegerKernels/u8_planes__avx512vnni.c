@@ -75,10 +75,10 @@ INLINE void copy_columns(
     const cik_planes *planes, columns c, rows r, const uint8_t *x, const size_t stride,
     uint8_t *y) {
     const __m512i fill = _mm512_set1_epi8((char)planes->fill);
-    const size_t width = planes->plane_width, step = planes->stride_height * planes->width;
+    const size_t width = planes->plane_width, step = planes->stride_height * planes->row_stride;
     __mmask64 all = bits(0, (ptrdiff_t)c.count);
     y += c.first;
-    x += r.line * planes->width + c.start;
+    x += r.line * planes->row_stride + c.start;
     size_t i = 0;
     for (; i < r.first; i++, y += width) _mm512_mask_storeu_epi8(y, all, fill);
     for (; i < r.end; i++, y += width, x += step) {
@@ -97,14 +97,14 @@ INLINE void copy_pairs(
     __mmask32 all = (__mmask32)bits(0, (ptrdiff_t)even.count);
     __mmask32 first = (__mmask32)even.inside, second = (__mmask32)odd.inside;
     y += even.first;
-    x += r.line * planes->width + even.start;
+    x += r.line * planes->row_stride + even.start;
     for (size_t i = 0; i < planes->plane_height; i++, y += planes->plane_width) {
         __m256i evens = fill, odds = fill;
         if (r.first <= i && i < r.end) {
             __m512i bytes = _mm512_maskz_loadu_epi8(even.read, x);
             evens = _mm512_mask_cvtepi16_epi8(fill, first, bytes);
             odds = _mm512_mask_cvtepi16_epi8(fill, second, _mm512_srli_epi16(bytes, 8));
-            x += planes->stride_height * planes->width;
+            x += planes->stride_height * planes->row_stride;
         }
         _mm256_mask_storeu_epi8(y, all, evens);
         _mm256_mask_storeu_epi8(y + planes->plane_stride, all, odds);
@@ -175,7 +175,7 @@ void u8_planes__avx512vnni(const cik_planes *planes, const uint8_t *x, size_t la
         .planes = planes,
         .x = x,
         .y = y,
-        .x_stride = planes->height * planes->width,
+        .x_stride = planes->channel_stride,
         .y_stride = phases * planes->plane_stride,
     };
     bool pairs = stride == 2 && planes->phases_width == 2;

@@ -35,7 +35,7 @@ static void plane_of_phase(
             memset(y, planes->fill, size);
             continue;
         }
-        const uint8_t *row = x + (line - planes->padding_height) * planes->width * lanes;
+        const uint8_t *row = x + (line - planes->padding_height) * planes->row_stride * lanes;
         if (planes->stride_width == 1)
             whole_row(planes, row, lanes, y);
         else
@@ -56,6 +56,6 @@ void u8_planes__scalar(const cik_planes *planes, const uint8_t *x, size_t lanes,
                 plane_of_phase(planes, x, phase_y, phase_x, lanes, y);
                 fill_behind(planes, lanes, y);
             }
-        x += planes->height * planes->width * lanes;
+        x += planes->channel_stride * lanes;
     }
 }

@@ -91,8 +91,9 @@ CIK_AVX2 static void finish(
     }
     uint8_t *y = planar->y + output * planar->y_stride + done;
     uint8_t *end = cik_requantize_tile__avx2(
-        planar->epilogue, output, acc, planar->kept[tile], y);
+        planar->epilogue, output, acc, cik_written(planar, tile), y);
     if (planar->residual) cik_add_residual__avx2(planar->residual, y, (size_t)(end - y));
+    cik_restore_border(planar, tile, y);
 }
 
 CIK_AVX2 void u8_s8_gemm__avx2(
@@ -111,7 +112,7 @@ CIK_AVX2 void u8_s8_gemm__avx2(
                 finish(planar, output + o, tile, done, acc[o]);
             output += together;
         }
-        done += (size_t)__builtin_popcountll(planar->kept[tile]);
+        done += cik_written_count(planar, tile);
     }
 }
 #endif

@@ -67,7 +67,7 @@ CIK_NEON void u8_s8_gemm__neon(
                 cik_finish_quads(planar, output + o, tile, done, &sums[o]);
             output += together;
         }
-        done += (size_t)__builtin_popcountll(planar->kept[tile]);
+        done += cik_written_count(planar, tile);
     }
 }
 #endif

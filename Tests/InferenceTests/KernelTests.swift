@@ -417,7 +417,8 @@ struct Variant: CustomTestStringConvertible, Sendable {
                 for (phases, left, right) in [(stride, 2, 1), (1, 0, 0), (stride, 3, 9)] {
                     let bordered = left + width + right
                     var planes = cik_planes(
-                        channels: 2, height: 5, width: width, padding_height: 1,
+                        channels: 2, height: 5, width: width, row_stride: width + width % 4,
+                        channel_stride: 5 * (width + width % 4) + width % 3, padding_height: 1,
                         padding_width: left, stride_height: stride, stride_width: stride,
                         phases_height: phases, phases_width: phases,
                         plane_height: (1 + 5 + 2 + stride - 1) / stride,
@@ -432,7 +433,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
     private func expectPlanes(
         _ variant: Variant, _ p: inout cik_planes, lanes: Int, _ random: inout SplitMix
     ) {
-        let x = random.pixels(p.channels * p.height * p.width * lanes + Int(CIK_OVERREAD))
+        let x = random.pixels(p.channels * p.channel_stride * lanes + Int(CIK_OVERREAD))
         let count = p.channels * p.phases_height * p.phases_width * p.plane_stride
         var expected: [UInt8] = []
         for place in 0..<count {
@@ -446,7 +447,7 @@ struct Variant: CustomTestStringConvertible, Sendable {
             let y0: Int = row * p.stride_height + phaseY - p.padding_height
             let isInPlane = row < p.plane_height
             let isInside = isInPlane && 0..<p.height ~= y0 && 0..<p.width ~= x0
-            let source = ((channel * p.height + y0) * p.width + x0) * lanes
+            let source = (channel * p.channel_stride + y0 * p.row_stride + x0) * lanes
             for lane in 0..<lanes { expected.append(isInside ? x[source + lane] : 9) }
         }
         var y = [UInt8](repeating: 1, count: count * lanes + 1)

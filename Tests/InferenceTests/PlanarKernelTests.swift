@@ -300,13 +300,22 @@ private struct GroupSteps {
         }
     }
 
-    /// Runs a kernel in two calls, as bands of outputs are, and compares with the sums.
+    /// Runs a kernel in two calls, as bands of outputs are, and compares with the sums, without and
+    /// with a border.
     private func expect(
         _ kernel: PlanarKernel, _ layer: PlanarLayer, _ sums: [Int32], _ rules: Rules?,
         _ name: String
     ) {
+        expect(kernel, layer, sums, rules, name, hasBorder: false)
+        if rules != nil { expect(kernel, layer, sums, rules, name, hasBorder: true) }
+    }
+
+    private func expect(
+        _ kernel: PlanarKernel, _ layer: PlanarLayer, _ sums: [Int32], _ rules: Rules?,
+        _ name: String, hasBorder: Bool
+    ) {
         let (outputs, length) = (layer.outputs, layer.length)
-        let size = layer.height * layer.width * layer.lanes
+        let size = hasBorder ? layer.tiles * 64 : layer.height * layer.width * layer.lanes
         var y = [UInt8](repeating: 1, count: outputs * size + 1)
         var acc = [Int32](repeating: -1, count: outputs * layer.tiles * 64)
         let scratch = UnsafeMutableRawPointer.allocate(
@@ -316,6 +325,7 @@ private struct GroupSteps {
         planar.scratch = scratch.assumingMemoryBound(to: UInt8.self)
         (planar.lanes, planar.length) = (layer.lanes, length)
         (planar.y_stride, planar.acc_stride) = (size, layer.tiles * 64)
+        (planar.has_border, planar.fill) = (hasBorder, 77)
         planar.band = layer.columns % 7 + 1
         let kept = layer.kept
         layer.x.withUnsafeBufferPointer { x in
@@ -339,7 +349,7 @@ private struct GroupSteps {
             """
             \(name), bits \(rules?.bits ?? 0)\(rules?.narrow == nil ? "" : " narrowed")\
             \(rules?.float == nil ? "" : " in floats"), \
-            \(layer.lanes) lanes, \(layer.height)x\(layer.width)
+            \(layer.lanes) lanes, \(layer.height)x\(layer.width), border: \(hasBorder)
             """
         guard let rules else {
             for output in 0..<outputs {
@@ -351,12 +361,16 @@ private struct GroupSteps {
         }
         var expected: [UInt8] = []
         for output in 0..<outputs {
-            for byte in 0..<length where layer.isKept(byte) {
-                expected.append(
-                    UInt8(
-                        cik_requantize(
-                            sums[output * length + byte], rules.multipliers[output],
-                            rules.constants[output], rules.rounding)))
+            for byte in 0..<(hasBorder ? size : length) {
+                if byte < length && layer.isKept(byte) {
+                    expected.append(
+                        UInt8(
+                            cik_requantize(
+                                sums[output * length + byte], rules.multipliers[output],
+                                rules.constants[output], rules.rounding)))
+                } else if hasBorder {
+                    expected.append(77)
+                }
             }
         }
         #expect(y == expected + [1], what)

@@ -12,8 +12,16 @@ typedef struct {
     int16_t narrow_multipliers[OUTPUTS];
     float float_multipliers[OUTPUTS], float_constants[OUTPUTS];
     int64_t constants[OUTPUTS];
-    size_t tiles, result_size, acc_size;
+    size_t tiles, kept_count, result_size, acc_size;
 } layer;
+
+/// Lets the bytes of the result lie one behind the other, or as they are computed with a border.
+static void set_border(layer *l, bool has_border) {
+    l->planar.has_border = has_border;
+    l->planar.fill = (uint8_t)random_in(0, 255);
+    l->planar.y_stride = has_border ? l->tiles * 64 + 64 * (size_t)random_in(0, 1) : l->kept_count;
+    l->result_size = OUTPUTS * l->planar.y_stride + GUARD;
+}
 
 /// Output rows of `width` places, `row_stride` apart, over planes that begin below `offsets`.
 static layer random_layer(
@@ -26,9 +34,9 @@ static layer random_layer(
     for (size_t i = 0; i < l.planar.length; i++)
         if (i / lanes % row_stride < width) kept[i / 64] |= (uint64_t)1 << (i % 64);
     l.planar.kept = kept;
-    l.planar.y_stride = height * width * lanes;
+    l.kept_count = height * width * lanes;
     l.planar.acc_stride = l.tiles * 64;
-    l.result_size = OUTPUTS * l.planar.y_stride + GUARD;
+    set_border(&l, random_in(0, 1));
     l.acc_size = OUTPUTS * l.planar.acc_stride * sizeof(int32_t);
     return l;
 }
@@ -257,6 +265,7 @@ static void check_direct(const cik_kernel_set *scalar, const cik_kernel_set *var
         bool is_extreme = random_in(0, 3) == 0;
         layer l =
             random_layer(height, width, row_stride, 1, OUTPUTS * PLANE + CIK_UNDERREAD, highest);
+        set_border(&l, false);
         if (is_extreme)
             memset((uint8_t *)l.planar.x, highest, OUTPUTS * PLANE + CIK_UNDERREAD + l.planar.length);
         l.planar.x += CIK_UNDERREAD;
@@ -311,14 +320,17 @@ static void check_planes(const cik_kernel_set *scalar, const cik_kernel_set *var
         if (random_in(0, 3) == 0) top = below = left = right = 0;
         size_t phases = random_in(0, 1) ? stride : 1, phases_y = random_in(0, 1) ? stride_y : 1;
         cik_planes planes = {
-            (size_t)random_in(1, 12), height, width, top, left, stride_y, stride, phases_y,
+            (size_t)random_in(1, 12), height, width, 0, 0, top, left, stride_y, stride, phases_y,
             phases, (top + height + below + stride_y - 1) / stride_y,
             (left + width + right + stride - 1) / stride, 0, 9,
         };
         planes.plane_stride = planes.plane_height * planes.plane_width + (size_t)random_in(0, 70);
+        bool is_dense = random_in(0, 1);
+        planes.row_stride = width + (is_dense ? 0 : (size_t)random_in(0, 5));
+        planes.channel_stride = height * planes.row_stride + (is_dense ? 0 : (size_t)random_in(0, 70));
         size_t made = planes.plane_stride * phases_y * phases;
         size_t size = planes.channels * made * lanes + GUARD;
-        uint8_t *x = random_memory(planes.channels * height * width * lanes);
+        uint8_t *x = random_memory(planes.channels * planes.channel_stride * lanes);
         uint8_t *expected = random_memory(size), *found = random_memory(size);
         memcpy(found, expected, size);
         scalar->u8_planes(&planes, x, lanes, expected);

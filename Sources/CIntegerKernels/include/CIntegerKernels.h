@@ -292,9 +292,13 @@ typedef struct {
     const cik_epilogue *epilogue;
     /// NULL: add nothing to the bytes.
     const cik_residual *residual;
-    /// `[outputs, y_stride]`: the kept bytes of each output, one behind the other.
+    /// `[outputs, y_stride]`: the kept bytes of each output, one behind the other; or, with a border,
+    /// whole tiles as they were computed, `fill` in the place of what is not kept. `depthwise_direct`
+    /// makes no border.
     uint8_t *y;
     size_t y_stride;
+    bool has_border;
+    uint8_t fill;
     /// `[outputs, acc_stride]`: sums of all positions, kept or not, in whole tiles of CIK_TILE;
     /// those from `length` on are of no use.
     int32_t *acc;
@@ -319,6 +323,8 @@ typedef struct {
 /// `plane_stride` positions from one plane to the next; those in between are filled.
 typedef struct {
     size_t channels, height, width;
+    /// Positions of the input from one row to the next and from one channel to the next.
+    size_t row_stride, channel_stride;
     /// Above and to the left; what the planes have more than that and the input lies below and to
     /// the right.
     size_t padding_height, padding_width;

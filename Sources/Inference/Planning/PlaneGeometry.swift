@@ -9,8 +9,12 @@ import PackedModel
 ///
 /// A fully connected layer reads planes of one position. A convolution reads a bordered copy with one
 /// plane for each phase of its stride (`cik_planes`), or the values as they stand if it has neither
-/// border nor stride.
+/// border nor stride. Or it reads values that have a border of their own (`Border`).
 struct PlaneGeometry: Sendable {
+    /// The border that the input has to have, if any, and the first place that is read of it, as places
+    /// before the first one of the input.
+    var border: Border?
+    var reachBefore = 0
     /// The copy to make first, if any.
     var copy: cik_planes?
     /// Bytes of the copy for one lane.
@@ -43,10 +47,35 @@ struct PlaneGeometry: Sendable {
         channelsInGroup = inputs
     }
 
+    /// The convolution of values that have a border, without stride.
+    init(_ window: PackedWindow, over input: CheckedModel.Value, border: Border) {
+        let (kernel, padding) = (window.kernel, window.padding)
+        self.border = border
+        reachBefore = padding[0] * border.rowStride + padding[1]
+        groups = window.groups
+        channelsInGroup = input.planes.channels / groups
+        channelSize = border.channelStride
+        groupStride = channelsInGroup * channelSize
+        rowStride = border.rowStride
+        let below = window.dilation[0] * (kernel[0] - 1) * rowStride
+        let read = 4 * 64 + below + window.dilation[1] * (kernel[1] - 1)
+        bytesOfFourTiles = min(roundedUp(read, to: 64) + 64, channelSize)
+        offsets = []
+        for channel in 0..<channelsInGroup {
+            for ky in 0..<kernel[0] {
+                for kx in 0..<kernel[1] {
+                    let place = ky * window.dilation[0] * rowStride + kx * window.dilation[1]
+                    offsets.append(UInt32(channel * channelSize + place))
+                }
+            }
+        }
+    }
+
     /// The convolution of `input` by `window`, with so many nonzero weights; `fill` is the byte of real
-    /// zero.
+    /// zero. Rows of what it makes are to lie at least `leastRowStride` places apart, where it has a stride.
     init(
-        _ window: PackedWindow, over input: CheckedModel.Value, fill: UInt8, nonzeros: Int
+        _ window: PackedWindow, over input: CheckedModel.Value, fill: UInt8, nonzeros: Int,
+        leastRowStride: Int = 0
     ) {
         let (channels, height, width) = input.planes
         let (kernel, stride, padding) = (window.kernel, window.stride, window.padding)
@@ -64,7 +93,9 @@ struct PlaneGeometry: Sendable {
                 + (bordersAreShared ? 1 : 0),
             width: bordersAreShared
                 ? width + padding[1]
-                : roundedUp(width + 2 * padding[1], to: stride[1]) / stride[1]
+                : max(
+                    roundedUp(width + 2 * padding[1], to: stride[1]) / stride[1],
+                    stride[1] > 1 ? leastRowStride : 0)
         )
         // Phases that no tap reads are left out.
         let phases = (height: min(stride[0], reach[0]), width: min(stride[1], reach[1]))
@@ -95,8 +126,9 @@ struct PlaneGeometry: Sendable {
         }
         copiedCount = channels * channelSize
         copy = cik_planes(
-            channels: channels, height: height, width: width, padding_height: padding[0],
-            padding_width: padding[1], stride_height: stride[0], stride_width: stride[1],
+            channels: channels, height: height, width: width, row_stride: width,
+            channel_stride: height * width, padding_height: padding[0], padding_width: padding[1],
+            stride_height: stride[0], stride_width: stride[1],
             phases_height: phases.height, phases_width: phases.width,
             plane_height: plane.height, plane_width: plane.width, plane_stride: planeStride,
             fill: fill)
@@ -135,7 +167,8 @@ struct PlaneGeometry: Sendable {
         copiedCount = channels * stride
         // A plane is one row.
         copy = cik_planes(
-            channels: channels, height: 1, width: area, padding_height: 0, padding_width: 0,
+            channels: channels, height: 1, width: area, row_stride: area, channel_stride: area,
+            padding_height: 0, padding_width: 0,
             stride_height: 1, stride_width: 1, phases_height: 1, phases_width: 1,
             plane_height: 1, plane_width: area, plane_stride: stride, fill: 0)
     }
@@ -143,9 +176,6 @@ struct PlaneGeometry: Sendable {
     /// Positions from one bordered plane to the next: large ones begin at whole lines of the cache, so
     /// that at least some taps do not read across the ends of lines (12 % faster at 28×28 and 56×56).
     private static func stride(ofPlane size: Int) -> Int {
-        if size < 192 { return size }
-        let stride = roundedUp(size, to: 64)
-        // Planes a multiple of 4 KB apart would all fall into the same places of the cache.
-        return stride.isMultiple(of: 4096) ? stride + 64 : stride
+        size < 192 ? size : wholeLines(size)
     }
 }

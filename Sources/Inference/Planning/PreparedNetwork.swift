@@ -41,22 +41,29 @@ final class PreparedNetwork: Sendable {
             return (model.nodes[index].name, inputs + checked.values[index + 1].count)
         }
         try Self.checkTables(of: model)
-        var directTiles = DirectWindow.mostTilesOfAll
-        var geometries = checked.model.nodes.indices.map {
-            Self.geometry(of: $0, in: checked, kernels.functions.costs, preference, &directTiles)
-        }
         var rules: [PackedRule?] = []
         for index in model.nodes.indices {
             rules.append(try PackedRule(node: index, of: checked))
         }
         self.rules = rules
-        let single = Program(checked, geometries: geometries, rules: rules, lanes: 1)
+        var directTiles = DirectWindow.mostTilesOfAll
+        let windows = checked.model.nodes.indices.map {
+            Self.directWindow(
+                of: $0, in: checked, kernels.functions.costs, preference, &directTiles)
+        }
+        let borders = ValueBorders(checked, rules: rules, isDirect: windows.map { $0 != nil })
+        var geometries = checked.model.nodes.indices.map {
+            Self.geometry(of: $0, in: checked, direct: windows[$0], borders)
+        }
+        let single = Program(
+            checked, geometries: geometries, borders: borders, rules: rules, lanes: 1)
         guard single.byteCount <= Self.mostArenaBytes else {
             throw .memory(needed: single.byteCount, limit: Self.mostArenaBytes)
         }
         self.single = single.readied()
         let block = Program(
-            checked, geometries: geometries, rules: rules, lanes: Int(CIK_TILE))
+            checked, geometries: geometries, borders: borders, rules: rules,
+            lanes: Int(CIK_TILE))
         let blockFits = block.byteCount <= Self.mostBlockBytes
         // Without blocks a layer that reads its whole input needs no planes.
         for index in model.nodes.indices where !blockFits && checked.readsWholeInput(index) {
@@ -123,34 +130,43 @@ final class PreparedNetwork: Sendable {
     /// What a planar layer sorts takes at most so much.
     var scratchBytes: Int { max(single.scratchBytes, block?.scratchBytes ?? 0) }
 
-    private static func geometry(
+    /// How a depthwise layer reads values as they stand, if its kernel can and that pays.
+    private static func directWindow(
         of index: Int, in checked: CheckedModel, _ costs: cik_costs, _ preference: KernelPreference,
         _ directTiles: inout Int
+    ) -> DirectWindow? {
+        guard case .convolution(_, let window) = checked.model.nodes[index].operation,
+            !checked.readsWholeInput(index)
+        else { return nil }
+        let (input, output) = (checked.input(of: index).planes, checked.values[index + 1])
+        // The kernel makes bytes.
+        guard window.groups > 1, window.groups == input.channels,
+            window.groups == output.planes.channels, output.quantizer != nil, preference != .sparse,
+            let direct = DirectWindow(
+                window, over: [input.height, input.width],
+                output: [output.planes.height, output.planes.width], fill: checked.fill(of: index)),
+            direct.tiles <= directTiles, direct.cost(costs) < costs.depthwise_weight
+        else { return nil }
+        directTiles -= direct.tiles
+        return direct
+    }
+
+    private static func geometry(
+        of index: Int, in checked: CheckedModel, direct: DirectWindow?, _ borders: ValueBorders
     ) -> PlaneGeometry? {
         let input = checked.input(of: index)
         if checked.readsWholeInput(index) { return PlaneGeometry(inputs: input.count) }
         guard case .convolution(_, let window) = checked.model.nodes[index].operation else {
             return nil
         }
+        if let border = borders.ofReading[index] {
+            return PlaneGeometry(window, over: input, border: border)
+        }
         var geometry = PlaneGeometry(
             window, over: input, fill: checked.fill(of: index),
-            nonzeros: checked.weights[index]!.nonzeros)
-        let output = checked.values[index + 1]
-        let isDepthwise =
-            window.groups > 1 && window.groups == input.planes.channels
-            && window.groups == output.planes.channels
-        // The kernel makes bytes.
-        if isDepthwise, output.quantizer != nil, preference != .sparse {
-            let direct = DirectWindow(
-                window, over: [input.planes.height, input.planes.width],
-                output: [output.planes.height, output.planes.width], fill: checked.fill(of: index))
-            if let direct, direct.tiles <= directTiles,
-                direct.cost(costs) < costs.depthwise_weight
-            {
-                directTiles -= direct.tiles
-                geometry.direct = DirectTiles(direct)
-            }
-        }
+            nonzeros: checked.weights[index]!.nonzeros,
+            leastRowStride: borders.ofWriting[index]?.rowStride ?? 0)
+        geometry.direct = direct.map { DirectTiles($0) }
         return geometry
     }
 }

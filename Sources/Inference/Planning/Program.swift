@@ -5,7 +5,8 @@ final class Program: Sendable {
     /// A buffer of ``ArenaLayout``, by number.
     typealias Buffer = Int
 
-    /// Where the bytes of a value are: a slice lies inside the buffer of what it is a part of.
+    /// Where the first byte of a value is: a slice lies inside the buffer of what it is a part of, and
+    /// behind the border, if there is one.
     struct Location: Sendable {
         var buffer: Buffer
         /// In bytes.
@@ -14,7 +15,8 @@ final class Program: Sendable {
 
     /// Numbers of nodes say where the network keeps weights, rules and tables.
     enum Step: Sendable {
-        case planes(cik_planes, from: Location, to: Location)
+        /// The copy is followed by `behind` more bytes of real zero.
+        case planes(cik_planes, from: Location, to: Location, behind: Int = 0)
         case maxPooling(cik_pooling, from: Location, to: Location)
         case averagePooling(cik_pooling, fill: UInt8, node: Int, from: Location, to: Location)
         case addition(node: Int, from: [Location], count: Int, to: Location)
@@ -45,6 +47,9 @@ final class Program: Sendable {
         var scratch: Buffer
         /// Tiles of an output at a time.
         var band: Int
+        /// What is made around the planes of the result, and the byte of real zero there.
+        var border: Border?
+        var fill: UInt8 = 0
         /// `nil` for logits, which are made of `accumulators`, so many outputs at a time.
         var to: Location?
         var accumulators: Buffer?
@@ -96,9 +101,10 @@ final class Program: Sendable {
     /// Plans a run of a checked model; a geometry belongs to each node with weights, a rule to each
     /// operation without.
     init(
-        _ checked: CheckedModel, geometries: [PlaneGeometry?], rules: [PackedRule?], lanes: Int
+        _ checked: CheckedModel, geometries: [PlaneGeometry?], borders: ValueBorders,
+        rules: [PackedRule?], lanes: Int
     ) {
-        var planner = ProgramPlanner(checked, rules: rules, lanes: lanes)
+        var planner = ProgramPlanner(checked, rules: rules, borders: borders, lanes: lanes)
         var nodes: [Int] = []
         for index in checked.model.nodes.indices {
             planner.append(node: index, geometries[index])

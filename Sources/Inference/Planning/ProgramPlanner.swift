@@ -11,13 +11,19 @@ struct ProgramPlanner {
     let input: Program.Buffer
     private let lanes: Int
     private let checked: CheckedModel
-    private let rules: [PackedRule?]
-    /// Where each value is.
+    private let sums: ResidualSums
+    private let borders: ValueBorders
+    /// Where each value is, with the border that it has from the beginning.
     private var locations: [Location] = []
-    /// The node that reads each value, if it is the only one.
-    private let onlyReaders: [Int?]
+    /// Where copies of values with another border are.
+    private var copies: [Copy: Location] = [:]
     /// Results of additions that a layer has done already.
     private var added: [Int: Location] = [:]
+
+    private struct Copy: Hashable {
+        var value: Int
+        var border: Border?
+    }
 
     /// Accumulators that a layer without a quantizer keeps at a time (1 MB), if one output needs no
     /// more.
@@ -28,10 +34,12 @@ struct ProgramPlanner {
     /// 112 with stride 2 takes 165 µs with 24 KB and 192 with 128, 192 × 28 × 28 takes 47 and 40.
     private static func copiedBytes(channel: Int) -> Int { (channel > 2048 ? 24 : 128) << 10 }
 
-    init(_ checked: CheckedModel, rules: [PackedRule?], lanes: Int) {
+    init(
+        _ checked: CheckedModel, rules: [PackedRule?], borders: ValueBorders, lanes: Int
+    ) {
         self.checked = checked
-        self.rules = rules
-        onlyReaders = Self.onlyReaders(checked)
+        self.borders = borders
+        sums = ResidualSums(checked, rules: rules)
         self.lanes = lanes
         input = layout.add(byteCount: checked.values[0].count * lanes, at: 0)
         locations = [Location(buffer: input)]
@@ -40,8 +48,16 @@ struct ProgramPlanner {
     /// Appends the steps of node `index`.
     mutating func append(node index: Int, _ geometry: PlaneGeometry?) {
         let node = checked.model.nodes[index]
-        let from = node.inputs.map { locations[$0] }
         let value = checked.values[index + 1]
+        if let sum = added[index] {
+            locations.append(sum)
+            return
+        }
+        if let geometry, let border = geometry.border {
+            addLayer(index, geometry, reading: border)
+            return
+        }
+        let from = node.inputs.map { location(of: $0, border: nil) }
         // What moves no data has its input's place; logits are moved by nobody.
         switch node.operation {
         case .flatten, .reshape:
@@ -57,13 +73,8 @@ struct ProgramPlanner {
             return
         default: break
         }
-        if let sum = added[index] {
-            locations.append(sum)
-            return
-        }
         let residual = geometry == nil ? nil : residual(of: index)
-        let to = addResult(of: residual?.node ?? index)
-        if let residual { added[residual.node] = to }
+        let to = addResult(of: index, residual)
         locations.append(to ?? from[0])
         if let geometry, geometry.direct != nil, lanes == 1 {
             addDirectLayer(index, geometry, from: from[0], to: to!, residual)
@@ -79,31 +90,48 @@ struct ProgramPlanner {
         }
     }
 
-    /// The addition that layer `index` does on the way: the only one that reads its result, of two inputs,
-    /// if the other one is there.
-    private func residual(of index: Int) -> Program.Residual? {
-        let value = index + 1
-        let isPlanar = lanes > 1 || !checked.readsWholeInput(index)
-        guard isPlanar, let node = onlyReaders[value],
-            case .addition(_, _, _, _?)? = rules[node]
-        else { return nil }
-        let inputs = checked.model.nodes[node].inputs
-        let own = inputs[0] == value ? 0 : 1
-        let other = inputs[1 - own]
-        guard other < value else { return nil }
-        return .init(node: node, own: own, other: locations[other])
+    /// A layer that reads values with a border.
+    private mutating func addLayer(
+        _ index: Int, _ geometry: PlaneGeometry, reading border: Border
+    ) {
+        var from = location(of: checked.model.nodes[index].inputs[0], border: border)
+        from.offset -= geometry.reachBefore * lanes
+        let residual = residual(of: index)
+        let to = addResult(of: index, residual)
+        locations.append(to ?? from)
+        addLayer(index, geometry, from: from, to: to, residual, copiesChannels: false)
     }
 
-    private static func onlyReaders(_ checked: CheckedModel) -> [Int?] {
-        var readers = [Int?](repeating: nil, count: checked.values.count)
-        var counts = [Int](repeating: 0, count: checked.values.count)
-        for (index, node) in checked.model.nodes.enumerated() {
-            for value in node.inputs {
-                readers[value] = index
-                counts[value] += 1
-            }
+    /// Where a value is with such a border, or without one; a copy is made once.
+    private mutating func location(of value: Int, border: Border?) -> Location {
+        let found = borders.ofValues[value]
+        if found == border { return locations[value] }
+        let copy = Copy(value: value, border: border)
+        if let location = copies[copy] { return location }
+        let (from, input) = (locations[value], checked.values[value])
+        var to: Location
+        if let border {
+            let planes = border.copy(
+                channels: input.planes.channels, from: found, fill: checked.fill(of: input))
+            to = newBuffer(border.count(channels: input.planes.channels))
+            to.offset += (border.front - border.gap) * lanes
+            append(.planes(planes, from: from, to: to, behind: border.gap * lanes), [from], to)
+            to.offset += border.gap * lanes
+        } else {
+            to = newBuffer(input.count)
+            let planes = found!.removal(channels: input.planes.channels)
+            append(.planes(planes, from: from, to: to), [from], to)
         }
-        return zip(readers, counts).map { $1 == 1 ? $0 : nil }
+        copies[copy] = to
+        return to
+    }
+
+    /// The addition that layer `index` does on the way.
+    private mutating func residual(of index: Int) -> Program.Residual? {
+        let isPlanar = lanes > 1 || !checked.readsWholeInput(index)
+        guard isPlanar, let node = sums.addition(ofLayer: index) else { return nil }
+        let other = location(of: sums.other(of: node), border: borders.ofValues[node + 1])
+        return .init(node: node, own: sums.own(of: node), other: other)
     }
 
     /// Appends the step or steps of an operation without weights.
@@ -164,11 +192,20 @@ struct ProgramPlanner {
         if let to { layout.extend(to.buffer, to: steps.count - 1) }
     }
 
-    /// The place of a node's result; none for logits.
-    private mutating func addResult(of index: Int) -> Location? {
-        let value = checked.values[index + 1]
+    /// The place of a node's result, or of the sum that it adds to; none for logits.
+    private mutating func addResult(of index: Int, _ residual: Program.Residual?) -> Location? {
+        let result = (residual?.node ?? index) + 1
+        let value = checked.values[result]
         guard value.quantizer != nil else { return nil }
-        return newBuffer(value.count)
+        var place: Location
+        if let border = borders.ofValues[result] {
+            place = newBuffer(border.count(channels: value.planes.channels))
+            place.offset += border.front * lanes
+        } else {
+            place = newBuffer(value.count)
+        }
+        if let residual { added[residual.node] = place }
+        return place
     }
 
     /// Room for `count` bytes of each lane, from the next step on.
@@ -219,6 +256,11 @@ struct ProgramPlanner {
             groupStride: geometry.groupStride * lanes, rowStride: geometry.rowStride,
             keptBytes: keptBytes(output, rowStride: geometry.rowStride), copy: copy,
             residual: residual)
+        step.border = borders.ofWriting[index]
+        if step.border != nil {
+            let result = (residual?.node ?? index) + 1
+            step.fill = checked.fill(of: checked.values[result])
+        }
         if to == nil {
             let stride = step.keptBytes.tiles * Int(CIK_TILE)
             step.outputsInRun = min(max(Self.accumulatorCount / stride, 1), output.channels)
@@ -270,6 +312,7 @@ struct ProgramPlanner {
         let output = checked.values[index + 1].planes
         return cik_planes(
             channels: input.channels, height: input.height, width: input.width,
+            row_stride: input.width, channel_stride: input.height * input.width,
             padding_height: border[0], padding_width: border[1], stride_height: 1,
             stride_width: 1, phases_height: 1, phases_width: 1, plane_height: output.height,
             plane_width: output.width, plane_stride: output.height * output.width,
@@ -279,8 +322,11 @@ struct ProgramPlanner {
 
 extension CheckedModel {
     /// The byte of real zero in the first input of node `index`.
-    func fill(of index: Int) -> UInt8 {
-        let quantizer = input(of: index).quantizer!
+    func fill(of index: Int) -> UInt8 { fill(of: input(of: index)) }
+
+    /// The byte of real zero in a value.
+    func fill(of value: Value) -> UInt8 {
+        let quantizer = value.quantizer!
         return UInt8(quantizer.code(0) - quantizer.lowest)
     }
 }

@@ -110,7 +110,8 @@ extension cik_planar {
     fileprivate func part(_ tiles: Range<Int>) -> cik_planar {
         var part = self
         let start = tiles.lowerBound * Int(CIK_TILE)
-        let before = (0..<tiles.lowerBound).reduce(0) { $0 + kept[$1].nonzeroBitCount }
+        let before =
+            has_border ? start : (0..<tiles.lowerBound).reduce(0) { $0 + kept[$1].nonzeroBitCount }
         part.x += start
         part.kept += tiles.lowerBound
         part.length = min(tiles.upperBound * Int(CIK_TILE), length) - start

@@ -70,8 +70,8 @@ struct ProgramRun {
 
     func run(_ step: Program.Step) {
         switch step {
-        case .planes(let planes, let from, let to):
-            runPlanes(planes, from: from, to: to)
+        case .planes(let planes, let from, let to, let behind):
+            runPlanes(planes, from: from, to: to, behind: behind)
         case .maxPooling(let pooling, let from, let to):
             runMaxPooling(pooling, from: from, to: to)
         case .averagePooling(let pooling, let fill, let node, let from, let to):
@@ -95,8 +95,10 @@ struct ProgramRun {
 
     // MARK: Operations without weights
 
-    private func runPlanes(_ planes: cik_planes, from: Program.Location, to: Program.Location) {
-        let read = planes.height * planes.width * program.lanes
+    private func runPlanes(
+        _ planes: cik_planes, from: Program.Location, to: Program.Location, behind: Int
+    ) {
+        let read = planes.channel_stride * program.lanes
         let written =
             planes.phases_height * planes.phases_width * planes.plane_stride * program.lanes
         shareChannels(planes.channels, byteCount: planes.channels * written) { channels in
@@ -105,6 +107,9 @@ struct ProgramRun {
             kernels.pointee.u8_planes(
                 &part, bytes(from) + channels.lowerBound * read, program.lanes,
                 bytes(to) + channels.lowerBound * written)
+        }
+        if behind > 0 {
+            (bytes(to) + planes.channels * written).update(repeating: planes.fill, count: behind)
         }
     }
 
@@ -246,6 +251,11 @@ struct ProgramRun {
         case .bytes(let epilogue):
             planar.y = bytes(step.to!)
             planar.y_stride = step.height * step.width * program.lanes
+            if let border = step.border {
+                planar.y_stride = border.channelStride * program.lanes
+                (planar.has_border, planar.fill) = (true, step.fill)
+                fill(border, around: step)
+            }
             withUnsafePointer(to: epilogue.view) { epilogue in
                 planar.epilogue = epilogue
                 withResidual(of: step) { residual in
@@ -267,6 +277,20 @@ struct ProgramRun {
                     finish(step, outputs, epilogue.output, epilogue.corrections, planar)
                 }
             }
+        }
+    }
+
+    /// Fills the border around the planes of a result but for what lies in the tiles of a plane, which
+    /// the layer fills itself.
+    private func fill(_ border: Border, around step: Program.PlanarStep) {
+        let (first, lanes) = (bytes(step.to!), program.lanes)
+        (first - border.front * lanes).update(repeating: step.fill, count: border.front * lanes)
+        let made = step.keptBytes.tiles * Int(CIK_TILE)
+        let behind = border.channelStride * lanes - made
+        guard behind > 0 else { return }
+        for output in 0..<step.outputs {
+            (first + output * border.channelStride * lanes + made)
+                .update(repeating: step.fill, count: behind)
         }
     }
 
@@ -310,7 +334,7 @@ struct ProgramRun {
         _ planar: cik_planar, _ weights: PlanarWeights, of step: Program.PlanarStep,
         _ copy: Program.ChannelCopy
     ) {
-        let read = copy.planes.height * copy.planes.width * program.lanes
+        let read = copy.planes.channel_stride * program.lanes
         shareOutputs(step.outputs, of: step, nanoseconds: work(of: step)) { outputs, scratch in
             var planar = planar
             planar.scratch = scratch
