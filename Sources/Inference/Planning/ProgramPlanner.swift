@@ -57,7 +57,20 @@ struct ProgramPlanner {
             addLayer(index, geometry, reading: border)
             return
         }
-        let from = node.inputs.map { location(of: $0, border: nil) }
+        var geometry = geometry
+        let from: [Location]
+        if let copy = geometry?.copy, copy.height == checked.input(of: index).planes.height,
+            geometry?.direct == nil || lanes > 1
+        {
+            // Copies are made of planes with any border.
+            from = [locations[node.inputs[0]]]
+            if let border = borders.ofValues[node.inputs[0]] {
+                geometry?.copy?.row_stride = border.rowStride
+                geometry?.copy?.channel_stride = border.channelStride
+            }
+        } else {
+            from = node.inputs.map { location(of: $0, border: nil) }
+        }
         // What moves no data has its input's place; logits are moved by nobody.
         switch node.operation {
         case .flatten, .reshape:

@@ -8,9 +8,10 @@ struct ResidualSums {
 
     init(_ checked: CheckedModel, rules: [PackedRule?]) {
         self.checked = checked
-        let onlyReaders = Self.onlyReaders(checked)
+        let readers = checked.readers
         for layer in checked.model.nodes.indices where checked.weights[layer] != nil {
-            guard let node = onlyReaders[layer + 1], case .addition(_, _, _, _?)? = rules[node],
+            guard readers[layer + 1].count == 1, let node = readers[layer + 1].first,
+                case .addition(_, _, _, _?)? = rules[node],
                 checked.model.nodes[node].inputs.allSatisfy({ $0 <= layer + 1 })
             else { continue }
             layers[node] = layer
@@ -31,17 +32,15 @@ struct ResidualSums {
 
     /// The value that is added.
     func other(of node: Int) -> Int { checked.model.nodes[node].inputs[1 - own(of: node)] }
+}
 
-    /// The node that reads each value, if it is the only one.
-    private static func onlyReaders(_ checked: CheckedModel) -> [Int?] {
-        var readers = [Int?](repeating: nil, count: checked.values.count)
-        var counts = [Int](repeating: 0, count: checked.values.count)
-        for (index, node) in checked.model.nodes.enumerated() {
-            for value in node.inputs {
-                readers[value] = index
-                counts[value] += 1
-            }
+extension CheckedModel {
+    /// The nodes that read each value, one as often as it does.
+    var readers: [[Int]] {
+        var readers = [[Int]](repeating: [], count: values.count)
+        for (index, node) in model.nodes.enumerated() {
+            for value in node.inputs { readers[value].append(index) }
         }
-        return zip(readers, counts).map { $1 == 1 ? $0 : nil }
+        return readers
     }
 }

@@ -41,8 +41,19 @@ struct ValueBorders {
             }
             read(by: index)
         }
-        for index in checked.model.nodes.indices where isPointwise(index) {
-            ofReading[index] = ofReading[index] ?? ofValues[checked.model.nodes[index].inputs[0]]
+        let readers = checked.readers
+        for index in checked.model.nodes.indices {
+            if isPointwise(index), ofReading[index] == nil {
+                ofReading[index] = ofValues[checked.model.nodes[index].inputs[0]]
+            }
+            // What copies its input takes it with any border.
+            if ofWriting[index] == nil, sums.addition(ofLayer: index) == nil,
+                checked.values[index + 1].quantizer != nil,
+                readers[index + 1].allSatisfy({ (window($0)?.stride ?? [1, 1]) != [1, 1] })
+            {
+                ofWriting[index] = ofReading[index]
+                ofValues[index + 1] = ofReading[index]
+            }
         }
     }
 
