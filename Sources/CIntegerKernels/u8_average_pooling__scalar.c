@@ -35,7 +35,7 @@ static void average(
 void u8_average_pooling__scalar(
     const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y) {
     const cik_pooling *pooling = &averaging->windows;
-    size_t size = pooling->height * pooling->width * lanes;
+    size_t size = averaging->channel_stride * lanes;
     for (size_t channel = 0; channel < pooling->channels; channel++, x += size)
         for (size_t i = 0; i < pooling->output_height; i++)
             for (size_t j = 0; j < pooling->output_width; j++, y += lanes)

@@ -297,7 +297,8 @@ struct Variant: CustomTestStringConvertible, Sendable {
         var means = largest
         variant.kernels.u8_max_pooling(&pooling, x, lanes, &largest)
         var averaging = cik_averaging(
-            windows: pooling, fill: 77, multiplier: multiplier, constant: -(1 << 36),
+            windows: pooling, channel_stride: pooling.height * pooling.width, fill: 77,
+            multiplier: multiplier, constant: -(1 << 36),
             rounding: rounding)
         variant.kernels.u8_average_pooling(&averaging, x, lanes, &means)
         var (expectedLargest, expectedMeans) = (largest, means)

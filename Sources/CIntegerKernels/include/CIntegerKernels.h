@@ -351,6 +351,8 @@ typedef struct {
 /// How the sum of a window's bytes becomes a byte: `sum * multiplier + constant`, rounded.
 typedef struct {
     cik_pooling windows;
+    /// Positions from one channel of the input to the next.
+    size_t channel_stride;
     /// The byte of places outside the plane.
     uint8_t fill;
     int32_t multiplier;

@@ -18,7 +18,7 @@ final class Program: Sendable {
         /// The copy is followed by `behind` more bytes of real zero.
         case planes(cik_planes, from: Location, to: Location, behind: Int = 0)
         case maxPooling(cik_pooling, from: Location, to: Location)
-        case averagePooling(cik_pooling, fill: UInt8, node: Int, from: Location, to: Location)
+        case averagePooling(Averaging, node: Int, from: Location, to: Location)
         case addition(node: Int, from: [Location], count: Int, to: Location)
         case multiplication(node: Int, ProductShape, from: [Location], to: Location)
         /// By the table of the node's input of this number.
@@ -29,6 +29,16 @@ final class Program: Sendable {
         case planar(PlanarStep)
         /// Of the logits, in place.
         case softmax
+    }
+
+    /// Windows whose means are computed.
+    struct Averaging: Sendable {
+        var windows: cik_pooling
+        /// Places from one channel to the next.
+        var channelStride: Int
+        /// The byte of real zero, and how many places of a window, at least, hold it that do not count.
+        var fill: UInt8
+        var borderCount = 0
     }
 
     /// Sizes of a product: the second input has as many places as the first or one a channel.

@@ -57,6 +57,7 @@ struct ProgramPlanner {
             addLayer(index, geometry, reading: border)
             return
         }
+        if addMeanWithBorder(index) { return }
         var geometry = geometry
         let from: [Location]
         if let copy = geometry?.copy, copy.height == checked.input(of: index).planes.height,
@@ -115,6 +116,29 @@ struct ProgramPlanner {
         addLayer(index, geometry, from: from, to: to, residual, copiesChannels: false)
     }
 
+    /// Appends the mean of whole planes with a border: as rows of one, the border's places taken off the
+    /// sum.
+    private mutating func addMeanWithBorder(_ index: Int) -> Bool {
+        let node = checked.model.nodes[index]
+        let input = checked.input(of: index).planes
+        guard case .averagePooling(let window, _) = node.operation,
+            window.kernel == [input.height, input.width], window.padding == [0, 0],
+            let border = borders.ofValues[node.inputs[0]],
+            let to = addResult(of: index, nil)
+        else { return false }
+        let row = cik_pooling(
+            channels: input.channels, height: 1, width: border.span, kernel_height: 1,
+            kernel_width: border.span, stride_height: 1, stride_width: 1, padding_height: 0,
+            padding_width: 0, output_height: 1, output_width: 1)
+        let averaging = Program.Averaging(
+            windows: row, channelStride: border.channelStride, fill: checked.fill(of: index),
+            borderCount: border.span - input.height * input.width)
+        let from = locations[node.inputs[0]]
+        append(.averagePooling(averaging, node: index, from: from, to: to), [from], to)
+        locations.append(to)
+        return true
+    }
+
     /// Where a value is with such a border, or without one; a copy is made once.
     private mutating func location(of value: Int, border: Border?) -> Location {
         let found = borders.ofValues[value]
@@ -156,10 +180,11 @@ struct ProgramPlanner {
             append(
                 .maxPooling(pooling(window, index), from: from[0], to: to), from, to)
         case .averagePooling(let window, _):
-            append(
-                .averagePooling(
-                    pooling(window, index), fill: checked.fill(of: index), node: index,
-                    from: from[0], to: to), from, to)
+            let input = checked.input(of: index).planes
+            let averaging = Program.Averaging(
+                windows: pooling(window, index), channelStride: input.height * input.width,
+                fill: checked.fill(of: index))
+            append(.averagePooling(averaging, node: index, from: from[0], to: to), from, to)
         case .add:
             append(
                 .addition(node: index, from: from, count: value.count * lanes, to: to), from, to)

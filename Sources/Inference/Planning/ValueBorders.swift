@@ -47,12 +47,12 @@ struct ValueBorders {
                 ofReading[index] = ofValues[checked.model.nodes[index].inputs[0]]
             }
             // What copies its input takes it with any border.
-            if ofWriting[index] == nil, sums.addition(ofLayer: index) == nil,
-                checked.values[index + 1].quantizer != nil,
+            if let border = ofReading[index], ofWriting[index] == nil,
+                sums.addition(ofLayer: index) == nil, checked.values[index + 1].quantizer != nil,
                 readers[index + 1].allSatisfy({ (window($0)?.stride ?? [1, 1]) != [1, 1] })
             {
-                ofWriting[index] = ofReading[index]
-                ofValues[index + 1] = ofReading[index]
+                ofWriting[index] = border
+                ofValues[index + 1] = border
             }
         }
     }

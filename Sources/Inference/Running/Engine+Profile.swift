@@ -23,6 +23,11 @@ package struct NodeTime: Sendable, Equatable {
 }
 
 extension Engine {
+    /// How many values a single sample's run copies, with another border or by phases of a stride.
+    package var copyCount: Int {
+        network.single.steps.count { if case .planes = $0 { true } else { false } }
+    }
+
     /// How long each node takes for `count` samples of zeros if threads share it, the median of `turns`.
     ///
     /// Reading the clock adds some 50 ns a step. Nodes that move no data take no time.

@@ -74,8 +74,8 @@ struct ProgramRun {
             runPlanes(planes, from: from, to: to, behind: behind)
         case .maxPooling(let pooling, let from, let to):
             runMaxPooling(pooling, from: from, to: to)
-        case .averagePooling(let pooling, let fill, let node, let from, let to):
-            runAveraging(network.rules[node]!, pooling, fill: fill, from: from, to: to)
+        case .averagePooling(let averaging, let node, let from, let to):
+            runAveraging(network.rules[node]!, averaging, from: from, to: to)
         case .addition(let node, let from, let count, let to):
             runAddition(network.rules[node]!, from: from, count: count, to: to)
         case .multiplication(let node, let shape, let from, let to):
@@ -129,13 +129,14 @@ struct ProgramRun {
     }
 
     private func runAveraging(
-        _ rule: PackedRule, _ pooling: cik_pooling, fill: UInt8, from: Program.Location,
+        _ rule: PackedRule, _ step: Program.Averaging, from: Program.Location,
         to: Program.Location
     ) {
         guard case .averaging(let multiplier, let constant, let rounding) = rule else { return }
+        let border = Int64(step.borderCount) * Int64(step.fill) * Int64(multiplier)
         var averaging = cik_averaging(
-            windows: pooling, fill: fill, multiplier: multiplier, constant: constant,
-            rounding: rounding)
+            windows: step.windows, channel_stride: step.channelStride, fill: step.fill,
+            multiplier: multiplier, constant: constant - border, rounding: rounding)
         kernels.pointee.u8_average_pooling(&averaging, bytes(from), program.lanes, bytes(to))
     }
 
