@@ -10,7 +10,7 @@ static void sums_of_lanes(
     size_t lanes, int32_t *restrict sums) {
     for (size_t y = window.top; y < window.bottom; y++)
         for (size_t x = window.left; x < window.right; x++) {
-            const uint8_t *bytes = plane + (y * pooling->width + x) * stride;
+            const uint8_t *bytes = plane + (y * pooling->row_stride + x) * stride;
             for (size_t i = 0; i < lanes; i++) sums[i] += bytes[i];
         }
 }
@@ -35,9 +35,13 @@ static void average(
 void u8_average_pooling__scalar(
     const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y) {
     const cik_pooling *pooling = &averaging->windows;
-    size_t size = averaging->channel_stride * lanes;
-    for (size_t channel = 0; channel < pooling->channels; channel++, x += size)
+    for (size_t channel = 0; channel < pooling->channels; channel++) {
         for (size_t i = 0; i < pooling->output_height; i++)
-            for (size_t j = 0; j < pooling->output_width; j++, y += lanes)
-                average(averaging, x, cik_window_at(pooling, i, j), lanes, y);
+            for (size_t j = 0; j < pooling->output_width; j++)
+                average(
+                    averaging, x, cik_window_at(pooling, i, j), lanes,
+                    y + (i * pooling->output_row_stride + j) * lanes);
+        x += pooling->channel_stride * lanes;
+        y += pooling->output_channel_stride * lanes;
+    }
 }

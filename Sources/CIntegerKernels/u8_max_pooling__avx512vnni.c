@@ -17,12 +17,14 @@ static __mmask64 first_bytes(size_t count) {
 
 /// The largest byte of each column of rows top..<bottom.
 INLINE void columns(
-    const uint8_t *plane, size_t width, size_t top, size_t bottom, uint8_t *largest) {
-    for (size_t x = 0; x < width; x += 64) {
-        __mmask64 mask = first_bytes(width - x);
+    const cik_pooling *pooling, const uint8_t *plane, size_t top, size_t bottom,
+    uint8_t *largest) {
+    size_t stride = pooling->row_stride;
+    for (size_t x = 0; x < pooling->width; x += 64) {
+        __mmask64 mask = first_bytes(pooling->width - x);
         __m512i bytes = _mm512_setzero_si512();
         for (size_t y = top; y < bottom; y++)
-            bytes = _mm512_max_epu8(bytes, _mm512_maskz_loadu_epi8(mask, plane + y * width + x));
+            bytes = _mm512_max_epu8(bytes, _mm512_maskz_loadu_epi8(mask, plane + y * stride + x));
         _mm512_mask_storeu_epi8(largest + x, mask, bytes);
     }
 }
@@ -52,31 +54,36 @@ INLINE void along(const cik_pooling *pooling, const uint8_t *bytes, uint8_t *y) 
 CIK_AVX512VNNI static void pool(const cik_pooling *pooling, const uint8_t *x, uint8_t *y) {
     // Zeros are never larger than what lies inside.
     uint8_t row[MOST_COLUMNS + BEHIND] = {0};
-    size_t area = pooling->height * pooling->width;
-    for (size_t channel = 0; channel < pooling->channels; channel++, x += area)
-        for (size_t i = 0; i < pooling->output_height; i++, y += pooling->output_width) {
+    for (size_t channel = 0; channel < pooling->channels; channel++) {
+        for (size_t i = 0; i < pooling->output_height; i++) {
             cik_window window = cik_window_at(pooling, i, 0);
-            columns(
-                x, pooling->width, window.top, window.bottom, row + pooling->padding_width);
-            along(pooling, row, y);
+            columns(pooling, x, window.top, window.bottom, row + pooling->padding_width);
+            along(pooling, row, y + i * pooling->output_row_stride);
         }
+        x += pooling->channel_stride;
+        y += pooling->output_channel_stride;
+    }
 }
 
 /// Windows of 2x2 side by side, without the way through memory.
 CIK_AVX512VNNI static void pool_by_two(const cik_pooling *pooling, const uint8_t *x, uint8_t *y) {
-    size_t width = pooling->output_width;
+    size_t width = pooling->output_width, below = pooling->row_stride;
     for (size_t channel = 0; channel < pooling->channels; channel++) {
-        const uint8_t *row = x + channel * pooling->height * pooling->width;
-        for (size_t i = 0; i < pooling->output_height; i++, row += 2 * pooling->width, y += width)
+        const uint8_t *row = x + channel * pooling->channel_stride;
+        uint8_t *places = y + channel * pooling->output_channel_stride;
+        for (size_t i = 0; i < pooling->output_height; i++) {
             for (size_t j = 0; j < width; j += 32) {
                 __mmask64 mask = first_bytes(2 * (width - j));
                 __m512i largest = _mm512_max_epu8(
                     _mm512_maskz_loadu_epi8(mask, row + 2 * j),
-                    _mm512_maskz_loadu_epi8(mask, row + pooling->width + 2 * j));
+                    _mm512_maskz_loadu_epi8(mask, row + below + 2 * j));
                 largest = _mm512_max_epu8(largest, _mm512_srli_epi16(largest, 8));
                 _mm256_mask_storeu_epi8(
-                    y + j, (__mmask32)first_bytes(width - j), _mm512_cvtepi16_epi8(largest));
+                    places + j, (__mmask32)first_bytes(width - j), _mm512_cvtepi16_epi8(largest));
             }
+            row += 2 * below;
+            places += pooling->output_row_stride;
+        }
     }
 }
 
@@ -93,22 +100,23 @@ CIK_AVX512VNNI static void pool_three_by_two(
     const cik_pooling *pooling, const uint8_t *x, uint8_t *y) {
     size_t width = pooling->width;
     for (size_t channel = 0; channel < pooling->channels; channel++) {
-        const uint8_t *plane = x + channel * pooling->height * width;
-        for (size_t i = 0; i < pooling->output_height; i++, y += pooling->output_width) {
+        const uint8_t *plane = x + channel * pooling->channel_stride;
+        uint8_t *places = y + channel * pooling->output_channel_stride;
+        for (size_t i = 0; i < pooling->output_height; i++, places += pooling->output_row_stride) {
             cik_window window = cik_window_at(pooling, i, 0);
             for (size_t j = 0; j < pooling->output_width; j += 32) {
                 ptrdiff_t start = (ptrdiff_t)(2 * j) - (ptrdiff_t)pooling->padding_width;
                 __mmask64 here = bytes_inside(start, width), next = bytes_inside(start + 2, width);
                 __m512i pairs = _mm512_setzero_si512(), behind = pairs;
                 for (size_t row = window.top; row < window.bottom; row++) {
-                    const uint8_t *bytes = plane + (ptrdiff_t)(row * width) + start;
+                    const uint8_t *bytes = plane + (ptrdiff_t)(row * pooling->row_stride) + start;
                     pairs = _mm512_max_epu8(pairs, _mm512_maskz_loadu_epi8(here, bytes));
                     behind = _mm512_max_epu8(behind, _mm512_maskz_loadu_epi8(next, bytes + 2));
                 }
                 __m512i largest = _mm512_max_epu8(
                     _mm512_max_epu8(pairs, _mm512_srli_epi16(pairs, 8)), behind);
                 _mm256_mask_storeu_epi8(
-                    y + j, (__mmask32)first_bytes(pooling->output_width - j),
+                    places + j, (__mmask32)first_bytes(pooling->output_width - j),
                     _mm512_cvtepi16_epi8(largest));
             }
         }
@@ -122,19 +130,20 @@ static bool is_by_two(const cik_pooling *pooling) {
 }
 
 CIK_AVX512VNNI static void pool_lanes(const cik_pooling *pooling, const uint8_t *x, uint8_t *y) {
-    size_t width = pooling->width;
+    size_t width = pooling->row_stride;
     for (size_t channel = 0; channel < pooling->channels; channel++) {
         for (size_t i = 0; i < pooling->output_height; i++)
-            for (size_t j = 0; j < pooling->output_width; j++, y += 64) {
+            for (size_t j = 0; j < pooling->output_width; j++) {
                 cik_window w = cik_window_at(pooling, i, j);
                 __m512i largest = _mm512_setzero_si512();
                 for (size_t row = w.top; row < w.bottom; row++)
                     for (size_t column = w.left; column < w.right; column++)
                         largest = _mm512_max_epu8(
                             largest, _mm512_loadu_si512(x + (row * width + column) * 64));
-                _mm512_storeu_si512(y, largest);
+                _mm512_storeu_si512(y + (i * pooling->output_row_stride + j) * 64, largest);
             }
-        x += pooling->height * width * 64;
+        x += pooling->channel_stride * 64;
+        y += pooling->output_channel_stride * 64;
     }
 }
 

@@ -245,7 +245,18 @@ struct Variant: CustomTestStringConvertible, Sendable {
             channels: 2, height: size[0], width: size[1], kernel_height: kernel[0],
             kernel_width: kernel[1], stride_height: stride[0], stride_width: stride[1],
             padding_height: padding[0], padding_width: padding[1], output_height: output[0],
-            output_width: output[1])
+            output_width: output[1], row_stride: size[1], channel_stride: size[0] * size[1],
+            output_row_stride: output[1], output_channel_stride: output[0] * output[1])
+    }
+
+    /// The same over rows and channels that lie further apart, in input and output.
+    private func spread(_ pooling: cik_pooling) -> cik_pooling {
+        var p = pooling
+        p.row_stride = p.width + 3
+        p.channel_stride = p.height * p.row_stride + 5
+        p.output_row_stride = p.output_width + 2
+        p.output_channel_stride = p.output_height * p.output_row_stride + 7
+        return p
     }
 
     /// The bytes in each window of one lane; `nil` outside the image.
@@ -260,7 +271,8 @@ struct Variant: CustomTestStringConvertible, Sendable {
                 let row: Int = top + i / p.kernel_width - p.padding_height
                 let column: Int = left + i % p.kernel_width - p.padding_width
                 let isInside = 0..<p.height ~= row && 0..<p.width ~= column
-                let index: Int = ((channel * p.height + row) * p.width + column) * lanes + lane
+                let index: Int =
+                    (channel * p.channel_stride + row * p.row_stride + column) * lanes + lane
                 window.append(isInside ? x[index] : nil)
             }
             result.append(window)
@@ -278,12 +290,16 @@ struct Variant: CustomTestStringConvertible, Sendable {
         ] {
             let sizes = [[7, 9], [8, 63], [7, 64], [7, 65], [9, 130]]
             for size in sizes where lanes == 1 || size[1] == 9 {
-                expectPooling(variant, pooling(kernel, stride, padding, size), lanes, &random)
+                let pooling = pooling(kernel, stride, padding, size)
+                expectPooling(variant, pooling, lanes, &random)
+                expectPooling(variant, spread(pooling), lanes, &random)
             }
         }
         // Means of whole planes.
         for area in [[1, 1], [7, 7], [8, 8], [5, 13], [20, 20]] {
-            expectPooling(variant, pooling(area, [1, 1], [0, 0], area), lanes, &random)
+            let pooling = pooling(area, [1, 1], [0, 0], area)
+            expectPooling(variant, pooling, lanes, &random)
+            expectPooling(variant, spread(pooling), lanes, &random)
         }
     }
 
@@ -291,19 +307,24 @@ struct Variant: CustomTestStringConvertible, Sendable {
         _ variant: Variant, _ pooling: cik_pooling, _ lanes: Int, _ random: inout SplitMix
     ) {
         var pooling = pooling
-        let x = random.pixels(2 * pooling.height * pooling.width * lanes + Int(CIK_OVERREAD))
-        let count = 2 * pooling.output_height * pooling.output_width
+        let x = random.pixels(2 * pooling.channel_stride * lanes + Int(CIK_OVERREAD))
+        let count = 2 * pooling.output_channel_stride
         var largest = [UInt8](repeating: 1, count: count * lanes)
         var means = largest
         variant.kernels.u8_max_pooling(&pooling, x, lanes, &largest)
         var averaging = cik_averaging(
-            windows: pooling, channel_stride: pooling.height * pooling.width, fill: 77,
-            multiplier: multiplier, constant: -(1 << 36),
+            windows: pooling, fill: 77, multiplier: multiplier, constant: -(1 << 36),
             rounding: rounding)
         variant.kernels.u8_average_pooling(&averaging, x, lanes, &means)
         var (expectedLargest, expectedMeans) = (largest, means)
         for lane in 0..<lanes {
             for (place, window) in windows(pooling, x, lane: lane, of: lanes).enumerated() {
+                let (channel, inside) = place.quotientAndRemainder(
+                    dividingBy: pooling.output_height * pooling.output_width)
+                let (row, column) = inside.quotientAndRemainder(dividingBy: pooling.output_width)
+                let place =
+                    channel * pooling.output_channel_stride + row * pooling.output_row_stride
+                    + column
                 let sum = window.reduce(Int64(0)) { $0 + Int64($1 ?? 77) }
                 expectedMeans[place * lanes + lane] = code(sum * Int64(multiplier) - 1 << 36)
                 expectedLargest[place * lanes + lane] = window.compactMap { $0 }.max()!

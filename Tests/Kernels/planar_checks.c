@@ -357,6 +357,12 @@ static cik_pooling random_pooling(bool is_whole) {
     }
     p.output_height = (p.height + 2 * p.padding_height - p.kernel_height) / p.stride_height + 1;
     p.output_width = (p.width + 2 * p.padding_width - p.kernel_width) / p.stride_width + 1;
+    bool is_dense = random_in(0, 1);
+    p.row_stride = p.width + (is_dense ? 0 : (size_t)random_in(0, 5));
+    p.channel_stride = p.height * p.row_stride + (is_dense ? 0 : (size_t)random_in(0, 70));
+    p.output_row_stride = p.output_width + (is_dense ? 0 : (size_t)random_in(0, 5));
+    p.output_channel_stride =
+        p.output_height * p.output_row_stride + (is_dense ? 0 : (size_t)random_in(0, 70));
     return p;
 }
 
@@ -367,7 +373,6 @@ static void check_pooling(const cik_kernel_set *scalar, const cik_kernel_set *va
         cik_pooling p = random_pooling(is_whole);
         cik_averaging averaging = {
             .windows = p, .fill = (uint8_t)random_in(0, 255),
-            .channel_stride = p.height * p.width + (is_mean ? (size_t)random_in(0, 70) : 0),
             .constant = random_in(0, 255) * (1 << 20), .rounding = {20, 0, 255},
         };
         // Results are about as far apart as bytes are; or a single byte of the window matters.
@@ -375,8 +380,8 @@ static void check_pooling(const cik_kernel_set *scalar, const cik_kernel_set *va
         int64_t largest = random_in(0, 1) ? (4 << 20) / window + 1 : 1 << 20;
         averaging.multiplier = (int32_t)random_in(-largest, largest);
         if (largest == 1 << 20) averaging.constant -= window * 128 * averaging.multiplier;
-        size_t count = p.channels * p.output_height * p.output_width * lanes, size = count + GUARD;
-        uint8_t *x = random_memory(p.channels * averaging.channel_stride * lanes);
+        size_t size = p.channels * p.output_channel_stride * lanes + GUARD;
+        uint8_t *x = random_memory(p.channels * p.channel_stride * lanes);
         uint8_t *expected = random_memory(size), *found = random_memory(size);
         memcpy(found, expected, size);
         if (is_mean) {

@@ -199,9 +199,12 @@ private func pipeline(prune: String, factorize: String = "") -> String {
         let model = packageFolder + "/Fixtures/onnx/digits-ts-17.onnx"
         #expect(try run(shrinkCommand, ["import", model, "-o", checkpoint]).code == 0)
         try folder.writeImages(
-            [UInt8](repeating: 7, count: 8 * 64), labels: (0..<8).map { UInt8($0 % 4) })
-        let result = try run(shrinkCommand, ["sensitivity", checkpoint, "--data", folder.path])
-        #expect(result.code == 1 && result.errors.contains("4 classes"), "\(result.errors)")
+            [UInt8](repeating: 7, count: 8 * 64), labels: (0..<8).map { UInt8($0 + 4) })
+        let command = ["sensitivity", checkpoint, "--data", folder.path]
+        let result = try run(shrinkCommand, command)
+        #expect(result.code == 1 && result.errors.contains("12 classes"), "\(result.errors)")
+        let stated = try run(shrinkCommand, command + ["--classes", "10"])
+        #expect(stated.code == 1 && stated.errors.contains("label 6 is 10"), "\(stated.errors)")
     }
 
     @Test func `refuses what is no checkpoint`() throws {

@@ -346,13 +346,13 @@ typedef struct {
     size_t stride_height, stride_width;
     size_t padding_height, padding_width;
     size_t output_height, output_width;
+    /// Positions from one row to the next and from one channel to the next, of input and output.
+    size_t row_stride, channel_stride, output_row_stride, output_channel_stride;
 } cik_pooling;
 
 /// How the sum of a window's bytes becomes a byte: `sum * multiplier + constant`, rounded.
 typedef struct {
     cik_pooling windows;
-    /// Positions from one channel of the input to the next.
-    size_t channel_stride;
     /// The byte of places outside the plane.
     uint8_t fill;
     int32_t multiplier;
@@ -463,10 +463,10 @@ typedef struct {
 
     /// y: values of `cik_planes`, from x `[channels, height, width, lanes]`
     void (*u8_planes)(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
-    /// y `[channels, output_height, output_width, lanes]`
+    /// y: output_height rows of output_width places of each channel
     void (*u8_max_pooling)(
         const cik_pooling *pooling, const uint8_t *x, size_t lanes, uint8_t *y);
-    /// y `[channels, output_height, output_width, lanes]`
+    /// As `u8_max_pooling`.
     void (*u8_average_pooling)(
         const cik_averaging *averaging, const uint8_t *x, size_t lanes, uint8_t *y);
     /// y `[count]` from `terms` inputs x `[terms][count]`

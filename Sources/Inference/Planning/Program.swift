@@ -17,7 +17,7 @@ final class Program: Sendable {
     enum Step: Sendable {
         /// The copy is followed by `behind` more bytes of real zero.
         case planes(cik_planes, from: Location, to: Location, behind: Int = 0)
-        case maxPooling(cik_pooling, from: Location, to: Location)
+        case maxPooling(cik_pooling, from: Location, to: Location, around: Surroundings?)
         case averagePooling(Averaging, node: Int, from: Location, to: Location)
         case addition(node: Int, from: [Location], count: Int, to: Location)
         case multiplication(node: Int, ProductShape, from: [Location], to: Location)
@@ -34,11 +34,15 @@ final class Program: Sendable {
     /// Windows whose means are computed.
     struct Averaging: Sendable {
         var windows: cik_pooling
-        /// Places from one channel to the next.
-        var channelStride: Int
         /// The byte of real zero, and how many places of a window, at least, hold it that do not count.
         var fill: UInt8
         var borderCount = 0
+    }
+
+    /// A border that an operation makes which writes rows by themselves, and the byte of real zero there.
+    struct Surroundings: Sendable {
+        var border: Border
+        var fill: UInt8
     }
 
     /// Sizes of a product: the second input has as many places as the first or one a channel.

@@ -57,7 +57,7 @@ struct ProgramPlanner {
             addLayer(index, geometry, reading: border)
             return
         }
-        if addMeanWithBorder(index) { return }
+        if addMeanWithBorder(index) || addMaxPooling(index) { return }
         var geometry = geometry
         let from: [Location]
         if let copy = geometry?.copy, copy.height == checked.input(of: index).planes.height,
@@ -116,6 +116,22 @@ struct ProgramPlanner {
         addLayer(index, geometry, from: from, to: to, residual, copiesChannels: false)
     }
 
+    /// Appends a pooling that reads and writes any border.
+    private mutating func addMaxPooling(_ index: Int) -> Bool {
+        guard case .maxPooling(let window) = checked.model.nodes[index].operation,
+            let to = addResult(of: index, nil)
+        else { return false }
+        let input = checked.model.nodes[index].inputs[0]
+        let (from, border) = (locations[input], borders.ofValues[index + 1])
+        let pooling = pooling(window, index, from: borders.ofValues[input], to: border)
+        let around = border.map {
+            Program.Surroundings(border: $0, fill: checked.fill(of: checked.values[index + 1]))
+        }
+        append(.maxPooling(pooling, from: from, to: to, around: around), [from], to)
+        locations.append(to)
+        return true
+    }
+
     /// Appends the mean of whole planes with a border: as rows of one, the border's places taken off the
     /// sum.
     private mutating func addMeanWithBorder(_ index: Int) -> Bool {
@@ -129,9 +145,10 @@ struct ProgramPlanner {
         let row = cik_pooling(
             channels: input.channels, height: 1, width: border.span, kernel_height: 1,
             kernel_width: border.span, stride_height: 1, stride_width: 1, padding_height: 0,
-            padding_width: 0, output_height: 1, output_width: 1)
+            padding_width: 0, output_height: 1, output_width: 1, row_stride: border.span,
+            channel_stride: border.channelStride, output_row_stride: 1, output_channel_stride: 1)
         let averaging = Program.Averaging(
-            windows: row, channelStride: border.channelStride, fill: checked.fill(of: index),
+            windows: row, fill: checked.fill(of: index),
             borderCount: border.span - input.height * input.width)
         let from = locations[node.inputs[0]]
         append(.averagePooling(averaging, node: index, from: from, to: to), [from], to)
@@ -176,14 +193,9 @@ struct ProgramPlanner {
         let node = checked.model.nodes[index]
         let value = checked.values[index + 1]
         switch node.operation {
-        case .maxPooling(let window):
-            append(
-                .maxPooling(pooling(window, index), from: from[0], to: to), from, to)
         case .averagePooling(let window, _):
-            let input = checked.input(of: index).planes
             let averaging = Program.Averaging(
-                windows: pooling(window, index), channelStride: input.height * input.width,
-                fill: checked.fill(of: index))
+                windows: pooling(window, index), fill: checked.fill(of: index))
             append(.averagePooling(averaging, node: index, from: from[0], to: to), from, to)
         case .add:
             append(
@@ -333,7 +345,12 @@ struct ProgramPlanner {
             rows: output.height, rowBytes: output.width * lanes, rowStride: rowStride * lanes)
     }
 
-    private func pooling(_ window: PackedWindow, _ index: Int) -> cik_pooling {
+    /// - Parameters:
+    ///   - from: the border of the input.
+    ///   - to: that of the result.
+    private func pooling(
+        _ window: PackedWindow, _ index: Int, from: Border? = nil, to: Border? = nil
+    ) -> cik_pooling {
         let input = checked.input(of: index).planes
         let output = checked.values[index + 1].planes
         return cik_pooling(
@@ -341,7 +358,11 @@ struct ProgramPlanner {
             kernel_height: window.kernel[0], kernel_width: window.kernel[1],
             stride_height: window.stride[0], stride_width: window.stride[1],
             padding_height: window.padding[0], padding_width: window.padding[1],
-            output_height: output.height, output_width: output.width)
+            output_height: output.height, output_width: output.width,
+            row_stride: from?.rowStride ?? input.width,
+            channel_stride: from?.channelStride ?? input.height * input.width,
+            output_row_stride: to?.rowStride ?? output.width,
+            output_channel_stride: to?.channelStride ?? output.height * output.width)
     }
 
     /// Padding is a bordered copy without phases.

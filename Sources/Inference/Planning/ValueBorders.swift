@@ -49,7 +49,7 @@ struct ValueBorders {
             // What copies its input takes it with any border.
             if let border = ofReading[index], ofWriting[index] == nil,
                 sums.addition(ofLayer: index) == nil, checked.values[index + 1].quantizer != nil,
-                readers[index + 1].allSatisfy({ (window($0)?.stride ?? [1, 1]) != [1, 1] })
+                readers[index + 1].allSatisfy({ readsAnyBorder($0) })
             {
                 ofWriting[index] = border
                 ofValues[index + 1] = border
@@ -108,8 +108,18 @@ struct ValueBorders {
         return window.kernel == [1, 1] && window.stride == [1, 1] && window.padding == [0, 0]
     }
 
+    /// Whether a node takes values with any border: those that copy them by phases, and pooling.
+    private func readsAnyBorder(_ index: Int) -> Bool {
+        isMaxPooling(index) || (window(index)?.stride ?? [1, 1]) != [1, 1]
+    }
+
+    private func isMaxPooling(_ index: Int) -> Bool {
+        if case .maxPooling = checked.model.nodes[index].operation { true } else { false }
+    }
+
     /// Whether the rows of a layer lie so far apart as a border wants them, or can be made to.
     private func canWrite(_ index: Int, padding: Int) -> Bool {
+        if isMaxPooling(index) { return true }
         guard let window = window(index), checked.values[index + 1].quantizer != nil else {
             return false
         }

@@ -72,8 +72,8 @@ struct ProgramRun {
         switch step {
         case .planes(let planes, let from, let to, let behind):
             runPlanes(planes, from: from, to: to, behind: behind)
-        case .maxPooling(let pooling, let from, let to):
-            runMaxPooling(pooling, from: from, to: to)
+        case .maxPooling(let pooling, let from, let to, let around):
+            runMaxPooling(pooling, from: from, to: to, around: around)
         case .averagePooling(let averaging, let node, let from, let to):
             runAveraging(network.rules[node]!, averaging, from: from, to: to)
         case .addition(let node, let from, let count, let to):
@@ -114,10 +114,16 @@ struct ProgramRun {
     }
 
     private func runMaxPooling(
-        _ pooling: cik_pooling, from: Program.Location, to: Program.Location
+        _ pooling: cik_pooling, from: Program.Location, to: Program.Location,
+        around: Program.Surroundings?
     ) {
-        let read = pooling.height * pooling.width * program.lanes
-        let written = pooling.output_height * pooling.output_width * program.lanes
+        let read = pooling.channel_stride * program.lanes
+        let written = pooling.output_channel_stride * program.lanes
+        if let around {
+            let count = around.border.count(channels: pooling.channels) * program.lanes
+            (bytes(to) - around.border.front * program.lanes)
+                .update(repeating: around.fill, count: count)
+        }
         // A pooling reads more than it writes.
         shareChannels(pooling.channels, byteCount: pooling.channels * read) { channels in
             var part = pooling
@@ -135,7 +141,7 @@ struct ProgramRun {
         guard case .averaging(let multiplier, let constant, let rounding) = rule else { return }
         let border = Int64(step.borderCount) * Int64(step.fill) * Int64(multiplier)
         var averaging = cik_averaging(
-            windows: step.windows, channel_stride: step.channelStride, fill: step.fill,
+            windows: step.windows, fill: step.fill,
             multiplier: multiplier, constant: constant - border, rounding: rounding)
         kernels.pointee.u8_average_pooling(&averaging, bytes(from), program.lanes, bytes(to))
     }
