@@ -26,12 +26,12 @@ struct Border: Hashable, Sendable {
     /// The first place of all is so far from the beginning.
     var front: Int { roundedUp(gap, to: 64) }
 
-    /// `nil` for planes so small that lines would be half empty, or so narrow that one place would
-    /// serve for two taps.
+    /// `nil` for planes so small that lines would be half empty, or so narrow that more than a fifth of
+    /// what is computed would be border.
     init?(padding: Int, height: Int, width: Int) {
         (self.padding, self.height, self.width) = (padding, height, width)
         let needed = span + gap
-        guard padding > 0, width > padding, channelStride * 5 <= needed * 8 else { return nil }
+        guard padding > 0, width >= 4 * padding, channelStride * 5 <= needed * 8 else { return nil }
     }
 
     /// The copy that makes such planes, from `gap` places before the first one on, of planes that lie

@@ -4,8 +4,8 @@ import PackedModel
 /// without stride, and those that are read or added on the way to them.
 ///
 /// Without it every such convolution reads a bordered copy of its input, and every layer whose rows lie
-/// apart leaves out the places between them. What can not read a border, such as pooling, gets a copy
-/// without one.
+/// apart leaves out the places between them. What can not read a border, such as a concatenation, gets a
+/// copy without one.
 struct ValueBorders {
     /// One for each value, the input first.
     private(set) var ofValues: [Border?]
