@@ -32,10 +32,15 @@ public enum ClassList: Sendable, Equatable {
         }
     }
 
+    /// Some editors begin UTF-8 with it.
+    private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
+
     /// The lines of a text file, without spaces around them and without empty lines at its end.
     private static func names(inFile path: String) throws(DataSetError) -> [String] {
         let longest = largestCount * 256
-        let text = String(decoding: try ByteSource(path: path).read(longest), as: UTF8.self)
+        var bytes = try ByteSource(path: path).read(longest)
+        if bytes.starts(with: byteOrderMark) { bytes.removeFirst(byteOrderMark.count) }
+        let text = String(decoding: bytes, as: UTF8.self)
         var names = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
             .map { $0.trimmingCharacters(in: .whitespaces) }
         while names.last?.isEmpty == true { names.removeLast() }

@@ -70,8 +70,9 @@ public struct DataSet: Sendable, Equatable {
         var labels = labels
         if !names.isEmpty && !classNames.isEmpty {
             var places: [Int] = []
+            let placeOfName = Dictionary(zip(names, 0...), uniquingKeysWith: { first, _ in first })
             for name in classNames {
-                guard let place = names.firstIndex(of: name) else {
+                guard let place = placeOfName[name] else {
                     throw .unknownClass(dataSet: self.name, name: name, known: names)
                 }
                 places.append(place)

@@ -115,7 +115,8 @@ extension DataSetError: CustomStringConvertible {
             "\(dataSet): images are \(product(found)) (channels × height × width), "
                 + "expected \(product(expected))"
         case .wrongClassCount(let dataSet, let found, let expected):
-            "\(dataSet): \(found) classes, expected \(expected)"
+            "\(dataSet): \(found) classes, expected \(expected) (--classes or data.classes takes a file "
+                + "with the names of all classes)"
         case .unknownClass(let dataSet, let name, let known):
             "\(dataSet): the model knows no class '\(name)', only \(enumeration(of: known))"
         }

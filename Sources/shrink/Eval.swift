@@ -28,7 +28,7 @@ struct Eval: ParsableCommand {
     @Option(
         help: """
             How many classes the data have, or a text file with their names, one a line in the order of \
-            the labels. (default: as the files say)
+            the labels, as data.classes of the pipeline states them. (default: as the files say)
             """)
     var classes: String?
 

@@ -5,6 +5,8 @@ import Testing
     let folder = TemporaryFolder()
     folder.write(Array(" tench, Tinca tinca \r\ngoldfish\n\n".utf8), "names.txt")
     #expect(try ClassList("1000") == .count(1000))
+    folder.write([0xef, 0xbb, 0xbf] + Array("cat\ndog\n".utf8), "marked.txt")
+    #expect(try ClassList(folder.path("marked.txt")) == .names(["cat", "dog"]))
     #expect(try ClassList("65536") == .count(65536))
     #expect(
         try ClassList(folder.path("names.txt")) == .names(["tench, Tinca tinca", "goldfish"]))

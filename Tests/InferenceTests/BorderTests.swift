@@ -154,6 +154,37 @@ import Testing
                 padding: [kernel / 2, kernel / 2]))
     }
 
+    /// Planes of many tiles, which threads cut between tiles.
+    @Test(arguments: variants)
+    func `threads share tiles of values with a border`(options: EngineOptions) throws {
+        var random = SplitMix(11)
+        var graph = GraphBuilder()
+        let stem = graph.add(layer(6, 3, &random), 0)
+        let window = PackedWindow(kernel: [3, 3], stride: [2, 2], padding: [1, 1])
+        let pooled = graph.add(.maxPooling(window), stem)
+        let first = graph.add(layer(6, 6, &random), pooled)
+        let second = graph.add(layer(6, 6, &random), first)
+        let sum = graph.add(
+            .add(.relu, output: randomGrid(bits: 4...4, using: &random)), second, pooled)
+        let wide = graph.add(layer(9, 6, kernel: 1, &random), sum)
+        let third = graph.add(layer(9, 9, &random), wide)
+        let mean = graph.add(
+            .averagePooling(
+                PackedWindow(kernel: [24, 21], stride: [1, 1]), output: randomGrid(using: &random)),
+            third)
+        _ = graph.add(
+            .linear(
+                randomLayer(shape: [5, 9], recipe: LayerRecipe(), output: nil, using: &random)),
+            graph.add(.flatten, mean))
+        let model = graph.model([3, 47, 41], randomGrid(bits: 4...4, using: &random))
+        for threads in [1, 2, 3] {
+            var options = options
+            options.threads = threads
+            options.leastSharedWork = 0
+            try expectEqual(model, options, count: 2, seed: 5, "\(threads) threads")
+        }
+    }
+
     /// The input is copied, and what has a stride copies its own phases; nothing else is.
     @Test(arguments: [[7, 7], [14, 14], [8, 9]], [false, true])
     func `residual networks copy nothing on the way`(size: [Int], isWide: Bool) throws {

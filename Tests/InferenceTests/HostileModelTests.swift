@@ -422,6 +422,22 @@ import Testing
         expectRefused(model, .shape(place, found: [1, size, size], sizes: [3]))
     }
 
+    /// A border as large as one channel may have it does not spread to the forty of another value.
+    @Test func `a border that is much larger than the image stays where it is`() throws {
+        let grid = quantizer(bits: 4, isSigned: false)
+        let point = PackedWindow(kernel: [1, 1], stride: [1, 1])
+        let wide = PackedWindow(
+            kernel: [3, 3], stride: [1, 1], padding: [4700, 4700], dilation: [4700, 4700])
+        let model = chain(
+            [40, 1, 18800], grid,
+            [
+                .convolution(
+                    layer([1, 40, 1, 1], [Int8](repeating: 1, count: 40), output: grid), point),
+                .convolution(layer([1, 1, 3, 3], [Int8](repeating: 1, count: 9)), wide),
+            ])
+        #expect(throws: Never.self) { try Engine(model, options: EngineOptions(isa: .scalar)) }
+    }
+
     @Test func `an engine needs a thread`() {
         #expect(throws: EngineError.threads(found: 0)) {
             try Engine(valid, options: EngineOptions(threads: 0))

@@ -4,7 +4,8 @@
 ///   byte      an activation as the kernels see it: code - lowest, 0...255, whatever its sign was
 ///   position  one place of a plane `[height, width]`; fully connected layers have one position
 ///   lanes     how many samples lie side by side at each position: 1, or CIK_TILE for a batch
-///   values    bytes `[channels, height, width, lanes]`, row-major, without holes
+///   values    bytes `[channels, height, width, lanes]`, row-major; rows and channels may lie further
+///             apart where a stride is given
 ///
 /// Memory every kernel may rely on
 ///   - Packed weights start at a multiple of 64 bytes.
@@ -278,7 +279,7 @@ typedef struct {
 /// What a layer over planes reads and writes, all outputs and positions of it.
 ///
 /// Positions of the input count on from row to row, borders included; those of them that are no
-/// places of the output are computed for nothing and left out.
+/// places of the output are computed for nothing, and left out or made border.
 typedef struct {
     /// The first plane.
     const uint8_t *x;
@@ -461,7 +462,7 @@ typedef struct {
         const int32_t *acc, size_t count, const float *multipliers, const float *constants,
         cik_rounding rounding, uint8_t *y);
 
-    /// y: values of `cik_planes`, from x `[channels, height, width, lanes]`
+    /// y: values of `cik_planes`, from x, which lies as its strides say
     void (*u8_planes)(const cik_planes *planes, const uint8_t *x, size_t lanes, uint8_t *y);
     /// y: output_height rows of output_width places of each channel
     void (*u8_max_pooling)(

@@ -25,7 +25,7 @@ struct ImageFolder {
         self.path = path
         let folders = try Self.classFolders(path)
         classNames = known ?? folders
-        let labels = Dictionary(uniqueKeysWithValues: zip(classNames, 0...))
+        let labels = Dictionary(zip(classNames, 0...), uniquingKeysWith: { first, _ in first })
         var files: [(path: String, label: Int)] = []
         for folder in folders {
             let place = join(path, folder)

@@ -26,12 +26,15 @@ struct Border: Hashable, Sendable {
     /// The first place of all is so far from the beginning.
     var front: Int { roundedUp(gap, to: 64) }
 
-    /// `nil` for planes so small that lines would be half empty, or so narrow that more than a fifth of
-    /// what is computed would be border.
+    /// `nil` for planes so small that lines would be half empty, so narrow that more than a fifth of
+    /// what is computed would be border, or so low that the border would be larger than they are:
+    /// values then keep their sizes, which have been checked, to a factor of 3.2.
     init?(padding: Int, height: Int, width: Int) {
         (self.padding, self.height, self.width) = (padding, height, width)
         let needed = span + gap
-        guard padding > 0, width >= 4 * padding, channelStride * 5 <= needed * 8 else { return nil }
+        guard padding > 0, width >= 4 * padding, needed <= 2 * height * width,
+            channelStride * 5 <= needed * 8
+        else { return nil }
     }
 
     /// The copy that makes such planes, from `gap` places before the first one on, of planes that lie

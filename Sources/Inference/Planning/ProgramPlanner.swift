@@ -140,7 +140,7 @@ struct ProgramPlanner {
         guard case .averagePooling(let window, _) = node.operation,
             window.kernel == [input.height, input.width], window.padding == [0, 0],
             let border = borders.ofValues[node.inputs[0]],
-            let to = addResult(of: index, nil)
+            border.span * Int(UInt8.max) <= Int(Int32.max), let to = addResult(of: index, nil)
         else { return false }
         let row = cik_pooling(
             channels: input.channels, height: 1, width: border.span, kernel_height: 1,

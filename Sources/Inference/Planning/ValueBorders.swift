@@ -16,6 +16,8 @@ struct ValueBorders {
 
     private let checked: CheckedModel
     private let isDirect: [Bool]
+    /// The nodes that read each value.
+    private let readers: [[Int]]
     /// Paddings that readers of each value want.
     private var wanted: [Set<Int>]
 
@@ -28,6 +30,7 @@ struct ValueBorders {
         ofReading = checked.model.nodes.map { _ in nil }
         ofWriting = ofReading
         wanted = checked.values.map { _ in [] }
+        readers = checked.readers
         let sums = ResidualSums(checked, rules: rules)
         for index in checked.model.nodes.indices.reversed() {
             if let layer = sums.layer(ofAddition: index) {
@@ -41,7 +44,6 @@ struct ValueBorders {
             }
             read(by: index)
         }
-        let readers = checked.readers
         for index in checked.model.nodes.indices {
             if isPointwise(index), ofReading[index] == nil {
                 ofReading[index] = ofValues[checked.model.nodes[index].inputs[0]]
@@ -59,7 +61,8 @@ struct ValueBorders {
 
     /// The border that a layer's result gets.
     private func border(of value: Int, by layer: Int, isSum: Bool) -> Border? {
-        let padding = wanted[value].isEmpty && isSum ? ownPadding(layer) : wanted[value].first
+        let keepsOwn = isSum && wanted[value].isEmpty && readers[value].allSatisfy(readsAnyBorder)
+        let padding = keepsOwn ? ownPadding(layer) : wanted[value].first
         guard let padding, wanted[value].count <= 1, canWrite(layer, padding: padding) else {
             return nil
         }
@@ -108,9 +111,15 @@ struct ValueBorders {
         return window.kernel == [1, 1] && window.stride == [1, 1] && window.padding == [0, 0]
     }
 
-    /// Whether a node takes values with any border: those that copy them by phases, and pooling.
+    /// Whether a node takes values with any border: layers that copy them by phases or are pointwise,
+    /// maximum pooling, and means of whole planes.
     private func readsAnyBorder(_ index: Int) -> Bool {
-        isMaxPooling(index) || (window(index)?.stride ?? [1, 1]) != [1, 1]
+        if case .averagePooling(let window, _) = checked.model.nodes[index].operation {
+            let input = checked.input(of: index).planes
+            return window.kernel == [input.height, input.width] && window.padding == [0, 0]
+        }
+        return isMaxPooling(index) || isPointwise(index)
+            || (window(index)?.stride ?? [1, 1]) != [1, 1]
     }
 
     private func isMaxPooling(_ index: Int) -> Bool {
