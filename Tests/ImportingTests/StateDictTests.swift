@@ -202,13 +202,20 @@ private func narrowFile(_ architecture: Architecture) -> String {
                 == "x.safetensors: element 4 of 'fc2.weight' is \(value), expected a finite number")
     }
 
+    /// A layer of batch normalization, and a folder with its `x.safetensors`.
+    private func normalization() throws -> (Network, TemporaryFolder) {
+        let network = try Network(
+            name: "n", inputShape: [3], chain: [("bn", BatchNormalization(channels: 3))])
+        let folder = TemporaryFolder()
+        try StateDict.write(network, to: folder.path("x.safetensors"))
+        return (network, folder)
+    }
+
     @Test(arguments: ["running_mean", "running_var"])
     func `has a running statistic that is no number`(part: String) throws {
-        var network = try Network(
-            name: "n", inputShape: [3], chain: [("bn", BatchNormalization(channels: 3))])
-        let temporary = TemporaryFolder()
+        let (fresh, temporary) = try normalization()
+        var network = fresh
         let path = temporary.path("x.safetensors")
-        try StateDict.write(network, to: path)
         var file = try Safetensors(contentsOf: path)
         let index = try #require(file.tensors.firstIndex { $0.name == "bn.\(part)" })
         file.tensors[index].content = .float32(Tensor(shape: [3], elements: [1, .infinity, 1]))
@@ -220,11 +227,9 @@ private func narrowFile(_ architecture: Architecture) -> String {
     }
 
     @Test func `has a variance that is not positive`() throws {
-        var network = try Network(
-            name: "n", inputShape: [3], chain: [("bn", BatchNormalization(channels: 3))])
-        let temporary = TemporaryFolder()
+        let (fresh, temporary) = try normalization()
+        var network = fresh
         let path = temporary.path("x.safetensors")
-        try StateDict.write(network, to: path)
         var file = try Safetensors(contentsOf: path)
         let index = try #require(file.tensors.firstIndex { $0.name == "bn.running_var" })
         // Less than ε below zero is what rounding can make of 0.

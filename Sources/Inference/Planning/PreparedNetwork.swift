@@ -51,7 +51,7 @@ final class PreparedNetwork: Sendable {
             Self.directWindow(
                 of: $0, in: checked, kernels.functions.costs, preference, &directTiles)
         }
-        let borders = ValueBorders(checked, rules: rules, isDirect: windows.map { $0 != nil })
+        let borders = ValueBorders(checked, rules: rules)
         var geometries = checked.model.nodes.indices.map {
             Self.geometry(of: $0, in: checked, direct: windows[$0], borders)
         }

@@ -15,17 +15,13 @@ struct ValueBorders {
     private(set) var ofWriting: [Border?]
 
     private let checked: CheckedModel
-    private let isDirect: [Bool]
     /// The nodes that read each value.
     private let readers: [[Int]]
     /// Paddings that readers of each value want.
     private var wanted: [Set<Int>]
 
-    /// - Parameter isDirect: of each node, whether it is a depthwise layer that reads values without a
-    ///   border.
-    init(_ checked: CheckedModel, rules: [PackedRule?], isDirect: [Bool]) {
+    init(_ checked: CheckedModel, rules: [PackedRule?]) {
         self.checked = checked
-        self.isDirect = isDirect
         ofValues = checked.values.map { _ in nil }
         ofReading = checked.model.nodes.map { _ in nil }
         ofWriting = ofReading
@@ -89,7 +85,7 @@ struct ValueBorders {
     /// The window of a convolution over planes that may read and write a border.
     private func window(_ index: Int) -> PackedWindow? {
         guard case .convolution(_, let window) = checked.model.nodes[index].operation,
-            !checked.readsWholeInput(index), !isDirect[index],
+            !checked.readsWholeInput(index),
             window.groups == 1 || window.groups != checked.input(of: index).planes.channels
         else { return nil }
         return window
