@@ -374,33 +374,60 @@ struct Variant: CustomTestStringConvertible, Sendable {
         next()
     }
 
-    @Test(arguments: Variant.all, [1, 64])
+    /// `both`, `first`, `second`, `constant` and the rounding of products: as planned, with an offset that is
+    /// no whole number of steps, negative, and such that 32 bits do not do for the terms, or for the result.
+    private static let products: [(Int64, Int64, Int64, Int64, cik_rounding)] = [
+        (
+            20_000_000, -300_000_000_000, 900_000_000, 1 << 39,
+            cik_rounding(shift: 33, low: 3, high: 250)
+        ),
+        (
+            1_500_000_123, -4_500_000_369, -55_500_004_551, 170_000_000_000,
+            cik_rounding(shift: 39, low: 0, high: 255)
+        ),
+        (-2_000_000_001, 255_000_000_000, 7_777, -99, cik_rounding(shift: 38, low: 0, high: 15)),
+        (
+            2_147_483_647, -1_073_741_824, 1_073_741_823, -1,
+            cik_rounding(shift: 1, low: 0, high: 255)
+        ),
+        (
+            2_147_483_647, -18_000_000_000_000, 3, 1 << 45,
+            cik_rounding(shift: 40, low: 0, high: 255)
+        ),
+        (2_147_483_648, 5, 6, 7, cik_rounding(shift: 39, low: 1, high: 254)),
+        (3, 1 << 44, -(1 << 43), 0, cik_rounding(shift: 44, low: 0, high: 255)),
+        (0, 1 << 30, 1 << 31, 0, cik_rounding(shift: 32, low: 0, high: 255)),
+        (1, -200, -250, (1 << 61) - 1, cik_rounding(shift: 62, low: 0, high: 255)),
+        (1, -200, -250, (1 << 61) + 1, cik_rounding(shift: 54, low: 0, high: 255)),
+    ]
+
+    @Test(arguments: Variant.all, [1, 16, 17, 64])
     func `multiplying pairs places, or all of a channel with one factor`(
         variant: Variant, lanes: Int
     ) {
         var random = SplitMix(8)
-        for isOnePerChannel in [false, true] {
+        for (isOnePerChannel, product) in Self.products.flatMap({ [(false, $0), (true, $0)] }) {
+            let (both, first, second, constant, rounding) = product
             for (channels, area, highest) in [
                 (1, 1, 255), (3, 1, 255), (2, 7, 255), (5, 20, 255), (2, 255, 255), (2, 300, 255),
-                (3, 15, 15), (3, 16, 15), (2, 71, 15), (2, 130, 100),
-            ] {
+                (3, 15, 15), (3, 16, 15), (2, 71, 15), (2, 130, 100), (1, 384, 255), (2, 401, 255),
+            ] where lanes == 1 || area < 300 {
                 var multiplication = cik_multiplication(
                     channels: channels, area: area, one_per_channel: isOnePerChannel,
-                    both: 20_000_000, first: -300_000_000_000, second: 900_000_000,
-                    constant: 1 << 39, rounding: rounding, highest: Int32(highest))
+                    both: both, first: first, second: second,
+                    constant: constant, rounding: rounding, highest: Int32(highest))
                 let a = random.pixels(channels * area * lanes).map { min($0, UInt8(highest)) }
                 let b = random.pixels(channels * (isOnePerChannel ? 1 : area) * lanes)
-                var y = [UInt8](repeating: 1, count: a.count)
+                var y = [UInt8](repeating: 1, count: a.count + 1)
                 variant.kernels.u8_multiply(&multiplication, a, b, lanes, &y)
-                for i in a.indices {
+                let expected = a.indices.map { i in
                     let channel = i / (area * lanes)
                     let other = b[isOnePerChannel ? channel * lanes + i % lanes : i]
                     let (p, q) = (Int64(a[i]), Int64(other))
-                    let shares: [Int64] = [
-                        20_000_000 * p * q, -300_000_000_000 * p, 900_000_000 * q, 1 << 39,
-                    ]
-                    #expect(y[i] == code(shares.reduce(0, +)))
+                    let sum: Int64 = both * p * q + first * p + second * q + constant
+                    return UInt8(cik_requantize_sum(sum, rounding))
                 }
+                #expect(y == expected + [1])
             }
         }
     }

@@ -172,12 +172,20 @@ struct ProgramRun {
         guard
             case .multiplication(let both, let first, let second, let constant, let rounding) = rule
         else { return }
-        var multiplication = cik_multiplication(
+        let multiplication = cik_multiplication(
             channels: shape.channels, area: shape.area, one_per_channel: shape.isOnePerChannel,
             both: both, first: first, second: second, constant: constant, rounding: rounding,
             highest: shape.highest)
-        kernels.pointee.u8_multiply(
-            &multiplication, bytes(from[0]), bytes(from[1]), program.lanes, bytes(to))
+        let size = shape.area * program.lanes
+        let factors = shape.isOnePerChannel ? program.lanes : size
+        shareChannels(shape.channels, byteCount: shape.channels * size) { channels in
+            var part = multiplication
+            part.channels = channels.count
+            kernels.pointee.u8_multiply(
+                &part, bytes(from[0]) + channels.lowerBound * size,
+                bytes(from[1]) + channels.lowerBound * factors, program.lanes,
+                bytes(to) + channels.lowerBound * size)
+        }
     }
 
     private func runLookup(
