@@ -206,7 +206,8 @@ struct QuantizeMethod: StageMethod {
         let grid = calibration.grid(for: statistics, bits: site.bits, scheme: scheme)
         let getsExactZero =
             scheme.hasOffset && !self.settings.trains && calibration is any RangeCalibration
-        quantizer.place(on: getsExactZero ? grid.withExactZero : grid)
+        let exact = site.role == .input ? grid.withExactZeroAndEnds : grid.withExactZero
+        quantizer.place(on: getsExactZero ? exact : grid)
         return quantizer
     }
 

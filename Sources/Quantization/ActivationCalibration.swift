@@ -55,6 +55,21 @@ extension UniformGrid {
         return extent > 0 ? max(extent / steps, Self.smallestStep) : nil
     }
 
+    /// The grid with an exact zero, and wide enough that nothing between the ends is clipped.
+    ///
+    /// For pixels whose zero lies between two of them (mean and deviation 0.5): they would all lie halfway
+    /// between two codes of `withExactZero`, and the rounding of the last bit would tell where they go.
+    public var withExactZeroAndEnds: UniformGrid {
+        var result = withExactZero
+        let zero = (-result.offset / result.step).rounded()
+        let low = min(offset + lowest * step, 0)
+        let high = max(offset + highest * step, 0)
+        if zero > lowest { result.step = max(result.step, low / (lowest - zero)) }
+        if zero < highest { result.step = max(result.step, high / (highest - zero)) }
+        result.offset = -zero * result.step
+        return result
+    }
+
     /// The grid moved by up to half a step, and wider if it leaves zero out, so that one of its
     /// codes is zero exactly: the "nudging" of TensorFlow's quantizers. Padding is exact then.
     public var withExactZero: UniformGrid {

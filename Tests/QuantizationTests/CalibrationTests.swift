@@ -85,6 +85,25 @@ struct CalibrationTests {
         }
     }
 
+    /// Pixels of mean and deviation 0.5 have their zero between two of them.
+    @Test(arguments: [0.5, 0.25, 0], [true, false])
+    func `pixels are not halfway between two codes of a range that leaves nothing out`(
+        mean: Float, isSigned: Bool
+    ) {
+        let pixels = (0...255).map { (Float($0) / 255 - mean) / 0.5 }
+        let scheme: ActivationScheme = isSigned ? .signedAsymmetric : .unsignedAsymmetric
+        let ends = ActivationStatistics.Extremes(low: pixels[0], high: pixels[255])
+        let grid = UniformGrid(bits: 8, scheme: scheme, spanning: ends).withExactZeroAndEnds
+        var zero = Tensor(shape: [1])
+        grid.fakeQuantize(Tensor(shape: [1]), into: &zero)
+        #expect(abs(zero[0]) <= 1e-6)
+        for pixel in pixels {
+            let place = (pixel - grid.offset) / grid.step
+            #expect(grid.lowest - 0.01 <= place && place <= grid.highest + 0.01, "\(pixel)")
+            #expect(abs(abs(place - place.rounded(.down)) - 0.5) > 0.001, "\(pixel): \(place)")
+        }
+    }
+
     // MARK: Small ranges
 
     @Test(arguments: ActivationScheme.allCases)
