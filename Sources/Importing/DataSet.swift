@@ -2,9 +2,9 @@
 public struct DataSet: Sendable, Equatable {
     /// Such as `mnist`.
     public let name: String
-    /// `[channels, height, width]`
+    /// `[channels, height, width]`, or `[features]`, each of which is a channel of one pixel.
     public let imageShape: [Int]
-    /// `[count, channels, height, width]`
+    /// `[count]` + `imageShape`
     public let pixels: [UInt8]
     /// One a sample, in `0..<classCount`.
     public let labels: [Int]
@@ -20,7 +20,8 @@ public struct DataSet: Sendable, Equatable {
         classNames: [String] = [], pixelScale: Float
     ) {
         precondition(
-            imageShape.count == 3, "an image is [channels, height, width], not \(imageShape)")
+            imageShape.count == 3 || imageShape.count == 1,
+            "a sample is [channels, height, width] or [features], not \(imageShape)")
         precondition(
             pixels.count == labels.count * imageShape.reduce(1, *),
             "\(pixels.count) pixels are not \(labels.count) images of \(imageShape)")
@@ -40,11 +41,13 @@ public struct DataSet: Sendable, Equatable {
 
     public var count: Int { labels.count }
     public var channels: Int { imageShape[0] }
-    public var height: Int { imageShape[1] }
-    public var width: Int { imageShape[2] }
+    public var height: Int { isFlat ? 1 : imageShape[1] }
+    public var width: Int { isFlat ? 1 : imageShape[2] }
+    /// Whether samples are `[features]`.
+    var isFlat: Bool { imageShape.count == 1 }
     public var pixelsPerImage: Int { imageShape.reduce(1, *) }
 
-    /// One sample, `[channels, height, width]`.
+    /// One sample, of `imageShape`.
     public func image(_ index: Int) -> ArraySlice<UInt8> {
         pixels[index * pixelsPerImage..<(index + 1) * pixelsPerImage]
     }
@@ -56,6 +59,17 @@ public struct DataSet: Sendable, Equatable {
             name: name, imageShape: imageShape, pixels: Array(pixels[pixelRange]),
             labels: Array(labels[range]), classCount: classCount, classNames: classNames,
             pixelScale: pixelScale)
+    }
+
+    /// The same samples for a network that reads `shape`: images as features in the order `[channels,
+    /// height, width]`, or features as images, if they are as many. Other sets stay as they are.
+    public func fitted(to shape: [Int]) -> DataSet {
+        guard isFlat != (shape.count == 1), shape.reduce(1, *) == pixelsPerImage else {
+            return self
+        }
+        return DataSet(
+            name: name, imageShape: shape, pixels: pixels, labels: labels, classCount: classCount,
+            classNames: classNames, pixelScale: pixelScale)
     }
 
     /// The same images with the labels that a model has for their classes.

@@ -114,18 +114,22 @@ public struct DataSetSource: Sendable, Equatable {
     }
 
     /// Reads a part. The last `validationCount` training samples are the validation set.
-    /// - Parameter progress: called now and then with the files read and all files, where they are many.
+    /// - Parameters:
+    ///   - shape: `[channels, height, width]` or `[features]` that a network reads, if it is known: tells
+    ///     how NumPy arrays are laid out. Data of another shape are read as they are.
+    ///   - progress: called now and then with the files read and all files, where they are many.
     public func load(
-        _ split: Split, validationCount: Int = 0, progress: (Int, Int) -> Void = { _, _ in }
+        _ split: Split, validationCount: Int = 0, for shape: [Int]? = nil,
+        progress: (Int, Int) -> Void = { _, _ in }
     ) throws(DataSetError) -> DataSet {
-        let part = try read(isTest: split == .test, progress)
+        let part = try read(isTest: split == .test, shape: shape, progress)
         if split == .test { return part }
         return try part.trainingPart(split, validationCount: validationCount)
     }
 
     /// The test set, or all that is not the test set.
     private func read(
-        isTest: Bool, _ progress: (Int, Int) -> Void
+        isTest: Bool, shape: [Int]?, _ progress: (Int, Int) -> Void
     ) throws(DataSetError) -> DataSet {
         switch layout {
         case .trainingAndTestFiles: return try read(prefix: isTest ? "t10k" : "train")
@@ -137,7 +141,7 @@ public struct DataSetSource: Sendable, Equatable {
             let boundary = all.count - testCount
             return all.subset(isTest ? boundary..<all.count : 0..<boundary)
         case .cifar10: return try readCIFAR10(isTest: isTest)
-        case .numPyFiles, .numPyArchive: return try readNumPy(isTest: isTest)
+        case .numPyFiles, .numPyArchive: return try readNumPy(isTest: isTest, shape: shape)
         case .imageFolders: return try readImageFolders(isTest: isTest, progress: progress)
         }
     }

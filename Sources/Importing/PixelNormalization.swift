@@ -43,6 +43,16 @@ public struct PixelNormalization: Sendable, Equatable {
             deviation: moments.map { $0.deviation > 0 ? Float($0.deviation * scale) : 1 })
     }
 
+    /// The same for images that are read as features: one value for each pixel, or for each feature.
+    /// - Parameter count: how many features follow one another in the place of a channel.
+    public func spread(_ count: Int) -> PixelNormalization {
+        func spread(_ values: [Float]) -> [Float] {
+            values.flatMap { Array(repeating: $0, count: count) }
+        }
+        return PixelNormalization(
+            pixelScale: pixelScale, mean: spread(mean), deviation: spread(deviation))
+    }
+
     private static func moments(
         of set: DataSet, channel: Int
     ) -> (mean: Double, deviation: Double) {

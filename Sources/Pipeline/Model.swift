@@ -97,9 +97,11 @@ public enum Model {
         }
     }
 
-    /// A data set with the labels that this model has for its classes (`DataSet.labelled`).
+    /// A data set in the shape that this model reads, with the labels that it has for its classes
+    /// (`DataSet.fitted`, `DataSet.labelled`).
     /// - Throws: `PipelineError`, `DataSetError` where images or classes do not fit.
     package func labelled(_ set: DataSet) throws -> DataSet {
+        let set = set.fitted(to: inputShape)
         guard set.imageShape == inputShape else {
             throw PipelineError.dataDoNotFit(
                 dataSet: set.name, found: set.imageShape, expected: inputShape)

@@ -12,20 +12,24 @@ public struct NetworkImport {
     public let normalization: PixelNormalization?
     private let path: String
 
-    /// - Parameter normalization: in the place of the one that the file may state.
+    /// - Parameter normalization: in the place of the one that the file may state, of one value a channel or
+    ///   one for all.
     /// - Throws: `ONNXError` for a file that is none, or holds what is not supported; `PipelineError` for
     ///   a normalization of another number of channels.
     public init(onnx path: String, normalization: PixelNormalization? = nil) throws {
         self.path = path
         let file = try ONNXFile(path: path)
         network = file.network
-        self.normalization = normalization ?? file.normalization
-        guard let normalization else { return }
-        let channels = network.inputShape.count == 3 ? network.inputShape[2] : 0
-        guard normalization.mean.count == channels else {
+        guard let normalization else {
+            self.normalization = file.normalization
+            return
+        }
+        let channels = network.inputShape.last!
+        guard normalization.mean.count == 1 || normalization.mean.count == channels else {
             throw PipelineError.normalizationDoesNotFit(
                 found: normalization.mean.count, what: path, channels: channels)
         }
+        self.normalization = normalization.spread(channels / normalization.mean.count)
     }
 
     /// A checkpoint of another pipeline, or of `shrink import`.

@@ -73,6 +73,12 @@ struct NetworkSettings: Sendable, Equatable {
         return try blankNetwork(architecture, inputShape: inputShape, classes: classes)
     }
 
+    /// `[channels, height, width]` or `[features]` that the network of a file reads; an architecture takes
+    /// what the data have.
+    func fileInputShape() throws -> [Int]? {
+        try architecture == nil ? channelsFirst(imported().network.inputShape) : nil
+    }
+
     /// What the network's file says of pixels, if it says anything.
     func normalization(channels: Int) throws -> PixelNormalization? {
         guard architecture == nil, let stated = try imported().normalization,

@@ -42,18 +42,24 @@ enum NormalizationSettings: Sendable, Equatable {
         self = .constants(mean: mean, deviation: deviation)
     }
 
+    /// - Parameter shape: of the samples as they were read, before a network's input made images features.
     /// - Throws: `PipelineError` for constants of another number of channels.
-    func normalization(of set: DataSet) throws -> PixelNormalization {
+    func normalization(of set: DataSet, shape: [Int]) throws -> PixelNormalization {
+        // The channels are those of images where there are any.
+        let images = shape.count == 3 ? set.fitted(to: shape) : set
+        let normalization: PixelNormalization
         switch self {
         case .scale: return PixelNormalization(scaling: set)
-        case .perChannel: return PixelNormalization(of: set)
+        case .perChannel: normalization = PixelNormalization(of: images)
         case .constants(let mean, let deviation):
-            guard mean.count == set.channels else {
-                throw PipelineError.normalizationDoesNotFit(
-                    found: mean.count, what: set.name, channels: set.channels)
-            }
-            return PixelNormalization(
+            let stated = PixelNormalization(
                 pixelScale: set.pixelScale, mean: mean, deviation: deviation)
+            guard mean.count == 1 || mean.count == images.channels else {
+                throw PipelineError.normalizationDoesNotFit(
+                    found: mean.count, what: set.name, channels: images.channels)
+            }
+            normalization = stated.spread(images.channels / mean.count)
         }
+        return normalization.spread(set.channels / images.channels)
     }
 }

@@ -18,7 +18,9 @@ struct PipelineData: Sendable {
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
         let validationCount = settings.validationCount
-        let all = try source.load(.train, progress: progress)
+        let shape = try network.fileInputShape()
+        let read = try source.load(.train, for: shape, progress: progress)
+        let all = shape.map(read.fitted) ?? read
         guard all.count > validationCount else {
             throw PipelineError.noTrainingData(
                 dataSet: all.name, found: all.count, validationCount: validationCount)
@@ -26,11 +28,12 @@ struct PipelineData: Sendable {
         // A subset is a copy.
         let train = validationCount == 0 ? all : all.subset(0..<all.count - validationCount)
         let validation = all.subset(train.count..<all.count)
-        let test = try source.load(.test, progress: progress)
+        let testRead = try source.load(.test, for: shape, progress: progress)
+        let test = shape.map(testRead.fitted) ?? testRead
         try test.require(imageShape: train.imageShape, classCount: train.classCount)
         normalization =
             if let stated = settings.normalization {
-                try stated.normalization(of: train)
+                try stated.normalization(of: train, shape: read.imageShape)
             } else {
                 try network.normalization(channels: train.channels)
                     ?? PixelNormalization(scaling: train)

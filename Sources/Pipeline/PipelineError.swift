@@ -36,8 +36,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
             "stage '\(stage)' diverged in epoch \(epoch): its loss or its weights are no "
                 + "numbers any more; try a smaller learning-rate"
         case .dataDoNotFit(let dataSet, let found, let expected):
-            "\(dataSet) has images of shape \(found), the network reads \(expected) "
-                + "([channels, height, width])"
+            "\(dataSet) has samples of shape \(found), the network reads \(expected) "
+                + "(\(expected.count == 1 ? "features" : "channels, height, width"))"
         case .networkDoesNotFit(let path, let found, let expected):
             "\(path) turns \(found[0]) into \(found[1]), and the data want \(expected[0]) turned "
                 + "into \(expected[1]) (data.classes states how many classes there are, or their names)"

@@ -2,8 +2,10 @@ import Tensors
 
 /// Images with their classes, and how pixels become the numbers that a network reads.
 public struct LabelledImages: Sendable {
-    /// `[channels, height, width]` of an image.
+    /// `[channels, height, width]` of an image; features are channels of one pixel.
     public let shape: [Int]
+    /// What a network reads of a sample: `[height, width, channels]` or `[features]`.
+    public let inputShape: [Int]
     /// `[count, channels, height, width]`
     public let pixels: [UInt8]
     /// `[count]`, classes from 0.
@@ -11,21 +13,23 @@ public struct LabelledImages: Sendable {
     /// `[channels, 256]`: the number that stands for each pixel value.
     private let table: [Float]
 
-    /// - Parameter values: `[channels]` tables of 256: the number that stands for each pixel value.
+    /// - Parameters:
+    ///   - shape: `[channels, height, width]` or `[features]`.
+    ///   - values: `[channels]` or `[features]` tables of 256: the number that stands for each pixel value.
     public init(shape: [Int], pixels: [UInt8], labels: [Int], values: [[Float]]) {
         precondition(
-            shape.count == 3 && values.count == shape[0], "\(shape), \(values.count) tables")
+            shape.count == 3 || shape.count == 1, "\(shape) is neither images nor features")
+        precondition(values.count == shape[0], "\(shape), \(values.count) tables")
         precondition(values.allSatisfy { $0.count == 256 })
         precondition(pixels.count == labels.count * shape.reduce(1, *), "\(pixels.count) pixels")
-        self.shape = shape
+        self.shape = shape.count == 1 ? shape + [1, 1] : shape
+        inputShape = shape.count == 1 ? shape : [shape[1], shape[2], shape[0]]
         self.pixels = pixels
         self.labels = labels
         table = values.flatMap { $0 }
     }
 
     public var count: Int { labels.count }
-    /// `[height, width, channels]`
-    public var inputShape: [Int] { [shape[1], shape[2], shape[0]] }
 
     /// The smallest and the largest number that any pixel stands for; empty without images.
     public var extremes: [Float] {
@@ -59,7 +63,7 @@ public struct LabelledImages: Sendable {
         }
     }
 
-    /// The images `range` as one batch `[batch, height, width, channels]`, as they are.
+    /// The samples `range` as one batch, `[batch]` + `inputShape`, as they are.
     public func batch(_ range: Range<Int>) -> Tensor {
         let count = shape.reduce(1, *)
         var result = Tensor(shape: [range.count] + inputShape)

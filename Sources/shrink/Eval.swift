@@ -52,7 +52,7 @@ struct Eval: ParsableCommand {
     func run() throws {
         let model = try Model(contentsOf: self.model)
         let set = try DataSetSource(nameOrFolder: data, classes: classes)
-            .load(split, validationCount: validation)
+            .load(split, validationCount: validation, for: model.inputShape)
         guard set.count > 0 else {
             throw CommandError("\(set.name): the \(split.rawValue) part is empty; see --validation")
         }

@@ -80,14 +80,16 @@ struct SensitivityCommand: ParsableCommand {
 
     func run() throws {
         let display = ProgressDisplay()
-        let all = try DataSetSource(nameOrFolder: data, classes: classes).load(.train)
+        let model = try Model(contentsOf: checkpoint)
+        let all = try DataSetSource(nameOrFolder: data, classes: classes)
+            .load(.train, for: model.inputShape)
         let setAside = try setAside()
         let count = validation ?? setAside ?? min(1000, all.count)
         guard count <= all.count else {
             throw DataSetError.invalidValidationCount(
                 dataSet: all.name, found: count, sampleCount: all.count)
         }
-        let sensitivity = try Model(contentsOf: checkpoint).sensitivity(
+        let sensitivity = try model.sensitivity(
             path: checkpoint, on: all.subset(all.count - count..<all.count),
             split: count <= setAside ?? 0 ? .validation : .train, sparsities: sparsity, bits: bits,
             threads: threads ?? ProcessInfo.processInfo.activeProcessorCount

@@ -27,6 +27,24 @@ private let small = DataSet(
     }
 }
 
+@Test func `images are features for a network that reads as many, and the other way round`() {
+    let features = small.fitted(to: [12])
+    #expect(features.imageShape == [12])
+    #expect(features.pixels == small.pixels)
+    #expect([features.channels, features.height, features.width] == [12, 1, 1])
+    #expect(features.fitted(to: [2, 2, 3]) == small)
+    #expect(small.fitted(to: [11]) == small)
+    #expect(small.fitted(to: [3, 2, 2]) == small)
+}
+
+@Test func `a normalization of channels is one of the features that come of them`() {
+    let channels = PixelNormalization(of: small)
+    let features = channels.spread(6)
+    #expect(features.mean == (0..<12).map { channels.mean[$0 / 6] })
+    #expect(features.deviation == (0..<12).map { channels.deviation[$0 / 6] })
+    #expect(features.pixelScale == channels.pixelScale)
+}
+
 @Test func `a pixel is normalized in the operations of a model file's input`() {
     let normalization = PixelNormalization(
         pixelScale: small.pixelScale, mean: [0.3, 0.45], deviation: [0.21, 0.37])

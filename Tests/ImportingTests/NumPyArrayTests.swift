@@ -187,12 +187,22 @@ private func samples(
         #expect(try samples("|u1", shape, planes, input: [1, 2, 3]) == .pixels(planes))
     }
     #expect(try samples("|u1", [2, 12], planes, input: [12]) == .pixels(planes))
+    // Features in the place of an image, and images in the place of features.
+    #expect(try samples("|u1", [2, 12], planes, input: [3, 2, 2]) == .pixels(planes))
+    #expect(try samples("|u1", [2, 3, 2, 2], planes, input: [12]) == .pixels(planes))
+    #expect(try samples("|u1", [2, 3, 4], planes, input: [12]) == .pixels(planes))
 }
 
 @Test func `real samples are pixels times the pixel scale`() throws {
     let values: [Float] = [0, 0.25, 0.5, 1]
     #expect(
         try samples("<f4", [2, 2], bytes(values), input: [2], scale: 0.25) == .raw([0, 1, 2, 4]))
+    // Pixels are whole again whatever the rounding of the scale; what lies between them stays there.
+    let pixels = (0...255).map { Float($0) }
+    #expect(
+        try samples("<f4", [1, 256], bytes(pixels.map { $0 / 255 }), input: [256]) == .raw(pixels))
+    #expect(
+        try samples("<f4", [1, 1], bytes([0.3]), input: [1]) == .raw([Float(0.3) / (1 / 255)]))
     // Without a scale, samples are any finite numbers.
     let any: [Float] = [-3, 0.1, 700, -1e38]
     #expect(try samples("<f4", [2, 2], bytes(any), input: [2], scale: 1) == .raw(any))

@@ -54,8 +54,8 @@ private struct Arrays {
         folder.write(npy("|u1", [testLabels.count], testLabels), "y_test.npy")
     }
 
-    func load(_ split: Split = .train) throws(DataSetError) -> DataSet {
-        try DataSetSource(folder: folder.path, name: "arrays").load(split)
+    func load(_ split: Split = .train, for shape: [Int]? = nil) throws(DataSetError) -> DataSet {
+        try DataSetSource(folder: folder.path, name: "arrays").load(split, for: shape)
     }
 
     /// The error of a file, by its name.
@@ -95,7 +95,42 @@ func `channels are the dimension of 1 or 3, else the last`(shape: [Int], expecte
     }
 }
 
-@Test(arguments: [[8], [2, 4], [0, 2, 2], [2, 0, 2], [1, 2, 2, 2, 1]])
+@Test func `two dimensions are samples and their features`() throws {
+    let arrays = Arrays(images: ("|u1", [2, 4], [1, 2, 3, 4, 5, 6, 7, 8]))
+    let training = try arrays.load()
+    #expect(training.imageShape == [4])
+    #expect(training.pixels == [1, 2, 3, 4, 5, 6, 7, 8])
+    #expect(Array(training.image(1)) == [5, 6, 7, 8])
+    #expect(training.subset(1..<2).imageShape == [4])
+}
+
+@Test(arguments: [
+    // Four channels of 2×3, which would be three of 4×2.
+    ([1, 4, 2, 3], nil, [3, 4, 2], true), ([1, 4, 2, 3], [4, 2, 3], [4, 2, 3], false),
+    ([1, 4, 2, 3], [3, 4, 2], [3, 4, 2], true),
+    // A size that says too little by itself.
+    ([1, 3, 8, 1], [3, 8, 1], [3, 8, 1], false), ([1, 3, 8, 1], [1, 3, 8], [1, 3, 8], false),
+    // What fits neither way is read as without a network.
+    ([1, 4, 2, 3], [5, 5, 5], [3, 4, 2], true),
+])
+func `channels are where the network wants them, if its shape tells`(
+    shape: [Int], network: [Int]?, expected: [Int], areLast: Bool
+) throws {
+    let bytes = (0..<24).map { UInt8($0) }
+    let set = try Arrays(images: ("|u1", shape, bytes), labels: ("|u1", [1], [1]))
+        .load(for: network)
+    #expect(set.imageShape == expected)
+    #expect(set.pixels == (areLast ? channelsFirst(bytes, expected[0]) : bytes))
+}
+
+/// One image that has its channels last, with the channels first.
+private func channelsFirst(_ bytes: [UInt8], _ channels: Int) -> [UInt8] {
+    (0..<channels).flatMap { channel in
+        stride(from: channel, to: bytes.count, by: channels).map { bytes[$0] }
+    }
+}
+
+@Test(arguments: [[8], [2, 0], [0, 2, 2], [2, 0, 2], [1, 2, 2, 2, 1]])
 func `arrays of a shape that images do not have are an error`(shape: [Int]) {
     let content = [UInt8](repeating: 1, count: shape.reduce(1, *))
     let arrays = Arrays(images: ("|u1", shape, content))

@@ -35,13 +35,13 @@ extension DataSetSource {
 
     /// Reads images and labels from arrays; there are as many classes as are stated, else as the
     /// training labels have.
-    func readNumPy(isTest: Bool) throws(DataSetError) -> DataSet {
+    func readNumPy(isTest: Bool, shape: [Int]?) throws(DataSetError) -> DataSet {
         let store = try numPyStore()
         let part = isTest ? "test" : "train"
         let imageArray = try store.array("x_" + part)
         let images: NumPyImages
         do {
-            images = try NumPyImages(imageArray)
+            images = try NumPyImages(imageArray, for: shape)
         } catch {
             throw .array(error)
         }

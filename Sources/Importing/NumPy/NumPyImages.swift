@@ -1,34 +1,41 @@
-/// Images from an array.
+/// Images or features from an array.
 ///
-/// The shape is `[n, h, w]`, or has one dimension more for channels: the first of an image,
-/// `[n, c, h, w]`, if that is 1 or 3 and the last one is not; else the last one, `[n, h, w, c]`. If both
-/// are 1 or 3, the shape says too little and is an error.
+/// The shape is `[n, features]` or `[n, h, w]`, or has one dimension more for channels. The channels come
+/// where the network wants them. Where that fits neither way or both, they are the first dimension of an
+/// image, `[n, c, h, w]`, if that is 1 or 3 and the last one is not; else the last one, `[n, h, w, c]`. If
+/// both are 1 or 3, the shape says too little and is an error.
 struct NumPyImages {
-    /// `[channels, height, width]`
+    /// `[channels, height, width]` or `[features]`
     let shape: [Int]
-    /// `[n, channels, height, width]`
+    /// `[n]` + `shape`
     let pixels: [UInt8]
 
-    init(_ array: NumPyArray) throws(NumPyError) {
-        let (sizes, isLast) = try Self.layout(array)
+    /// - Parameter wanted: `[channels, height, width]` or `[features]` that a network reads, if known.
+    init(_ array: NumPyArray, for wanted: [Int]?) throws(NumPyError) {
+        let (sizes, isLast) = try Self.layout(array, for: wanted)
         shape = sizes
         let bytes = try Self.bytes(array)
         pixels = isLast ? channelsFirst(bytes, shape: sizes) : bytes
     }
 
-    /// `[channels, height, width]`, and whether the channels come last in the array.
+    /// `[channels, height, width]` or `[features]`, and whether the channels come last in the array.
     private static func layout(
-        _ array: NumPyArray
+        _ array: NumPyArray, for wanted: [Int]?
     ) throws(NumPyError) -> (shape: [Int], channelsAreLast: Bool) {
         let shape = array.shape
-        guard 3...4 ~= shape.count, !shape.contains(0) else {
+        guard 2...4 ~= shape.count, !shape.contains(0) else {
             throw .noImages(file: array.file, shape: shape)
         }
+        if shape.count == 2 { return ([shape[1]], false) }
         if shape.count == 3 { return ([1, shape[1], shape[2]], false) }
+        let (first, last) = (Array(shape[1...]), [shape[3], shape[1], shape[2]])
+        if let wanted, (wanted == first) != (wanted == last) {
+            return wanted == first ? (first, false) : (last, true)
+        }
         switch (isChannelCount(shape[1]), isChannelCount(shape[3])) {
         case (true, true): throw .ambiguousChannels(file: array.file, shape: shape)
-        case (true, false): return (Array(shape[1...]), false)
-        case (false, _): return ([shape[3], shape[1], shape[2]], true)
+        case (true, false): return (first, false)
+        case (false, _): return (last, true)
         }
     }
 

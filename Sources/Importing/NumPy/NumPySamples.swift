@@ -7,7 +7,7 @@ public enum NumPySamples: Equatable, Sendable {
 
     /// - Parameters:
     ///   - array: `[n]` + `inputShape`, or the same with the channels last, or without them where there
-    ///     is one; of bytes, which are pixels, or of real numbers, which are pixels times `pixelScale`.
+    ///     is one, or as many features in the place of an image, or the other way round; of bytes, which are pixels, or of real numbers, which are pixels times `pixelScale`.
     ///   - inputShape: `[channels, height, width]` or `[features]`.
     public init(
         _ array: NumPyArray, inputShape: [Int], pixelScale: Float
@@ -44,7 +44,9 @@ public enum NumPySamples: Equatable, Sendable {
             }
             if found == last { return true }
         }
-        guard found == inputShape else {
+        let isFlatOnOneSide = (found.count == 1) != (inputShape.count == 1)
+        let areAsMany = found.reduce(1, *) == inputShape.reduce(1, *)
+        guard found == inputShape || isFlatOnOneSide && areAsMany else {
             throw .wrongSamples(file: array.file, shape: array.shape, expected: inputShape)
         }
         return false
@@ -66,6 +68,12 @@ public enum NumPySamples: Equatable, Sendable {
             throw .wrongSample(
                 file: array.file, index: index, found: values[index], largest: largest)
         }
-        return values.map { $0 / pixelScale }
+        // What was a pixel is one again, so that it gets the code that its byte would get: dividing by a
+        // rounded scale is off by less than 0.0001.
+        return values.map {
+            let pixel = $0 / pixelScale
+            let nearest = pixel.rounded()
+            return abs(pixel - nearest) < 0.001 ? nearest : pixel
+        }
     }
 }
