@@ -185,6 +185,9 @@ extension Safetensors {
         guard bytes.count >= 8 else {
             throw .truncated(file: file, found: bytes.count, expected: 8)
         }
+        if PyTorchFile.isBegun(by: bytes) {
+            throw .pyTorch(file: file)
+        }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         guard length <= UInt64(Self.headerLimit) else {
             throw .headerTooLong(file: file, found: length, limit: Self.headerLimit)

@@ -1,6 +1,8 @@
 /// What a safetensors file can have wrong. Offsets and lengths are in bytes.
 public enum SafetensorsError: Error, Equatable, Sendable {
     case unreadable(FileError)
+    /// The file is one of `torch.save`.
+    case pyTorch(file: String)
     /// The file ends before its header does.
     case truncated(file: String, found: Int, expected: Int)
     case headerTooLong(file: String, found: UInt64, limit: Int)
@@ -22,6 +24,11 @@ extension SafetensorsError: CustomStringConvertible {
         switch self {
         case .unreadable(let error):
             error.description
+        case .pyTorch(let file):
+            "\(file): a PyTorch file (torch.save), expected safetensors: save the weights with "
+                + "safetensors.torch.save_file(model.state_dict(), ...) and state that file at "
+                + "network.weights beside the architecture, or export the network with "
+                + "torch.onnx.export and take it by 'shrink import'"
         case .truncated(let file, let found, let expected):
             "\(file): \(found) bytes, expected at least \(expected)"
         case .headerTooLong(let file, let found, let limit):

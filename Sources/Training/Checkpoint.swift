@@ -134,7 +134,9 @@ public enum CheckpointError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .noNetwork(let path):
-            "\(path): the metadata have no 'network'; expected a checkpoint written by shrink"
+            "\(path): a safetensors file whose metadata have no 'network', expected a checkpoint "
+                + "written by shrink; weights alone, such as a state_dict of PyTorch, are stated at "
+                + "network.weights beside the architecture"
         case .badMetadata(let path, let field, let reason):
             "\(path): metadata '\(field)': \(reason)"
         case .missingTensor(let path, let name):

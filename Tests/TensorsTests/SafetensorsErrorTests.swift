@@ -225,3 +225,12 @@ func `a header that is no such JSON is an error with its place`(
     #expect(
         "\(error)" == "m.safetensors: tensor 'w' has 4 bytes, which do not fit its shape [3]")
 }
+
+@Test func `a file of PyTorch is told what to do with it`() {
+    let name = Array("archive/data.pkl".utf8)
+    let header: [UInt8] = [0x50, 0x4b, 3, 4] + [UInt8](repeating: 0, count: 22)
+    expect(.pyTorch(file: "f"), from: header + [UInt8(name.count), 0, 0, 0] + name)
+    let text = "\(SafetensorsError.pyTorch(file: "f"))"
+    #expect(text.hasPrefix("f: a PyTorch file (torch.save), expected safetensors: "))
+    #expect(text.contains("safetensors.torch.save_file(model.state_dict(), ...)"))
+}
