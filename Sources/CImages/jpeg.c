@@ -47,6 +47,8 @@ static cim_status decode(struct jpeg_decompress_struct *jpeg, const uint8_t *byt
                          size_t largest_count, cim_image *image) {
   jpeg_mem_src(jpeg, bytes, count);
   jpeg_read_header(jpeg, TRUE);
+  if (jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK)
+    fail((j_common_ptr)jpeg, "the colours are CMYK, expected grey or RGB");
   int channels = jpeg->num_components == 1 ? 1 : 3;
   cim_status status =
       cim_allocate(image, jpeg->image_width, jpeg->image_height, channels, largest_count);

@@ -94,11 +94,22 @@ public struct DataSet: Sendable, Equatable {
             if names == classNames { return self }
             labels = labels.map { places[$0] }
         } else if classNames.isEmpty ? classCount > count : classCount != count {
+            if classNames.isEmpty, let range = Self.labelsFromOne(labels, classCount: count) {
+                throw .labelsFromOne(dataSet: name, found: range)
+            }
             throw .wrongClassCount(dataSet: name, found: classCount, expected: count)
         }
         return DataSet(
             name: name, imageShape: imageShape, pixels: pixels, labels: labels, classCount: count,
             classNames: names, pixelScale: pixelScale)
+    }
+
+    /// From the smallest to the largest of some labels, if they seem to count classes from 1.
+    package static func labelsFromOne(
+        _ labels: [Int], classCount: Int
+    ) -> ClosedRange<Int>? {
+        guard let least = labels.min(), least > 0, labels.max() == classCount else { return nil }
+        return least...classCount
     }
 
     /// Throws unless a network made for such images and classes can read this set.

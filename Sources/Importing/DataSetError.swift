@@ -4,6 +4,9 @@
 public enum DataSetError: Error, Equatable, Sendable {
     /// None of the files looked for exists.
     case missingFile(lookedFor: [String])
+    /// A folder has none of the files that tell what kind of data set it holds. `hasClasses` says that
+    /// it has folders, but no `train` among them.
+    case unknownLayout(folder: String, hasClasses: Bool)
     /// The operating system refused; `reason` is its text.
     case unreadable(file: String, reason: String)
     /// The gzip stream stops early, `inflated` bytes into its content.
@@ -49,6 +52,8 @@ public enum DataSetError: Error, Equatable, Sendable {
     case invalidValidationCount(dataSet: String, found: Int, sampleCount: Int)
     case wrongShape(dataSet: String, found: [Int], expected: [Int])
     case wrongClassCount(dataSet: String, found: Int, expected: Int)
+    /// Labels that seem to count from 1, for as many classes as the largest of them.
+    case labelsFromOne(dataSet: String, found: ClosedRange<Int>)
     /// A class of the data is none of those that the model tells apart.
     case unknownClass(dataSet: String, name: String, known: [String])
 }
@@ -59,6 +64,13 @@ extension DataSetError: CustomStringConvertible {
         case .missingFile(let lookedFor):
             "no such file, looked for: \(lookedFor.joined(separator: ", ")); put the data set's "
                 + "files there; sets given by name are also found in the folder SHRINK_DATA names"
+        case .unknownLayout(let folder, let hasClasses):
+            "\(folder): no data set was found in the folder, expected pictures in train/CLASS and "
+                + "test/CLASS, NumPy arrays (x_train.npy, y_train.npy, x_test.npy, y_test.npy), IDX "
+                + "files (train-images-idx3-ubyte and so on) or CIFAR-10's data_batch_1.bin and so on"
+                + (hasClasses
+                    ? "; folders of classes belong into 'train', and those to test on into 'test'"
+                    : "")
         case .unreadable(let file, let reason):
             "\(file): can not be read: \(reason)"
         case .truncatedGzip(let file, let inflated):
@@ -104,6 +116,7 @@ extension DataSetError: CustomStringConvertible {
             "\(labels): \(labelCount) labels, expected \(imageCount) as in \(images)"
         case .labelOutOfRange(let file, let index, let found, let classCount):
             "\(file): label \(index) is \(found), expected 0...\(classCount - 1)"
+                + (found == classCount ? " (labels count from 0)" : "")
         case .unknownDataSet(let name, let known):
             "no such folder, and no known data set: '\(name)' (known: \(known.joined(separator: ", ")))"
         case .tooFewSamples(let dataSet, let found, let needed):
@@ -115,12 +128,22 @@ extension DataSetError: CustomStringConvertible {
             "\(dataSet): images are \(product(found)) (channels × height × width), "
                 + "expected \(product(expected))"
         case .wrongClassCount(let dataSet, let found, let expected):
-            "\(dataSet): \(found) classes, expected \(expected) (--classes or data.classes takes a file "
-                + "with the names of all classes)"
+            "\(dataSet): \(found) classes, expected \(expected) "
+                + (expected == 1 && found == 2
+                    ? "(\(Self.oneOutput))"
+                    : "(--classes or data.classes takes a file with the names of all classes)")
+        case .labelsFromOne(let dataSet, let found):
+            "\(dataSet): labels go from \(found.lowerBound) to \(found.upperBound), expected "
+                + "0...\(found.upperBound - 1): they count from 0"
         case .unknownClass(let dataSet, let name, let known):
             "\(dataSet): the model knows no class '\(name)', only \(enumeration(of: known))"
         }
     }
+
+    /// What to say of a network that is to tell two classes apart by one output.
+    package static let oneOutput =
+        "networks with one output, a sigmoid, are not supported for two classes, which take two "
+        + "outputs, such as a softmax over two"
 
     private func product(_ dimensions: [Int]) -> String {
         dimensions.map(String.init).joined(separator: " × ")

@@ -147,7 +147,7 @@ public struct DataSetSource: Sendable, Equatable {
     }
 
     private func read(prefix: String) throws(DataSetError) -> DataSet {
-        let imageFile = try find(imageNames(prefix), in: folders)
+        let imageFile = try findImages(prefix)
         let labelFile = try find(labelNames(prefix), in: [folder(of: imageFile)])
         let images = try IDXFile(path: imageFile, rank: 3)
         let labels = try IDXFile(path: labelFile, rank: 1)
@@ -176,6 +176,24 @@ public struct DataSetSource: Sendable, Equatable {
         return try 1 + Int(IDXFile(path: path, rank: 1).bytes.max()!)
     }
 
+    /// The images' file; where the folder is not known by its name, its layout may be another one.
+    private func findImages(_ prefix: String) throws(DataSetError) -> String {
+        do throws(DataSetError) {
+            return try find(imageNames(prefix), in: folders)
+        } catch {
+            let marks = ["train", "t10k"].flatMap { imageNames($0) + labelNames($0) }
+            guard classNames.isEmpty, case .missingFile = error,
+                (try? find(marks, in: folders)) == nil
+            else { throw error }
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folders[0])) ?? []
+            throw .unknownLayout(
+                folder: folders[0],
+                hasClasses: names.contains {
+                    !$0.hasPrefix(".") && isFolder(join(folders[0], $0))
+                })
+        }
+    }
+
     private func imageNames(_ prefix: String) -> [String] {
         ["\(prefix)-images-idx3-ubyte", "\(prefix)-images-idx3-ubyte.gz"]
     }
@@ -187,7 +205,10 @@ public struct DataSetSource: Sendable, Equatable {
     func find(_ names: [String], in folders: [String]) throws(DataSetError) -> String {
         let paths = folders.flatMap { folder in names.map { join(folder, $0) } }
         guard let path = paths.first(where: FileManager.default.fileExists) else {
-            throw .missingFile(lookedFor: paths)
+            // Nobody has to put files into `mnist/mnist`, though they are found there.
+            let doubled = "/\(name)/\(name)/"
+            let listed = paths.filter { !"/\($0)".contains(doubled) }
+            throw .missingFile(lookedFor: listed.isEmpty ? paths : listed)
         }
         return path
     }

@@ -24,7 +24,7 @@ public enum SampleFile: Equatable, Sendable {
         }
         let source = try ByteSource(path: path)
         if try source.begins(with: NumPyHeader.magic) {
-            self = .array(try NumPyArray(source))
+            self = .array(try NumPyArray(source, types: NumPyArray.ElementType.ofSamples))
         } else if try ImageFile.isBegun(by: source) {
             let image = try ImageFile(source)
             guard image.shape == shape else {

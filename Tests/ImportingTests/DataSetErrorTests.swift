@@ -255,4 +255,55 @@ private func `images and labels of different count are an error`(packing: Packin
     #expect(
         "\(DataSetError.labelOutOfRange(file: "a/b", index: 7, found: 11, classCount: 10))"
             == "a/b: label 7 is 11, expected 0...9")
+    #expect(
+        "\(DataSetError.labelOutOfRange(file: "a/b", index: 7, found: 10, classCount: 10))"
+            == "a/b: label 7 is 10, expected 0...9 (labels count from 0)")
+}
+
+@Test func `a folder of classes without a folder to train on is told the layouts`() {
+    let folder = TemporaryFolder()
+    folder.write([], "cat/1.png")
+    let error = DataSetError.unknownLayout(folder: folder.path, hasClasses: true)
+    #expect(throws: error) { try DataSetSource(folder: folder.path, name: "pets").load(.train) }
+    #expect(
+        "\(error)".contains("pictures in train/CLASS and test/CLASS, NumPy arrays (x_train.npy"))
+    #expect("\(error)".contains("folders of classes belong into 'train'"))
+    let empty = TemporaryFolder()
+    #expect(throws: DataSetError.unknownLayout(folder: empty.path, hasClasses: false)) {
+        try DataSetSource(folder: empty.path, name: "pets").load(.test)
+    }
+}
+
+@Test func `missing files are not listed with their folder doubled`() {
+    let folder = TemporaryFolder()
+    folder.write([], "mnist/other")
+    let paths = ["", ".gz"].map { folder.path("mnist/train-images-idx3-ubyte" + $0) }
+    #expect(throws: DataSetError.missingFile(lookedFor: paths)) {
+        try DataSetSource(folder: folder.path("mnist"), name: "mnist").load(.train)
+    }
+}
+
+/// Images of one pixel.
+private func samples(labels: [Int]) -> DataSet {
+    DataSet(
+        name: "s", imageShape: [1, 1, 1], pixels: [UInt8](repeating: 0, count: labels.count),
+        labels: labels, classCount: labels.max()! + 1, pixelScale: 1)
+}
+
+@Test func `labels that count from 1 are told`() {
+    let error = DataSetError.labelsFromOne(dataSet: "s", found: 1...3)
+    #expect(throws: error) { try samples(labels: [1, 3, 2]).labelled(for: [], count: 3) }
+    #expect("\(error)" == "s: labels go from 1 to 3, expected 0...2: they count from 0")
+    for labels in [[0, 3, 2], [1, 4, 2]] {
+        #expect(
+            throws: DataSetError.wrongClassCount(
+                dataSet: "s", found: labels.max()! + 1, expected: 3)
+        ) { try samples(labels: labels).labelled(for: [], count: 3) }
+    }
+}
+
+@Test func `one output for two classes is told not to be supported`() {
+    let error = DataSetError.wrongClassCount(dataSet: "s", found: 2, expected: 1)
+    #expect(throws: error) { try samples(labels: [0, 1]).labelled(for: [], count: 1) }
+    #expect("\(error)".contains("networks with one output, a sigmoid, are not supported"))
 }

@@ -134,7 +134,7 @@ private func emptyPNG(width: UInt32, height: UInt32) -> [UInt8] {
     let path = fixtures + "cmyk.jpg"
     #expect(
         throws: DataSetError.image(
-            .damaged(file: path, reason: "Unsupported color conversion request"))
+            .damaged(file: path, reason: "the colours are CMYK, expected grey or RGB"))
     ) { try ImageFile(path: path) }
 }
 

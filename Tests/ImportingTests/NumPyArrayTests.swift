@@ -44,13 +44,16 @@ func `every version of a NumPy file gives shape and elements`(name: String) thro
 }
 
 @Test func `arrays of a kind that is not read are named`() {
-    let known = ["|u1", "<f4", "<i4 (labels only)", "<i8 (labels only)"]
     func unknown(_ name: String, _ found: String) -> DataSetError {
-        .array(.unknownElementType(file: fixtures + name, found: found, known: known))
+        .array(
+            .wrongElementType(
+                file: fixtures + name, found: found, expected: [.uint8, .float32, .int32, .int64]))
     }
-    #expect(throws: unknown("doubles.npy", "<f8")) { try array("doubles.npy") }
-    #expect(throws: unknown("big-endian.npy", ">i4")) { try array("big-endian.npy") }
-    #expect(throws: unknown("structure.npy", "[...], a structure")) { try array("structure.npy") }
+    #expect(throws: unknown("doubles.npy", "float64")) { try array("doubles.npy") }
+    #expect(throws: unknown("big-endian.npy", "int32 in big-endian order")) {
+        try array("big-endian.npy")
+    }
+    #expect(throws: unknown("structure.npy", "a structure")) { try array("structure.npy") }
     #expect(throws: DataSetError.array(.columnMajor(file: fixtures + "fortran.npy"))) {
         try array("fortran.npy")
     }
@@ -248,9 +251,46 @@ func `samples of another shape than the network's are an error`(shape: [Int], in
     #expect {
         try samples("<i4", [1, 2], [UInt8](repeating: 0, count: 8), input: [2])
     } throws: { error in
-        guard case NumPyError.wrongElementType(_, "<i4", ["|u1", "<f4"]) = error else {
+        guard case NumPyError.wrongElementType(_, "int32", let expected) = error else {
             return false
         }
-        return true
+        return expected == [.uint8, .float32]
     }
+}
+
+@Test(arguments: [
+    ("<f8", "float64"), ("<f2", "float16"), ("<u2", "uint16"), ("|i1", "int8"), ("|b1", "bool"),
+    ("<U4", "str"), ("|S3", "bytes"), ("|O", "object"), ("<c8", "complex64"),
+    ("<M8[ns]", "'<M8[ns]'"), (">f4", "float32 in big-endian order"), ("", "''"),
+])
+func `a kind of elements has the name that NumPy has for it`(description: String, name: String) {
+    let folder = TemporaryFolder()
+    let path = folder.write(npy(description, [1], [0, 0, 0, 0, 0, 0, 0, 0]), "x.npy")
+    #expect(
+        throws: DataSetError.array(
+            .wrongElementType(
+                file: path, found: name, expected: [.uint8, .float32, .int32, .int64]))
+    ) { try NumPyArray(path: path) }
+}
+
+@Test func `an error of an array says how to save it`() {
+    let pixels = NumPyError.wrongElementType(
+        file: "x.npy", found: "float64", expected: [.uint8, .float32])
+    #expect(
+        "\(pixels)"
+            == "x.npy: elements of type float64, expected uint8 or float32; convert with "
+            + ".astype(numpy.uint8) (pixels of 0...255) or .astype(numpy.float32) before saving")
+    let labels = NumPyError.wrongElementType(
+        file: "y.npy", found: "bool", expected: [.uint8, .int32, .int64])
+    #expect(
+        "\(labels)"
+            == "y.npy: elements of type bool, expected uint8, int32 or int64; convert with "
+            + ".astype(numpy.int64) before saving")
+    #expect(
+        "\(NumPyError.wrongSamples(file: "x.npy", shape: [5, 64], expected: [1, 8, 8]))"
+            == "x.npy: the shape [5, 64] is not a shape of samples of [1, 8, 8], expected "
+            + "[count, 1, 8, 8], [count, 8, 8, 1] or [count, 8, 8]")
+    #expect(
+        "\(NumPyError.wrongSamples(file: "x.npy", shape: [5], expected: [64]))"
+            .hasSuffix("expected [count, 64]"))
 }

@@ -159,7 +159,13 @@ func `a real pixel that is no byte is an error with its place`(value: Float) thr
     var arrays = Arrays(labels: ("<f4", [2], bytes([0, 1])))
     #expect(
         throws: arrays.error("y_train.npy") {
-            .wrongElementType(file: $0, found: "<f4", expected: ["|u1", "<i4", "<i8"])
+            .wrongElementType(file: $0, found: "float32", expected: [.uint8, .int32, .int64])
+        }
+    ) { try arrays.load() }
+    arrays = Arrays(labels: ("|b1", [2], [0, 1]))
+    #expect(
+        throws: arrays.error("y_train.npy") {
+            .wrongElementType(file: $0, found: "bool", expected: [.uint8, .int32, .int64])
         }
     ) { try arrays.load() }
     arrays = Arrays(labels: ("|u1", [1, 2], [0, 1]))

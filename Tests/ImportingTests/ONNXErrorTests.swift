@@ -76,8 +76,10 @@ private func problem(
         #expect(onValues.contains("Conv") && onValues.contains("Relu"))
         #expect(onConstants.contains("Gather") && !onValues.contains("Gather"))
         #expect(!(onValues + onConstants).contains("Erf"))
-        #expect("\(error)".contains("node '/act/Erf' (Erf): the operation is not supported"))
-        #expect("\(error)".contains("; on constants only: Ceil, Constant, "))
+        #expect(
+            "\(error)".contains(
+                "node '/act/Erf' (Erf): the operation is not supported\n  supported: Add, "))
+        #expect("\(error)".contains("\n  on constants only: Ceil, Constant, "))
     }
 
     @Test func `an operation of another domain is not taken for the standard one`() throws {
@@ -114,6 +116,56 @@ private func problem(
                 return
             }
         }
+    }
+
+    @Test func `a file of PyTorch and a safetensors file are told from a model`() {
+        let folder = TemporaryFolder()
+        let oldMagic: [UInt8] = [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a]
+        for (bytes, reason) in [
+            (oldMagic, "it is a PyTorch file (torch.save)"),
+            (Safetensors().encoded(), "it looks like a safetensors file"),
+        ] {
+            let path = folder.write(bytes, "x.onnx")
+            do {
+                _ = try Network(onnx: path)
+                Issue.record("it became a network")
+            } catch {
+                #expect("\(error)".contains("is not an ONNX model: \(reason)"), "\(error)")
+            }
+        }
+    }
+
+    @Test(arguments: [(10, "float16"), (16, "bfloat16"), (11, "double")])
+    func `an input of other floats is named by their type`(number: Int, name: String) throws {
+        var model = linear()
+        model.model.graph.input[0].type.tensorType.elemType = Int32(number)
+        let error = try #require(problem(of: model))
+        #expect(
+            "\(error)".contains(
+                "the element type of input 'x' is \(name), expected float: export the network in "
+                    + "float32"), "\(error)")
+    }
+
+    @Test func `a weight of a type that is not read is named by it`() throws {
+        var model = linear()
+        model.model.graph.initializer[0].dataType = 12
+        let error = try #require(problem(of: model))
+        #expect("\(error)".contains("the element type of tensor 'w' is uint32, expected"))
+    }
+
+    @Test func `a convolution in one dimension is told not to be supported`() throws {
+        var model = ONNXTestModel(input: [1, 1, 30])
+        model.node("Relu", ["x"], "y")
+        let error = try #require(problem(of: model))
+        #expect(
+            "\(error)".hasSuffix(
+                "is [1, 1, 30], expected [batch, channels, height, width] or [batch, features], not "
+                    + "3 dimensions: 1-D convolutions are not supported"), "\(error)")
+        model = ONNXTestModel(input: [1, 2, 5, 5])
+        model.weight("w", [3, 2, 3])
+        model.node("Conv", ["x", "w"], "y", name: "conv")
+        let second = try #require(problem(of: model))
+        #expect("\(second)".hasSuffix("of floats: 1-D convolutions are not supported"))
     }
 
     @Test func `a cycle is a value that is not there yet`() {
@@ -173,6 +225,7 @@ private func problem(
         model.node("Relu", ["x"], "y")
         let error = try #require(problem(of: model))
         #expect("\(error)".contains("[?, 3, ?, 8]"))
+        #expect("\(error)".hasSuffix("all but the batch known"))
     }
 
     @Test func `a batch norm in training mode is refused`() throws {

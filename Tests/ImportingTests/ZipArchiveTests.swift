@@ -200,3 +200,12 @@ func `every cut of an archive is an error`(name: String) {
         try DataSetSource(archive: folder.path("folder")).load(.train)
     }
 }
+
+@Test func `a file of PyTorch is told from an archive of arrays`() {
+    // A member's header: 22 bytes of other fields, the lengths of its name and of what follows.
+    let name = Array("x/data.pkl".utf8)
+    let header: [UInt8] = [0x50, 0x4b, 3, 4] + [UInt8](repeating: 0, count: 22)
+    var archive = Archive()
+    archive.bytes = header + [UInt8(name.count), 0, 0, 0] + name
+    #expect(archive.error() == .pyTorch(file: archive.path))
+}

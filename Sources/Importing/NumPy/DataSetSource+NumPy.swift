@@ -5,14 +5,17 @@ private enum NumPyStore {
     case archive(ZipArchive)
     case folder(String)
 
+    /// An array of images or, by its name, of labels.
     func array(_ name: String) throws(DataSetError) -> NumPyArray {
+        let types: [NumPyArray.ElementType] =
+            name.hasPrefix("y") ? NumPyArray.ElementType.ofLabels : NumPyArray.ElementType.ofSamples
         switch self {
         case .folder(let folder):
             let path = join(folder, name + ".npy")
             guard FileManager.default.fileExists(atPath: path) else {
                 throw .missingFile(lookedFor: [path])
             }
-            return try NumPyArray(path: path)
+            return try NumPyArray(ByteSource(path: path), types: types)
         case .archive(let archive):
             let content: [UInt8]
             do {
@@ -21,7 +24,8 @@ private enum NumPyStore {
                 throw .archive(error)
             }
             do {
-                return try NumPyArray(content, file: "\(archive.path): \(name)")
+                return try NumPyArray(
+                    content, file: "\(archive.path): \(name)", types: types)
             } catch {
                 throw .array(error)
             }
@@ -80,12 +84,6 @@ extension DataSetSource {
         guard array.shape.count == 1 || array.shape.count == 2 && array.shape[1] == 1,
             array.shape[0] > 0
         else { throw .array(.noLabels(file: array.file, shape: array.shape)) }
-        guard array.elementType != .float32 else {
-            throw .array(
-                .wrongElementType(
-                    file: array.file, found: array.elementType.rawValue,
-                    expected: [NumPyArray.ElementType.uint8, .int32, .int64].map(\.rawValue)))
-        }
         let numbers = array.integers
         if let index = numbers.firstIndex(where: { !(0..<classCount ~= $0) }) {
             throw .labelOutOfRange(

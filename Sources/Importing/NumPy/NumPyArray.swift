@@ -16,14 +16,34 @@ public struct NumPyArray: Equatable, Sendable {
             }
         }
 
-        /// All names, and what for.
-        static var known: [String] {
-            allCases.map {
-                switch $0 {
-                case .uint8, .float32: $0.rawValue
-                case .int32, .int64: "\($0.rawValue) (labels only)"
+        /// Those of images and other samples.
+        static let ofSamples: [Self] = [.uint8, .float32]
+        /// Those of labels.
+        static let ofLabels: [Self] = [.uint8, .int32, .int64]
+
+        /// NumPy's own name.
+        var name: String { Self.name(ofDescription: rawValue) }
+
+        /// NumPy's name for what a header describes, such as `float64` of `<f8`.
+        static func name(ofDescription text: String) -> String {
+            let kinds: [Character: String] = [
+                "i": "int", "u": "uint", "f": "float", "c": "complex",
+            ]
+            let name =
+                switch text.dropFirst().first {
+                case "b": "bool"
+                case "O": "object"
+                case "U": "str"
+                case "S": "bytes"
+                case let kind?:
+                    if let word = kinds[kind], let size = Int(text.dropFirst(2)), 1...32 ~= size {
+                        "\(word)\(8 * size)"
+                    } else {
+                        "'\(text)'"
+                    }
+                case nil: "'\(text)'"
                 }
-            }
+            return text.hasPrefix(">") ? "\(name) in big-endian order" : name
         }
     }
 
@@ -40,19 +60,26 @@ public struct NumPyArray: Equatable, Sendable {
     /// Reads a `.npy` file, plain or gzip.
     public init(path: String) throws(DataSetError) { try self.init(ByteSource(path: path)) }
 
-    init(_ source: ByteSource) throws(DataSetError) {
+    /// - Parameter types: those that the elements may have.
+    init(
+        _ source: ByteSource, types: [ElementType] = ElementType.allCases
+    ) throws(DataSetError) {
         // A header is below 64 KiB; one byte more than there should be shows content that is too long.
         let content = try source.read(Self.largestLength + 1 << 16 + 1)
         do {
-            try self.init(content, file: source.path)
+            try self.init(content, file: source.path, types: types)
         } catch {
             throw .array(error)
         }
     }
 
-    /// - Parameter content: a `.npy` file.
-    init(_ content: [UInt8], file: String) throws(NumPyError) {
-        let header = try NumPyHeader(content, file: file)
+    /// - Parameters:
+    ///   - content: a `.npy` file.
+    ///   - types: those that the elements may have.
+    init(
+        _ content: [UInt8], file: String, types: [ElementType] = ElementType.allCases
+    ) throws(NumPyError) {
+        let header = try NumPyHeader(content, file: file, types: types)
         self.file = file
         elementType = header.elementType
         shape = header.shape

@@ -9,7 +9,8 @@ public enum NumPyError: Error, Equatable, Sendable {
     case longHeader(file: String, found: Int, largest: Int)
     /// The header, `place` bytes into the file, does not go on with `expected`.
     case badHeader(file: String, place: Int, expected: String)
-    case unknownElementType(file: String, found: String, known: [String])
+    /// Elements that are not read, or have no meaning here; `found` is NumPy's name of their type.
+    case wrongElementType(file: String, found: String, expected: [NumPyArray.ElementType])
     /// The first dimension runs fastest.
     case columnMajor(file: String)
     /// More bytes declared than are read.
@@ -22,8 +23,6 @@ public enum NumPyError: Error, Equatable, Sendable {
     case noImages(file: String, shape: [Int])
     /// Both the first and the last dimension of an image are 1 or 3.
     case ambiguousChannels(file: String, shape: [Int])
-    /// Pixels of a kind that has no meaning here.
-    case wrongElementType(file: String, found: String, expected: [String])
     /// A real pixel, the `index`th of the file, that is no multiple of 1/255 in 0...1.
     case wrongPixel(file: String, index: Int, found: Float)
     case noLabels(file: String, shape: [Int])
@@ -49,9 +48,9 @@ extension NumPyError: CustomStringConvertible {
             "\(file): the header declares \(found) bytes for itself, expected at most \(largest)"
         case .badHeader(let file, let place, let expected):
             "\(file): byte \(place), in the header, expected \(expected)"
-        case .unknownElementType(let file, let found, let known):
-            "\(file): elements of type '\(found)', expected one of "
-                + known.joined(separator: ", ")
+        case .wrongElementType(let file, let found, let expected):
+            "\(file): elements of type \(found), expected \(words(expected.map(\.name))); "
+                + "convert \(conversions(to: expected)) before saving"
         case .columnMajor(let file):
             "\(file): the array is in Fortran order, expected C order "
                 + "(save numpy.ascontiguousarray of it)"
@@ -67,8 +66,6 @@ extension NumPyError: CustomStringConvertible {
         case .ambiguousChannels(let file, let shape):
             "\(file): in the shape \(shape) either of \(shape[1]) and \(shape[3]) may be channels, "
                 + "expected only one of them to be 1 or 3"
-        case .wrongElementType(let file, let found, let expected):
-            "\(file): elements of type \(found), expected \(expected.joined(separator: " or "))"
         case .wrongPixel(let file, let index, let found):
             "\(file): element \(index) is \(found), expected a multiple of 1/255 in 0...1 "
                 + "(save pixels as uint8)"
@@ -76,13 +73,40 @@ extension NumPyError: CustomStringConvertible {
             "\(file): the shape \(shape) is not a shape of labels, expected [count] or [count, 1]"
         case .wrongSamples(let file, let shape, let expected):
             "\(file): the shape \(shape) is not a shape of samples of \(expected), expected "
-                + "[\((["count"] + expected.map { "\($0)" }).joined(separator: ", "))]"
-                + (expected.count == 3 ? ", or the same with the channels last" : "")
+                + words(sampleShapes(expected))
         case .notFinite(let file, let index, let found):
             "\(file): element \(index) is \(found), expected a finite number"
         case .wrongSample(let file, let index, let found, let largest):
             "\(file): element \(index) is \(found), expected 0...\(largest): a pixel's value times "
                 + "the network's pixel scale"
+        }
+    }
+
+    /// `a, b or c`
+    private func words(_ words: [String]) -> String {
+        guard let last = words.last, words.count > 1 else { return words.joined() }
+        return words.dropLast().joined(separator: ", ") + " or " + last
+    }
+
+    /// How arrays become such ones in NumPy.
+    private func conversions(to types: [NumPyArray.ElementType]) -> String {
+        let pixels = "with .astype(numpy.uint8) (pixels of 0...255) or .astype(numpy.float32)"
+        let labels = "with .astype(numpy.int64)"
+        guard types.contains(.float32) else { return labels }
+        return types.contains(.int64) ? "pixels \(pixels), labels \(labels)" : pixels
+    }
+
+    /// All shapes that samples `[channels, height, width]` or `[features]` may come in.
+    private func sampleShapes(_ sample: [Int]) -> [String] {
+        var shapes = [sample]
+        if sample.count == 3 {
+            let image = [sample[1], sample[2]]
+            shapes.append(image + [sample[0]])
+            if sample[0] == 1 { shapes.append(image) }
+        }
+        return shapes.map { shape in
+            let sizes = ["count"] + shape.map { "\($0)" }
+            return "[\(sizes.joined(separator: ", "))]"
         }
     }
 }

@@ -17,8 +17,12 @@ struct NumPyHeader {
     /// Bytes in front of the elements.
     let length: Int
 
-    /// - Parameter content: the file from its beginning.
-    init(_ content: [UInt8], file: String) throws(NumPyError) {
+    /// - Parameters:
+    ///   - content: the file from its beginning.
+    ///   - types: those that the elements may have.
+    init(
+        _ content: [UInt8], file: String, types: [NumPyArray.ElementType]
+    ) throws(NumPyError) {
         guard content.starts(with: Self.magic) else {
             throw .wrongMagic(file: file, found: Array(content.prefix(Self.magic.count)))
         }
@@ -42,12 +46,12 @@ struct NumPyHeader {
             throw .truncatedHeader(file: file, found: content.count, expected: length)
         }
         var text = HeaderText(content[start..<length], file: file)
-        (elementType, shape) = try Self.read(&text)
+        (elementType, shape) = try Self.read(&text, types: types)
     }
 
     /// The three entries, which may come in any order.
     private static func read(
-        _ text: inout HeaderText
+        _ text: inout HeaderText, types: [NumPyArray.ElementType]
     ) throws(NumPyError) -> (NumPyArray.ElementType, [Int]) {
         var elementType: NumPyArray.ElementType?
         var shape: [Int]?
@@ -57,7 +61,7 @@ struct NumPyHeader {
             let key = try text.string()
             try text.take(":")
             switch key {
-            case "descr" where elementType == nil: elementType = try text.elementType()
+            case "descr" where elementType == nil: elementType = try text.elementType(types)
             case "shape" where shape == nil: shape = try text.shape(largestRank: largestRank)
             case "fortran_order" where isColumnMajor == nil: isColumnMajor = try text.boolean()
             default: throw text.wrong("one of the keys descr, fortran_order and shape, once each")
@@ -125,16 +129,18 @@ private struct HeaderText {
         return String(decoding: text, as: UTF8.self)
     }
 
-    mutating func elementType() throws(NumPyError) -> NumPyArray.ElementType {
+    /// One of some types.
+    mutating func elementType(
+        _ types: [NumPyArray.ElementType]
+    ) throws(NumPyError) -> NumPyArray.ElementType {
         if takes("[") {
-            throw .unknownElementType(
-                file: file, found: "[...], a structure",
-                known: NumPyArray.ElementType.known)
+            throw .wrongElementType(file: file, found: "a structure", expected: types)
         }
         let text = try string()
-        guard let type = NumPyArray.ElementType(rawValue: text) else {
-            throw .unknownElementType(
-                file: file, found: text, known: NumPyArray.ElementType.known)
+        guard let type = NumPyArray.ElementType(rawValue: text), types.contains(type) else {
+            throw .wrongElementType(
+                file: file, found: NumPyArray.ElementType.name(ofDescription: text),
+                expected: types)
         }
         return type
     }

@@ -60,8 +60,8 @@ struct NumPyImages {
             return pixels
         case .int32, .int64:
             throw .wrongElementType(
-                file: array.file, found: array.elementType.rawValue,
-                expected: [NumPyArray.ElementType.uint8, .float32].map(\.rawValue))
+                file: array.file, found: array.elementType.name,
+                expected: NumPyArray.ElementType.ofSamples)
         }
     }
 }

@@ -21,8 +21,8 @@ public enum NumPySamples: Equatable, Sendable {
         case .float32: self = .raw(ordered(try Self.raw(array, pixelScale: pixelScale)))
         case .int32, .int64:
             throw .wrongElementType(
-                file: array.file, found: array.elementType.rawValue,
-                expected: [NumPyArray.ElementType.uint8, .float32].map(\.rawValue))
+                file: array.file, found: array.elementType.name,
+                expected: NumPyArray.ElementType.ofSamples)
         }
     }
 

@@ -1,5 +1,6 @@
 import CZlib
 import Foundation
+import Tensors
 
 /// A zip archive (PKWARE APPNOTE 6.3) of stored and deflated members, as `numpy.savez` writes them.
 ///
@@ -26,6 +27,9 @@ final class ZipArchive {
     init(path: String) throws(ZipError) {
         self.path = path
         file = try RandomAccessFile(path: path)
+        let start = try file.fields(
+            .header, at: 0, count: min(file.length, PyTorchFile.prefixLength), end: file.length)
+        if PyTorchFile.isBegun(by: start.bytes) { throw .pyTorch(file: path) }
         let end = try EndOfDirectory(of: file)
         directoryPlace = end.directoryPlace
         try readDirectory(end)

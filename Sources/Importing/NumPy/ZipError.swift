@@ -5,6 +5,8 @@ public enum ZipError: Error, Equatable, Sendable {
     case unreadable(file: String, reason: String)
     /// Nothing ends the file as the end of a central directory does.
     case noArchive(file: String)
+    /// The archive is one of `torch.save`.
+    case pyTorch(file: String)
     /// 64-bit lengths, which only archives beyond 4 GiB or 65,534 members need.
     case zip64(file: String)
     case severalDisks(file: String)
@@ -42,6 +44,9 @@ extension ZipError: CustomStringConvertible {
             "\(file): can not be read: \(reason)"
         case .noArchive(let file):
             "\(file): no end of a central directory at the end, expected a zip archive (.npz)"
+        case .pyTorch(let file):
+            "\(file): a PyTorch file (torch.save), expected an archive of NumPy arrays (.npz): save "
+                + "them with numpy.savez(..., x_train=..., y_train=..., x_test=..., y_test=...)"
         case .zip64(let file):
             "\(file): the archive has 64-bit lengths (zip64), expected less than 4 GiB and less "
                 + "than 65,535 members"

@@ -12,7 +12,8 @@ extension GraphWalker {
         guard weight.shape.count == 4, weight.isFloat, weight.count > 0 else {
             throw .unfit(
                 what: "the shape of the weight", found: "\(weight.shape)",
-                expected: "[outputs, channels / groups, height, width] of floats")
+                expected: "[outputs, channels / groups, height, width] of floats"
+                    + (weight.shape.count == 3 ? ": 1-D convolutions are not supported" : ""))
         }
         let (outputs, kernel) = (weight.shape[0], Array(weight.shape[2...]))
         let stride = try pair("strides", node)

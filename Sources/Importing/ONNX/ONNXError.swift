@@ -53,8 +53,9 @@ extension ONNXProblem: CustomStringConvertible {
         case .opset(let found, let lowest):
             "operations of opset \(found.map(String.init) ?? "(none)"), expected \(lowest) or later"
         case .unsupportedOperation(let onValues, let onConstants):
-            "the operation is not supported (supported: \(onValues.joined(separator: ", ")); on "
-                + "constants only: \(onConstants.joined(separator: ", ")))"
+            "the operation is not supported"
+                + "\n  supported: \(onValues.joined(separator: ", "))"
+                + "\n  on constants only: \(onConstants.joined(separator: ", "))"
         case .undefinedValue(let name):
             "takes '\(name)', which no input, initializer or earlier node has as its name"
         case .duplicateValue(let name): "'\(name)' has a value already"

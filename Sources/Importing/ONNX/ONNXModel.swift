@@ -62,11 +62,21 @@ struct ONNXModel {
         } catch {
             throw .unreadable(reason: FileError(reading: path).reason)
         }
+        if PyTorchFile.isBegun(by: data) {
+            throw .notAModel(
+                reason: "it is a PyTorch file (torch.save); export the network with "
+                    + "torch.onnx.export")
+        }
         let model: ONNXModelProto
         do {
             model = try ONNXModelProto(serializedBytes: data)
         } catch {
-            throw .notAModel(reason: "its bytes are no Protocol Buffers message of that kind")
+            let isSafetensors = data.dropFirst(8).first == UInt8(ascii: "{")
+            throw .notAModel(
+                reason: isSafetensors
+                    ? "it looks like a safetensors file, which has no graph; export the network with "
+                        + "torch.onnx.export"
+                    : "its bytes are no Protocol Buffers message of that kind")
         }
         guard model.hasGraph, !model.graph.node.isEmpty else {
             throw .notAModel(reason: "no graph, or one without nodes")
@@ -85,16 +95,17 @@ struct ONNXModel {
     private static func shape(of input: ONNXValueInfoProto) throws(ONNXProblem) -> [Int] {
         let type = input.type.tensorType
         guard type.elemType == ONNXTensorReader.ElementType.float.rawValue else {
+            let isFloat = ONNXTensorReader.ElementType(rawValue: type.elemType)?.isFloat ?? false
             throw .unfit(
-                what: "the element type of input '\(input.name)'", found: "\(type.elemType)",
-                expected: "1 (float)")
+                what: "the element type of input '\(input.name)'",
+                found: ONNXTensorReader.typeName(type.elemType),
+                expected: "float"
+                    + (isFloat ? ": export the network in float32 (model.float() in PyTorch)" : ""))
         }
         let sizes = type.shape.dim.map { dimension -> Int? in
             if case .dimValue(let size)? = dimension.value { return Int(size) }
             return nil
         }
-        let expected =
-            "[batch, channels, height, width] or [batch, features], all but the batch known"
         guard sizes.count == 4 || sizes.count == 2, !sizes.dropFirst().contains(nil),
             sizes.allSatisfy({ $0.map { $0 > 0 && $0 <= 1 << 24 } ?? true }),
             let count = elementCount(of: sizes.dropFirst().map { $0! }),
@@ -102,8 +113,23 @@ struct ONNXModel {
         else {
             let found = sizes.map { $0.map(String.init) ?? "?" }.joined(separator: ", ")
             throw .unfit(
-                what: "the shape of input '\(input.name)'", found: "[\(found)]", expected: expected)
+                what: "the shape of input '\(input.name)'", found: "[\(found)]",
+                expected: "[batch, channels, height, width] or [batch, features], "
+                    + requirement(of: sizes))
         }
         return [sizes[0] ?? anyBatch] + sizes.dropFirst().map { $0! }
+    }
+
+    /// What an input's sizes, of which `nil` is one that is not known, do not meet.
+    private static func requirement(of sizes: [Int?]) -> String {
+        switch sizes.count {
+        case 2, 4:
+            sizes.dropFirst().contains(nil)
+                ? "all but the batch known"
+                : "none of them 0, and at most \(DraftGraph.largestSample) values a sample"
+        case 3: "not 3 dimensions: 1-D convolutions are not supported"
+        case 5: "not 5 dimensions: 3-D convolutions are not supported"
+        default: "not \(sizes.count) dimensions"
+        }
     }
 }

@@ -41,12 +41,28 @@ struct ONNXTensorReader {
         }
     }
 
+    /// ONNX's names of element types, by their numbers.
+    private static let typeNames = [
+        "undefined", "float", "uint8", "int8", "uint16", "int16", "int32", "int64", "string",
+        "bool", "float16", "double", "uint32", "uint64", "complex64", "complex128", "bfloat16",
+        "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4", "int4",
+        "float4e2m1",
+    ]
+
+    /// The name of an element type, such as `float16` of 10, or its number where it is not known.
+    static func typeName(_ number: Int32) -> String {
+        let index = Int(number)
+        return typeNames.indices.contains(index) ? typeNames[index] : "\(number)"
+    }
+
     func constant(_ tensor: ONNXTensorProto) throws(ONNXProblem) -> ONNXConstant {
         let what = "tensor '\(tensor.name)'"
         guard let type = ElementType(rawValue: tensor.dataType) else {
             throw .unfit(
-                what: "the element type of \(what)", found: "\(tensor.dataType)",
-                expected: "float, double, float16, bfloat16, bool, or an integer of 8 to 64 bits")
+                what: "the element type of \(what)", found: Self.typeName(tensor.dataType),
+                expected:
+                    "float, double, float16, bfloat16, bool, int8, uint8, int16, uint16, int32 "
+                    + "or int64")
         }
         let shape = tensor.dims.map { Int($0) }
         guard shape.count <= Self.largestRank else {
