@@ -8,8 +8,8 @@ extension PackedModel {
     /// `fc1.weight` `[outputs, inputs]`, `conv1.weight` `[outputs, channels, height, width]`. Channels are
     /// those of the file, in its order (`arrangingChannels`).
     ///
-    /// The metadata say what quantizes the activations. Layers of one name, which a file may have, get
-    /// numbers behind it.
+    /// The metadata say what quantizes the activations, and list the names of the classes in JSON.
+    /// Layers of one name, which a file may have, get numbers behind it.
     /// - Parameter integers: whether `fc1.codes` holds the integers, too: `weight = scale · integer`,
     ///   with the scales in `fc1.scale`; weights in half precision have none. Readers that know the
     ///   network's own names only refuse these.
@@ -18,7 +18,7 @@ extension PackedModel {
         var file = Safetensors(metadata: [
             "name": name, "input.shape": "\(input.shape)",
             "input.quantizer": input.quantizer.map(text) ?? "none",
-            "classes": classNames.joined(separator: ","),
+            "classes": listText(classNames),
         ])
         var taken: Set<String> = []
         for node in nodes {
@@ -44,6 +44,14 @@ extension PackedModel {
             file.metadata["\(name).quantizer"] = layer.output.map(text) ?? "none"
         }
         return file
+    }
+
+    /// A list in JSON, since names may have commas in them.
+    private func listText(_ names: [String]) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        let bytes = try? encoder.encode(names)
+        return bytes.map { String(decoding: $0, as: UTF8.self) } ?? "[]"
     }
 
     private func unique(_ name: String, _ taken: inout Set<String>) -> String {

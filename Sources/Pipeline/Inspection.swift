@@ -90,6 +90,16 @@ public struct Inspection: Codable, Sendable, Equatable {
         compressionRatio = Double(float32Bytes) / Double(fileBytes)
     }
 
+    /// How many names of classes a text for people has.
+    private static let listedClasses = 10
+
+    private var classText: String {
+        if classNames.isEmpty { return "no names" }
+        let rest = classNames.count - Self.listedClasses
+        return classNames.prefix(Self.listedClasses).joined(separator: ", ")
+            + (rest > 0 ? " and \(rest) more (--json has all)" : "")
+    }
+
     /// A text for people.
     public func text(usesColor: Bool) -> String {
         var table = TextTable([
@@ -113,8 +123,8 @@ public struct Inspection: Codable, Sendable, Equatable {
         return """
             \(file): \(network), input \(inputShape), \(fileBytes) bytes, \(ratio)× smaller than \
             these shapes in float32
-            pixels: times \(pixelScale), less \(mean), divided by \(deviation)
-            classes: \(classNames.isEmpty ? "no names" : classNames.joined(separator: ", "))
+            pixels: times \(NumberText.scale(pixelScale)), less \(mean), divided by \(deviation)
+            classes: \(classText)
 
             \(table.text(usesColor: usesColor))
             \(nodes.map { "\($0.name): \($0.operation)" + ($0.quantizer.map { " → \($0)" } ?? "") }

@@ -43,6 +43,7 @@ public enum Model {
 
     /// The model of a `.shrink` file.
     static func packed(_ bytes: [UInt8], path: String) throws -> PackedModel {
+        guard !PyTorchFile.isBegun(by: bytes) else { throw SafetensorsError.pyTorch(file: path) }
         guard bytes.starts(with: Container.magic) else {
             throw PipelineError.noModel(
                 path: path,
@@ -137,6 +138,9 @@ extension DataSetSource {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: text, isDirectory: &isFolder)
         if !exists {
+            if let ending = [".npz", ".npy", ".gz"].first(where: { text.hasSuffix($0) }) {
+                throw DataSetError.unreadable(file: text, reason: "no such \(ending) file")
+            }
             try self.init(named: text)
         } else if isFolder.boolValue {
             self.init(folder: text, name: URL(fileURLWithPath: text).lastPathComponent)

@@ -156,8 +156,8 @@ extension ModelBenchmark {
     /// Tables for people.
     public func text(usesColor: Bool) -> String {
         var text = """
-            \(file): \(network), \(millions(denseMACs)) million multiply-adds a sample, \
-            \(millions(nonzeroMACs)) with weights other than zero; kernels for \(isa)
+            \(file): \(network), \(NumberText.large(denseMACs)) multiply-adds a sample, \
+            \(NumberText.large(nonzeroMACs)) with weights other than zero; kernels for \(isa)
 
             \(runTable.text(usesColor: usesColor))
             """
@@ -207,9 +207,5 @@ extension ModelBenchmark {
 
     private func time(_ microseconds: Double) -> String {
         NumberText.decimals(microseconds, microseconds < 100 ? 2 : 0)
-    }
-
-    private func millions(_ count: Int) -> String {
-        NumberText.decimals(Double(count) / 1e6, count < 100_000_000 ? 2 : 0)
     }
 }

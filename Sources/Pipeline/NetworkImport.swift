@@ -70,6 +70,14 @@ public struct NetworkImport {
         try Checkpoint(network, notes: notes).write(to: path)
     }
 
+    /// What is worth a second look: a normalization in another unit, a network of one output.
+    public var notes: [String] {
+        var notes: [String] = []
+        if let note = normalization?.unitNote { notes.append(note) }
+        if network.shapes.last == [1] { notes.append("note: \(DataSetError.oneOutput)") }
+        return notes
+    }
+
     /// One line: layers, parameters, shapes.
     public var summary: String {
         "\(network.nodes.count) layers, \(network.parameterCount) parameters, "

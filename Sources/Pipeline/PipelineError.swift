@@ -1,3 +1,5 @@
+import Importing
+
 /// What can go wrong while a pipeline runs.
 public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case unknownLayer(file: String, stage: String, key: String, found: String, known: [String])
@@ -39,8 +41,16 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
             "\(dataSet) has samples of shape \(found), the network reads \(expected) "
                 + "(\(expected.count == 1 ? "features" : "channels, height, width"))"
         case .networkDoesNotFit(let path, let found, let expected):
-            "\(path) turns \(found[0]) into \(found[1]), and the data want \(expected[0]) turned "
-                + "into \(expected[1]) (data.classes states how many classes there are, or their names)"
+            if found[1] == expected[1] {
+                "\(path) reads \(found[0]), and the images are \(expected[0]) ([channels, height, "
+                    + "width])"
+            } else {
+                "\(path) turns \(found[0]) into \(found[1]), and the data want \(expected[0]) "
+                    + "turned into \(expected[1]) "
+                    + (found[1] == [1] && expected[1] == [2]
+                        ? "(\(DataSetError.oneOutput))"
+                        : "(data.classes states how many classes there are, or their names)")
+            }
         case .normalizationDoesNotFit(let found, let what, let channels):
             "\(found) means and deviations for the normalization, expected one for each of the "
                 + "\(channels) channels of \(what)"

@@ -60,6 +60,7 @@ public struct PipelineRunner {
         let data = try PipelineData(source, file.data, file.network) { done, total in
             display.line("reading \(file.data.set): \(done) of \(total) images")
         }
+        if index == 0, let note = data.normalization.unitNote { display.say(note) }
         try checkLayerNames(data)
         var report =
             switch stage.settings {
@@ -79,8 +80,7 @@ public struct PipelineRunner {
     /// Looks at all stages' settings, so that a misspelt or forgotten layer stops the first stage, not
     /// the last.
     private func checkLayerNames(_ data: PipelineData) throws {
-        let network = try file.network.blankNetwork(
-            inputShape: data.train.inputShape, classes: data.classCount)
+        let network = try blankNetwork(data)
         var layers = network.weightedLayers
         for stage in file.stages {
             let known = layers + ["first", "last", "default"]
@@ -103,6 +103,21 @@ public struct PipelineRunner {
         }
     }
 
+    /// The pipeline's network without its weights, where those take time to make or to read.
+    private func blankNetwork(_ data: PipelineData) throws -> Network {
+        do {
+            return try file.network.blankNetwork(
+                inputShape: data.train.inputShape, classes: data.classCount)
+        } catch PipelineError.networkDoesNotFit(let path, let found, let expected) {
+            if data.classNames.isEmpty, found[0] == expected[0], found[1].count == 1,
+                let range = DataSet.labelsFromOne(data.train.labels, classCount: found[1][0])
+            {
+                throw DataSetError.labelsFromOne(dataSet: file.data.set, found: range)
+            }
+            throw PipelineError.networkDoesNotFit(path: path, found: found, expected: expected)
+        }
+    }
+
     /// Takes away the results of this stage and of later ones, which are out of date from now on, so
     /// that no report can mix old and new, and the unfinished trainings of later ones, which began with
     /// another network. Called when nothing is left that could refuse the stage.
@@ -113,11 +128,12 @@ public struct PipelineRunner {
         for path in paths { try PipelineFolder.remove(path) }
     }
 
-    /// A training can collapse to one class while its loss stays a number. Only what choices may be
-    /// made on tells.
+    /// A training can collapse to one class while its loss stays a number, and a network that reads
+    /// other numbers than it was trained on guesses. Only what choices may be made on tells.
     private func warnOfCollapse(_ report: StageReport, _ index: Int, classCount: Int) {
-        // A stage that does not train has nothing to do with it.
-        guard file.stages[index].settings.training != nil, let now = report.validation?.top1 else {
+        // The stage 'encode' changes nothing.
+        guard let training = file.stages[index].settings.training, let now = report.validation?.top1
+        else {
             return
         }
         let before =
@@ -125,7 +141,8 @@ public struct PipelineRunner {
             ? (try? StageReport(contentsOf: folder.report(file.stages[index - 1].name)))?
                 .validation?.top1 : nil
         if let text = collapseWarning(
-            stage: report.stage, from: before, to: now, classCount: classCount)
+            stage: report.stage, from: before, to: now, classCount: classCount,
+            trains: training.epochs > 0)
         {
             display.say(text)
         }
@@ -346,15 +363,26 @@ public struct PipelineRunner {
 /// What to say of a stage behind which a network does no better than guessing, or `nil`.
 ///
 /// Guessing is right once in `classCount` times; up to half more than that counts as no better. A
-/// network that was no better before the stage has not collapsed in it, nor can one of a single class.
-/// - Parameter before: the share of images that was right before the stage; `nil` for the first one.
+/// network of a single class can not do worse.
+/// - Parameters:
+///   - before: the share of images that was right before the stage; `nil` for the first one.
+///   - trains: whether the stage trains the network.
 package func collapseWarning(
-    stage: String, from before: Double?, to now: Double, classCount: Int
+    stage: String, from before: Double?, to now: Double, classCount: Int, trains: Bool
 ) -> String? {
     let guessing = 1.5 / Double(classCount)
-    guard classCount > 1, now <= guessing, before.map({ $0 > guessing }) ?? true else { return nil }
+    guard classCount > 1, now <= guessing else { return nil }
     let past = before.map { " (\(NumberText.percent($0)) % before it)" } ?? ""
+    let remedy =
+        if before.map({ $0 <= guessing }) ?? !trains {
+            "the stage is not the cause: look at the normalization (mean and deviation are of pixels "
+                + "scaled to 0...1) and at the labels (do their numbers mean what the network was "
+                + "trained for?)"
+        } else if trains {
+            "try a smaller learning-rate, or less in one stage"
+        } else {
+            "try less in one stage, such as more bits, or 'train' in its settings"
+        }
     return "warning: behind stage '\(stage)' the network guesses: validation accuracy is "
-        + "\(NumberText.percent(now)) % of \(classCount) classes\(past); "
-        + "try a smaller learning-rate, or less in one stage"
+        + "\(NumberText.percent(now)) % of \(classCount) classes\(past); \(remedy)"
 }

@@ -13,8 +13,21 @@ extension PixelNormalization {
     /// The checkpoint's note that has it.
     static let noteName = "normalization"
 
-    /// `times 0.00392, less [0.13], divided by [0.31]`
-    var text: String { "times \(pixelScale), less \(mean), divided by \(deviation)" }
+    /// `times 1/255, less [0.13], divided by [0.31]`
+    var text: String {
+        "times \(NumberText.scale(pixelScale)), less \(mean), divided by \(deviation)"
+    }
+
+    /// What to say of a mean that no scaled pixel reaches, since it seems to be of pixels as they are;
+    /// `nil` where there is none.
+    public var unitNote: String? {
+        let largest = 255 * pixelScale
+        guard let found = mean.first(where: { $0 > 1.001 * largest }) else { return nil }
+        return "note: the normalization's mean \(found) is above the largest scaled pixel, "
+            + "\(NumberText.bits(Double(largest))) (pixels are multiplied by "
+            + "\(NumberText.scale(pixelScale)) first); for mean and deviation of pixels of 0...255, "
+            + "divide both by 255"
+    }
 
     func note() throws -> String {
         let encoder = JSONEncoder()

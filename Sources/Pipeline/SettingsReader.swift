@@ -31,8 +31,20 @@ struct Setting {
             }
             self.init(node: node, file: file, path: "")
         } catch let error as YamlError {
+            if let line = Self.lineWithTab(yaml) {
+                throw PipelineFileError.tab(place: "\(file):\(line)")
+            }
             throw PipelineFileError.syntax(file: file, reason: "\(error)")
         }
+    }
+
+    /// The first line that has a tab in front of its text, where YAML wants spaces.
+    private static func lineWithTab(_ yaml: String) -> Int? {
+        let lines = yaml.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        return lines.firstIndex { line in
+            let indentation = line.prefix { $0 == " " || $0 == "\t" }
+            return indentation.contains("\t") && indentation.count < line.count
+        }.map { $0 + 1 }
     }
 
     /// The root of a tree whose nodes know where they stand in a file.
@@ -184,6 +196,7 @@ public enum PipelineFileError: Error, Equatable, CustomStringConvertible {
     case unreadable(file: String, reason: String)
     case empty(file: String)
     case syntax(file: String, reason: String)
+    case tab(place: String)
     case unknownKey(place: String, path: String, key: String, known: [String])
     case duplicateKey(place: String, path: String, key: String)
     case missingKey(place: String, path: String, key: String)
@@ -198,6 +211,7 @@ public enum PipelineFileError: Error, Equatable, CustomStringConvertible {
         case .unreadable(let file, let reason): "\(file): \(reason)"
         case .empty(let file): "\(file): the file is empty, expected a pipeline"
         case .syntax(let file, let reason): "\(file): not valid YAML: \(reason)"
+        case .tab(let place): "\(place): a tab in front of the text, expected spaces"
         case .unknownKey(let place, let path, let key, let known):
             "\(place): unknown key '\(key)'\(inside(path)); known: \(known.joined(separator: ", "))"
         case .duplicateKey(let place, let path, let key):

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Importing
 import Networks
 import Pipeline
@@ -68,6 +69,7 @@ struct Import: ParsableCommand {
             try output.requireOther(than: file)
         }
         let imported = try NetworkImport(onnx: model, normalization: normalization)
+        for note in imported.notes { FileHandle.standardError.write(Data("\(note)\n".utf8)) }
         try imported.write(to: output.path)
         print("\(output): \(imported.summary)")
     }

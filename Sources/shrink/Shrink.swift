@@ -41,7 +41,7 @@ struct Shrink: ParsableCommand {
         ])
 
     static func main() {
-        refuseHelpOnUnknownCommand(CommandLine.arguments.dropFirst())
+        refuseUnknownCommand(CommandLine.arguments.dropFirst())
         if let text = instructionSetWarning() {
             FileHandle.standardError.write(Data("\(text)\n".utf8))
         }
@@ -54,16 +54,37 @@ struct Shrink: ParsableCommand {
         }
     }
 
-    /// The parser would show the help of this command, as if nothing were wrong.
-    private static func refuseHelpOnUnknownCommand(_ arguments: ArraySlice<String>) {
+    /// The parser would complain of too many arguments, or show the help of this command, as if nothing
+    /// were wrong.
+    private static func refuseUnknownCommand(_ arguments: ArraySlice<String>) {
+        guard let first = arguments.first, !first.hasPrefix("-") else { return }
         let words = arguments.filter { !$0.hasPrefix("-") }
-        guard arguments.first == "help", words.count > 1 else { return }
+        guard first != "help" || words.count > 1 else { return }
+        let word = first == "help" ? words[words.startIndex + 1] : first
         let known = configuration.groupedSubcommands.flatMap { $0.subcommands }
             .map { $0._commandName }
-        guard !(known + ["help"]).contains(words[words.startIndex + 1]) else { return }
+        guard !(known + ["help"]).contains(word) else { return }
+        let similar = known.map { (name: $0, edits: edits(from: word, to: $0)) }
+            .min { $0.edits < $1.edits }
+        let guess = similar.flatMap { $0.edits <= 2 ? " did you mean '\($0.name)'?" : nil }
         exit(
             withError: ValidationError(
-                "no command '\(words[words.startIndex + 1])'; known: "
-                    + known.joined(separator: ", ")))
+                "no command '\(word)';\(guess ?? "") known: \(known.joined(separator: ", "))"))
+    }
+
+    /// How many characters have to be put in, taken out or replaced to make one word of the other
+    /// (Levenshtein 1966).
+    private static func edits(from word: String, to other: String) -> Int {
+        // Of what has been read of `word`, to each beginning of `other`.
+        var row = Array(0...other.count)
+        for (index, letter) in word.enumerated() {
+            var next = [index + 1]
+            for (place, wanted) in other.enumerated() {
+                let replaced = row[place] + (letter == wanted ? 0 : 1)
+                next.append(min(replaced, row[place + 1] + 1, next[place] + 1))
+            }
+            row = next
+        }
+        return row[other.count]
     }
 }

@@ -1,5 +1,6 @@
 import Container
 import Foundation
+import Importing
 import PackedModel
 import Pipeline
 import Tensors
@@ -30,8 +31,21 @@ import Testing
         let result = try run(shrinkCommand, ["help", "nosuch"])
         #expect(result.code == 64)
         #expect(result.errors.contains("no command 'nosuch'; known: train, "), "\(result.errors)")
+        let misspelt = try run(shrinkCommand, ["evl", "x"])
+        #expect(misspelt.code == 64)
+        #expect(
+            misspelt.errors.contains("no command 'evl'; did you mean 'eval'? known: train, "),
+            "\(misspelt.errors)")
         #expect(try run(shrinkCommand, ["help", "eval"]).output.contains("shrink eval "))
         #expect(try run(shrinkCommand, ["help"]).code == 0)
+    }
+
+    @Test(arguments: [".npz", ".npy", ".gz"])
+    func `says that a file of data is not there`(ending: String) throws {
+        let path = "/none/x" + ending
+        #expect(
+            throws: DataSetError.unreadable(file: path, reason: "no such \(ending) file")
+        ) { try DataSetSource(nameOrFolder: path) }
     }
 
     @Test func `says why a file can not be read`() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import PackedModel
 import Pipeline
 import Tensors
@@ -13,7 +14,7 @@ import Testing
         )
     }
     let names = ["fc", "fc-2", "fc", "other"]
-    let model = PackedModel(
+    var model = PackedModel(
         name: "twins",
         input: PackedInput(
             shape: [1], pixelScale: 1, mean: [0], deviation: [1],
@@ -21,7 +22,12 @@ import Testing
         nodes: names.indices.map {
             PackedNode(name: names[$0], inputs: [$0], operation: layer(Int8($0 + 1)))
         })
+    // Names as those of ImageNet have commas.
+    model.classNames = ["tench, Tinca tinca", "a \"b\"/c"]
     let decoded = model.decoded(integers: true)
+    let classes = try #require(decoded.metadata["classes"])
+    #expect(
+        try JSONDecoder().decode([String].self, from: Data(classes.utf8)) == model.classNames)
     for (index, name) in ["fc", "fc-2", "fc-3", "other"].enumerated() {
         guard case .int8(_, let codes)? = decoded["\(name).codes"] else {
             Issue.record("no \(name)")

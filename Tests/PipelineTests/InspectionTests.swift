@@ -63,4 +63,16 @@ struct InspectionTests {
         #expect(result.code == 1)
         #expect(result.errors.hasPrefix("Error: \(file): input: the scale of a quantizer is "))
     }
+
+    @Test func `lists the first of many classes, and pixels as parts of the largest`() throws {
+        let folder = try TemporaryFolder()
+        var inspection = try Inspection(contentsOf: folder.write(model(["first", "second"])))
+        inspection.pixelScale = 1 / 255
+        inspection.classNames = (0..<1000).map { "c\($0)" }
+        let text = inspection.text(usesColor: false)
+        #expect(text.contains("\nclasses: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 990 more ("))
+        #expect(text.contains("\npixels: times 1/255, less [0.0], divided by [1.0]\n"))
+        inspection.classNames = (0..<10).map { "c\($0)" }
+        #expect(inspection.text(usesColor: false).contains("c8, c9\n"))
+    }
 }

@@ -114,6 +114,33 @@ private let models = packageFolder + "/Fixtures/onnx"
         ) { try runPipeline(pipeline("{onnx: \(path)}"), in: folder) }
     }
 
+    @Test func `that does not fit is told what to change`() {
+        func text(_ found: [[Int]], _ expected: [[Int]]) -> String {
+            "\(PipelineError.networkDoesNotFit(path: "a.onnx", found: found, expected: expected))"
+        }
+        #expect(
+            text([[1, 28, 28], [10]], [[1, 8, 8], [10]])
+                == "a.onnx reads [1, 28, 28], and the images are [1, 8, 8] ([channels, height, width])"
+        )
+        #expect(text([[1, 8, 8], [9]], [[1, 8, 8], [10]]).contains("data.classes states"))
+        let oneOutput = text([[1, 8, 8], [1]], [[1, 8, 8], [2]])
+        #expect(oneOutput.contains("networks with one output, a sigmoid, are not supported"))
+        #expect(!oneOutput.contains("data.classes"))
+    }
+
+    @Test func `is told from labels that count from 1`() throws {
+        let folder = try TemporaryFolder()
+        // The network tells ten classes apart.
+        try folder.writeImages(
+            [UInt8](repeating: 7, count: 10 * 64), labels: (1...10).map { UInt8($0) })
+        let yaml = pipeline("{onnx: \(models)/digits-ts-17.onnx}")
+            .replacingOccurrences(of: "set: digits, validation: 100", with: "set: labels")
+        #expect(throws: DataSetError.labelsFromOne(dataSet: "labels", found: 1...10)) {
+            try runPipeline(
+                yaml, in: folder, source: DataSetSource(folder: folder.path, name: "labels"))
+        }
+    }
+
     @Test func `leaves no choice of an architecture`() throws {
         let folder = try TemporaryFolder()
         let yaml = try folder.file("both.yaml", pipeline("{onnx: a.onnx, width: 2}"))
@@ -166,7 +193,7 @@ private let models = packageFolder + "/Fixtures/onnx"
         let path = try exported(stated, to: folder)
         let imported = try NetworkImport(onnx: path)
         #expect(imported.normalization == stated)
-        #expect(imported.summary.hasSuffix(", pixels times 0.0625, less [0.3], divided by [0.37]"))
+        #expect(imported.summary.hasSuffix(", pixels times 1/16, less [0.3], divided by [0.37]"))
         let checkpoint = folder.path + "/imported.safetensors"
         try imported.write(to: checkpoint)
         #expect(try normalization(ofCheckpoint: checkpoint) == stated)
@@ -212,6 +239,13 @@ private let models = packageFolder + "/Fixtures/onnx"
                 == PixelNormalization(pixelScale: 1 / 255, mean: [0.5], deviation: [0.25]))
         #expect(try run(shrinkCommand, command + options + ["--pixel-scale", "0.0625"]).code == 0)
         #expect(try normalization(ofCheckpoint: path)?.pixelScale == 1 / 16)
+        let bytes = ["--mean", "125", "--deviation", "63"]
+        let noted = try run(shrinkCommand, command + bytes)
+        #expect(noted.code == 0)
+        #expect(
+            noted.errors.contains("note: the normalization's mean 125.0 is above the largest"),
+            "\(noted.errors)")
+        #expect(try run(shrinkCommand, command + bytes + ["--pixel-scale", "1"]).errors == "")
         let short = try run(shrinkCommand, command + ["--mean", "0.5"])
         #expect(short.code == 64 && short.errors.contains("not 1 and 0"), "\(short.errors)")
         let three = try run(

@@ -331,4 +331,10 @@ import Testing
     @Test func `that is not there is named`() {
         #expect(throws: PipelineFileError.self) { try PipelineFile(path: "/no/such.yaml") }
     }
+
+    @Test func `with a tab in front of a line names it`() throws {
+        #expect(
+            try error(changed("  encode:", "\tencode:"))
+                == "x.yaml:19: a tab in front of the text, expected spaces")
+    }
 }

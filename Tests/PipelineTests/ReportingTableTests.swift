@@ -149,4 +149,29 @@ import Testing
     func `only full agreement is 100`(share: Double, text: String) {
         #expect(NumberText.agreement(share) == text)
     }
+
+    @Test func `a pipeline without a method has its name once`() throws {
+        var report = try sampleReport()
+        report.method = report.pipeline
+        #expect(report.tables(usesColor: false).hasPrefix("tiny, seed 1\n\nstage "))
+        #expect(ResultsPage.markdown(reports: [report]).contains("## tiny, seed 1\n\n| stage |"))
+        #expect(!report.html().contains("<p>tiny</p>"))
+    }
+
+    @Test(arguments: [
+        (0, "0.0 thousand"), (3_210, "3.2 thousand"), (99_949, "99.9 thousand"),
+        (100_000, "0.10 million"), (1_066_440, "1.07 million"), (123_456_789, "123 million"),
+    ])
+    func `large counts are in thousands or millions`(count: Int, text: String) {
+        #expect(NumberText.large(count) == text)
+    }
+
+    @Test(
+        arguments: [
+            (1 / 255, "1/255"), (1 / 256, "1/256"), (1 / 127.5, "1/127.5"), (1 / 16, "1/16"),
+            (1, "1.0"), (0.0039, "0.0039"), (0.7, "0.7"), (2, "2.0"),
+        ] as [(Float, String)])
+    func `what scales pixels is a fraction where it is one`(scale: Float, text: String) {
+        #expect(NumberText.scale(scale) == text)
+    }
 }

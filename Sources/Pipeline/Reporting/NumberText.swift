@@ -48,6 +48,19 @@ package enum NumberText {
         return grouped(bytes) + " B"
     }
 
+    /// A count in millions, or in thousands below 0.1 million: `1.07 million`, `3.2 thousand`.
+    package static func large(_ count: Int) -> String {
+        if count < 100_000 { return decimals(Double(count) / 1e3, 1) + " thousand" }
+        return decimals(Double(count) / 1e6, count < 100_000_000 ? 2 : 0) + " million"
+    }
+
+    /// What pixels are multiplied by, as a fraction where it is one: `1/255`, `1/127.5`, `1`.
+    package static func scale(_ scale: Float) -> String {
+        let halves = (2 / scale).rounded()
+        guard scale < 1, halves < 131_072, 2 / halves == scale else { return "\(scale)" }
+        return "1/\(bits(Double(halves) / 2))"
+    }
+
     /// A whole number as such, else one decimal: `6`, `5.3`.
     package static func bits(_ value: Double) -> String {
         value == value.rounded() ? String(Int(value)) : decimals(value, 1)

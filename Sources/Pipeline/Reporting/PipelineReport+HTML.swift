@@ -17,12 +17,12 @@ extension PipelineReport {
     }
 
     private var pageHeader: Markup {
+        // Without a method of its own it has the pipeline's name.
+        var lines = ["seed \(seed) · \(time) for all stages"]
+        if method != pipeline { lines.insert(method, at: 0) }
         let title = Markup(
             "div",
-            [
-                Markup("h1", [.text(pipeline)]), Markup("p", [.text(method)]),
-                Markup("p", [.text("seed \(seed) · \(time) for all stages")]),
-            ])
+            [Markup("h1", [.text(pipeline)])] + lines.map { Markup("p", [.text($0)]) })
         guard let last = stages.last else { return Markup("header", [title]) }
         let drawing = ScaleDrawing(before: last.bytes.float32, after: last.bytes.stored)
         return Markup("header", [title, drawing.svg])

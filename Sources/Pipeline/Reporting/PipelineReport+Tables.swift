@@ -4,7 +4,8 @@ extension PipelineReport {
     /// - Parameter usesColor: whether headers are bold; for a terminal without `NO_COLOR`.
     public func tables(usesColor: Bool) -> String {
         guard let last = stages.last else { return "\(pipeline): no stage has run\n" }
-        var text = "\(pipeline), seed \(seed): \(method)\n\n"
+        // Without a method of its own it has the pipeline's name.
+        var text = "\(pipeline), seed \(seed)\(method == pipeline ? "" : ": \(method)")\n\n"
         text += stageTable.text(usesColor: usesColor)
         for stage in stages {
             if let calibration = stage.calibration {

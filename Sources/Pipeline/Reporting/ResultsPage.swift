@@ -65,7 +65,8 @@ public enum ResultsPage {
         let report = group.reports[0]
         let last = report.stages[report.stages.count - 1]
         var text = "## \(TextTable.escaped(group.pipeline)), seed \(report.seed)\n\n"
-        text += TextTable.escaped(report.method) + "\n\n" + report.stageTable.markdown
+        if report.method != report.pipeline { text += TextTable.escaped(report.method) + "\n\n" }
+        text += report.stageTable.markdown
         text += "\nLayers after \(TextTable.escaped(last.stage)):\n\n" + last.layerTable.markdown
         if let engine = report.engine {
             text += "\n\(TextTable.escaped(engine.sentence)), one thread.\n"
