@@ -24,9 +24,8 @@ extension PixelNormalization {
         let largest = 255 * pixelScale
         guard let found = mean.first(where: { $0 > 1.001 * largest }) else { return nil }
         return "note: the normalization's mean \(found) is above the largest scaled pixel, "
-            + "\(NumberText.bits(Double(largest))) (pixels are multiplied by "
-            + "\(NumberText.scale(pixelScale)) first); for mean and deviation of pixels of 0...255, "
-            + "divide both by 255"
+            + "\(largest) (pixels are multiplied by \(NumberText.scale(pixelScale)) first); for mean "
+            + "and deviation of pixels of 0...255, divide both by 255"
     }
 
     func note() throws -> String {

@@ -306,7 +306,9 @@ extension GraphWalker {
         case .cast:
             let type = try inputs.node.integer("to", default: 0)
             guard type == 1 else {
-                throw .unfit(what: "attribute 'to'", found: "\(type)", expected: "1 (float)")
+                throw .unfit(
+                    what: "attribute 'to'",
+                    found: ONNXTensorReader.typeName(Int32(clamping: type)), expected: "float")
             }
         case .castLike:
             if case .constant(let like) = try inputs.value(1), !like.isFloat {
