@@ -8,6 +8,9 @@ extension Program {
     /// small samples a block is worth: for the digits 9 µs each instead of 4.
     private static var startCost: Double { 600 }
 
+    /// The same of a layer that reads its whole input, one sample at a time.
+    private static var vectorStartCost: Double { 80 }
+
     /// What a run takes by the costs of the kernels, in nanoseconds: good for choices, not for promises.
     ///
     /// - Parameter values: of each node's result, for one sample.
@@ -23,7 +26,7 @@ extension Program {
     ) -> Double {
         switch (step, layer?.kernels) {
         case (.vector, .vector(let weights, _)?):
-            return weights.cost(costs) + bytes * costs.requantize
+            return Self.vectorStartCost + weights.cost(costs) + bytes * costs.requantize
         case (.planar(let planar), _?):
             return Self.startCost + bytes * costs.requantize
                 + Double(planar.keptBytes.tiles)

@@ -65,6 +65,12 @@ extension Engine {
     ) {
         if let block = network.block, samples.count >= network.leastInBlock {
             run(block, batch, samples, in: arena, helpers, stopwatch)
+        } else if stopwatch == nil, let vectorRun, case .pixels(let pixels) = batch.input {
+            for sample in samples {
+                vectorRun.run(
+                    pixels: pixels + sample * inputCount, in: arena,
+                    logits: batch.logits + sample * outputCount)
+            }
         } else {
             for sample in samples {
                 run(network.single, batch, sample..<sample + 1, in: arena, helpers, stopwatch)
