@@ -9,8 +9,9 @@ import Training
 
 /// A network from a file of either kind: a checkpoint of training, or a `.shrink` file.
 public enum Model {
-    /// With what becomes of pixels before the network reads them, if the checkpoint says.
-    case checkpoint(Network, PixelNormalization? = nil)
+    /// With what becomes of pixels before the network reads them, and the names of the classes, if the
+    /// checkpoint says.
+    case checkpoint(Network, PixelNormalization? = nil, classNames: [String] = [])
     case packed(PackedModel)
 
     /// Tells the kinds apart by their content.
@@ -20,7 +21,8 @@ public enum Model {
         } else {
             let checkpoint = try Checkpoint(contentsOf: path, vocabulary: .pipeline)
             self = .checkpoint(
-                checkpoint.network, try PixelNormalization(noteOf: checkpoint, path: path))
+                checkpoint.network, try PixelNormalization(noteOf: checkpoint, path: path),
+                classNames: try checkpoint.classNames(path: path))
         }
     }
 
@@ -74,7 +76,7 @@ public enum Model {
     /// `[channels, height, width]` or `[features]` of an input.
     public var inputShape: [Int] {
         switch self {
-        case .checkpoint(let network, _):
+        case .checkpoint(let network, _, _):
             return channelsFirst(network.inputShape)
         case .packed(let model): return model.input.shape
         }
@@ -84,16 +86,16 @@ public enum Model {
     public var classCount: Int {
         get throws {
             switch self {
-            case .checkpoint(let network, _): network.shapes.last!.reduce(1, *)
+            case .checkpoint(let network, _, _): network.shapes.last!.reduce(1, *)
             case .packed(let model): try Engine(model).outputCount
             }
         }
     }
 
-    /// One a class, or empty if they are not known; checkpoints do not keep them.
+    /// One a class, or empty if they are not known.
     private var classNames: [String] {
         switch self {
-        case .checkpoint: []
+        case .checkpoint(_, _, let classNames): classNames
         case .packed(let model): model.classNames
         }
     }
@@ -118,7 +120,7 @@ public enum Model {
         let begin = ContinuousClock.now
         let predictions: [Int]
         switch self {
-        case .checkpoint(var network, let normalization):
+        case .checkpoint(var network, let normalization, _):
             let images = LabelledImages(set, normalization ?? PixelNormalization(scaling: set))
             predictions = network.evaluate(on: images, threads: threads).predictions
         case .packed(let model):

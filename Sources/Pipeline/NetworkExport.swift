@@ -6,7 +6,7 @@ extension ONNXExport {
     /// - Throws: `ONNXExportError` for what ONNX has no operation for; errors of reading the file.
     public init(contentsOf path: String) throws {
         switch try Model(contentsOf: path) {
-        case .checkpoint(let network, let normalization):
+        case .checkpoint(let network, let normalization, _):
             let metadata = normalization.map {
                 ONNXExport.metadata(
                     pixelScale: $0.pixelScale, mean: $0.mean, deviation: $0.deviation)

@@ -159,11 +159,14 @@ public struct PipelineRunner {
             data.validation.count == 0 ? nil : evaluation(of: &network, on: data.validation)
         let sizes = try NetworkSizes(
             of: network, encoding(of: network, data), float32Bytes: float32Bytes(before: index))
-        let notes = [
+        var notes = [
             "key": file.key(ofStage: index),
             PixelNormalization.noteName: try data.normalization.note(),
             Checkpoint.validationNote: "\(data.validation.count)",
         ]
+        if !data.classNames.isEmpty {
+            notes[Checkpoint.classesNote] = try Checkpoint.note(ofClasses: data.classNames)
+        }
         try Checkpoint(network, notes: notes).write(to: folder.checkpoint(stage.name))
         seconds += (ContinuousClock.now - begin) / .seconds(1)
         return StageReport(

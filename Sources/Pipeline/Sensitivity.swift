@@ -117,7 +117,7 @@ extension Model {
         threads: Int,
         progress: (_ layer: Int, _ count: Int, _ name: String) -> Void
     ) throws -> Sensitivity {
-        guard case .checkpoint(let network, let normalization) = self else {
+        guard case .checkpoint(let network, let normalization, _) = self else {
             throw PipelineError.noModel(
                 path: path, reason: "a .shrink file, expected a checkpoint, whose layers can change"
             )

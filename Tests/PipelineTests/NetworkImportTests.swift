@@ -180,7 +180,7 @@ private let models = packageFolder + "/Fixtures/onnx"
     }
 
     private func normalization(ofCheckpoint path: String) throws -> PixelNormalization? {
-        guard case .checkpoint(_, let normalization) = try Model(contentsOf: path) else {
+        guard case .checkpoint(_, let normalization, _) = try Model(contentsOf: path) else {
             return nil
         }
         return normalization

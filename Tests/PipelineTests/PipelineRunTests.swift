@@ -152,7 +152,7 @@ import Training
         for stage in ["train", "quantize"] {
             let path = "\(folder.path)/build/quick/\(stage)/checkpoint.safetensors"
             let model = try Model(contentsOf: path)
-            guard case .checkpoint(_, let normalization) = model else {
+            guard case .checkpoint(_, let normalization, _) = model else {
                 Issue.record("\(path) is no checkpoint")
                 continue
             }
@@ -391,6 +391,22 @@ import Training
                 "other.txt", (0..<4).map { "class \($0 * 2)" }.joined(separator: "\n")))
         let moved = try model.labelled(other.load(.test))
         #expect(moved.labels == set.labels.map { $0 * 2 })
+        let path = folder.path + "/build/quick/quantize/checkpoint.safetensors"
+        let checkpoint = try Model(contentsOf: path)
+        #expect(try checkpoint.labelled(other.load(.test)).labels == moved.labels)
+        #expect(try checkpoint.evaluate(on: set, threads: 1).evaluation.top1 == top1)
+        // Names that are too few, or none.
+        for note in ["[\"a\"]", "a,b"] {
+            var file = try Safetensors(contentsOf: path)
+            file.metadata["classes"] = note
+            let damaged = folder.path + "/damaged.safetensors"
+            try file.write(to: damaged)
+            #expect(
+                throws: CheckpointError.badMetadata(
+                    path: damaged, field: "classes",
+                    reason: "is \(note), expected 300 names as JSON, one a class")
+            ) { try Model(contentsOf: damaged) }
+        }
     }
 
     @Test func `measures all stages by the coding that the file has now`() throws {
