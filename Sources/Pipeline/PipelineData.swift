@@ -11,6 +11,8 @@ struct PipelineData: Sendable {
     var classNames: [String]
     var classCount: Int
     var normalization: PixelNormalization
+    /// By which the training images are known again.
+    let digest: String
 
     /// - Parameter progress: as of `DataSetSource.load`.
     init(
@@ -41,6 +43,7 @@ struct PipelineData: Sendable {
         classNames = train.classNames
         classCount = train.classCount
         self.train = LabelledImages(train, normalization)
+        digest = Digest(of: self.train).text
         self.validation = LabelledImages(validation, normalization)
         self.test = LabelledImages(test, normalization)
     }

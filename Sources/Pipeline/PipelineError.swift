@@ -6,6 +6,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case layerWithoutValue(file: String, stage: String, key: String, layer: String)
     case missingInput(stage: String, path: String, previous: String)
     case outdatedInput(stage: String, path: String, previous: String)
+    /// What a stage before has left was made with other training images.
+    case otherData(stage: String, path: String, previous: String, dataSet: String)
     case noTrainingData(dataSet: String, found: Int, validationCount: Int)
     case diverged(stage: String, epoch: Int)
     case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
@@ -31,6 +33,9 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         case .outdatedInput(let stage, let path, let previous):
             "stage '\(stage)' reads \(path), which was made with other settings than the pipeline "
                 + "file has now; run stage '\(previous)' again"
+        case .otherData(let stage, let path, let previous, let dataSet):
+            "stage '\(stage)' reads \(path), which was made with other training images than "
+                + "\(dataSet) has now; run stage '\(previous)' again, or 'make pipeline' for all"
         case .noTrainingData(let dataSet, let found, let count):
             "\(dataSet) has \(found) training images; data.validation sets \(count) aside, which "
                 + "leaves none to train on"

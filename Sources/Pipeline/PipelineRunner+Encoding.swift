@@ -53,7 +53,7 @@ extension PipelineRunner {
             let path = folder.report(file.stages[earlier].name)
             guard var report = try? StageReport(contentsOf: path),
                 report.coding != file.codingDigest,
-                var network = try? result(ofStage: earlier, for: index)
+                var network = try? result(ofStage: earlier, for: index, data)
             else { continue }
             network.updateEffective(threads: threads)
             report.replaceSizes(

@@ -162,7 +162,7 @@ public struct PipelineRunner {
         var notes = [
             "key": file.key(ofStage: index),
             PixelNormalization.noteName: try data.normalization.note(),
-            Checkpoint.validationNote: "\(data.validation.count)",
+            Checkpoint.validationNote: "\(data.validation.count)", "data": data.digest,
         ]
         if !data.classNames.isEmpty {
             notes[Checkpoint.classesNote] = try Checkpoint.note(ofClasses: data.classNames)
@@ -202,7 +202,7 @@ public struct PipelineRunner {
         var work =
             try resumed(index, settings, input, data) ?? started(index, settings, method, data)
         let context = context(index, settings, data)
-        var teacher = try teacher(settings, index)
+        var teacher = try teacher(settings, index, data)
         try removeReports(from: index)
         let clock = ContinuousClock()
         var (begin, lastSave) = (clock.now, clock.now)
@@ -315,16 +315,17 @@ public struct PipelineRunner {
         let files =
             index > 0 ? [folder.checkpoint(file.stages[index - 1].name)] : file.network.files
         return InputDigests(
-            files: Digest(ofFiles: files)?.text, images: Digest(of: data.train).text)
+            files: Digest(ofFiles: files)?.text, images: data.digest)
     }
 
     /// The network that a stage starts from.
     func input(_ index: Int, _ data: PipelineData) throws -> Network {
         guard index > 0 else { return try freshNetwork(data) }
-        let network = try result(ofStage: index - 1, for: index)
+        let network = try result(ofStage: index - 1, for: index, data)
         guard network.inputShape == data.train.inputShape else {
             throw PipelineError.dataDoNotFit(
-                dataSet: file.data.set, found: data.train.shape, expected: network.inputShape)
+                dataSet: file.data.set, found: channelsFirst(data.train.inputShape),
+                expected: channelsFirst(network.inputShape))
         }
         guard network.shapes.last == [data.classCount] else {
             throw PipelineError.networkDoesNotFit(
@@ -343,7 +344,9 @@ public struct PipelineRunner {
     }
 
     /// What an earlier stage has left for stage `index`.
-    func result(ofStage earlier: Int, for index: Int) throws -> Network {
+    func result(
+        ofStage earlier: Int, for index: Int, _ data: PipelineData
+    ) throws -> Network {
         let (stage, previous) = (file.stages[index].name, file.stages[earlier].name)
         let path = folder.checkpoint(previous)
         guard FileManager.default.fileExists(atPath: path) else {
@@ -353,13 +356,20 @@ public struct PipelineRunner {
         guard checkpoint.notes["key"] == file.key(ofStage: earlier) else {
             throw PipelineError.outdatedInput(stage: stage, path: path, previous: previous)
         }
+        // Files of earlier versions do not say what they were trained on.
+        guard checkpoint.notes["data"] == nil || checkpoint.notes["data"] == data.digest else {
+            throw PipelineError.otherData(
+                stage: stage, path: path, previous: previous, dataSet: file.data.set)
+        }
         return checkpoint.network
     }
 
     /// The float network of the first stage, for distillation.
-    private func teacher(_ settings: TrainingSettings, _ index: Int) throws -> Network? {
+    private func teacher(
+        _ settings: TrainingSettings, _ index: Int, _ data: PipelineData
+    ) throws -> Network? {
         guard settings.loss.distillationWeight > 0, index > 0 else { return nil }
-        return try result(ofStage: 0, for: index)
+        return try result(ofStage: 0, for: index, data)
     }
 }
 

@@ -512,6 +512,41 @@ import Training
                 stage: "prune", path: results.checkpoint("train"), previous: "train")
         ) { try runner(changed).run(stage: "prune") }
     }
+
+    @Test func `or other images in the place of those that it was trained on`() throws {
+        let folder = try TemporaryFolder()
+        func write(_ seed: Int) throws {
+            try folder.writeImages(
+                (0..<64 * 64).map { UInt8(truncatingIfNeeded: $0 &* seed) },
+                labels: (0..<64).map { UInt8($0 % 4) })
+        }
+        try write(37)
+        let file = try PipelineFile(
+            path: folder.file(
+                "images.yaml",
+                """
+                seed: 1
+                data: {set: \(folder.path)}
+                network: {architecture: digits-cnn}
+                stages: {train: {epochs: 1}, quantize: {weights: {bits: 8}, activations: {bits: 8}}}
+                """))
+        let results = PipelineFolder(build: folder.path + "/build", pipeline: "images")
+        func run(stage: String) throws {
+            try PipelineRunner(
+                file, folder: results, source: DataSetSource(nameOrFolder: folder.path),
+                display: ProgressDisplay(isSilent: true)
+            ).run(stage: stage)
+        }
+        try run(stage: "train")
+        try write(41)
+        #expect(
+            throws: PipelineError.otherData(
+                stage: "quantize", path: results.checkpoint("train"), previous: "train",
+                dataSet: folder.path)
+        ) { try run(stage: "quantize") }
+        try write(37)
+        try run(stage: "quantize")
+    }
 }
 
 @Suite struct `A pipeline on MNIST` {
