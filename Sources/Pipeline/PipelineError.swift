@@ -10,6 +10,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
     case otherData(stage: String, path: String, previous: String, dataSet: String)
     case noTrainingData(dataSet: String, found: Int, validationCount: Int)
     case diverged(stage: String, epoch: Int)
+    /// Samples that are no images would be shifted or flipped.
+    case augmentedFeatures(stage: String)
     case dataDoNotFit(dataSet: String, found: [Int], expected: [Int])
     /// A network from a file; shapes are those of its input and its output.
     case networkDoesNotFit(path: String, found: [[Int]], expected: [[Int]])
@@ -42,6 +44,8 @@ public enum PipelineError: Error, Equatable, CustomStringConvertible {
         case .diverged(let stage, let epoch):
             "stage '\(stage)' diverged in epoch \(epoch): its loss or its weights are no "
                 + "numbers any more; try a smaller learning-rate"
+        case .augmentedFeatures(let stage):
+            "stage '\(stage)' has 'shift' or 'flip', which are for images; this network reads features"
         case .dataDoNotFit(let dataSet, let found, let expected):
             "\(dataSet) has samples of shape \(found), the network reads \(expected) "
                 + "(\(expected.count == 1 ? "features" : "channels, height, width"))"

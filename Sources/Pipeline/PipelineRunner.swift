@@ -197,6 +197,10 @@ public struct PipelineRunner {
     ) throws -> (network: Network, seconds: Double) {
         let stage = file.stages[index]
         let settings = stage.settings.training!
+        guard data.train.inputShape.count == 3 || settings.maximalShift == 0 && !settings.flips
+        else {
+            throw PipelineError.augmentedFeatures(stage: stage.name)
+        }
         let method = Self.method(stage.settings)
         let input = inputDigests(index, data)
         var work =

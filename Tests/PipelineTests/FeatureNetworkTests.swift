@@ -56,6 +56,16 @@ import Training
         #expect(Set(model.input.mean).count == 1 && Set(model.input.deviation).count == 1)
     }
 
+    @Test(arguments: ["shift: 1", "flip: true"])
+    func `can not be shifted or flipped`(setting: String) throws {
+        let folder = try TemporaryFolder()
+        let yaml = pipeline(try checkpoint(in: folder), normalization: "scale")
+            .replacingOccurrences(of: "learning-rate: 0.05", with: setting)
+        #expect(throws: PipelineError.augmentedFeatures(stage: "train")) {
+            try runPipeline(yaml, in: folder)
+        }
+    }
+
     @Test func `and images of another number of pixels do not fit`() throws {
         let folder = try TemporaryFolder()
         let model = try Model(contentsOf: checkpoint(in: folder))
