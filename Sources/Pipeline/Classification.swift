@@ -67,7 +67,7 @@ extension PackedModel {
             return (samples, [])
         case .images(let file):
             let found = [1] + file.dimensions.dropFirst()
-            guard found == input.shape else {
+            guard found == input.shape || input.shape == [found.reduce(1, *)] else {
                 throw PipelineError.dataDoNotFit(
                     dataSet: path, found: found, expected: input.shape)
             }

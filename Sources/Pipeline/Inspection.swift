@@ -123,7 +123,8 @@ public struct Inspection: Codable, Sendable, Equatable {
         return """
             \(file): \(network), input \(inputShape), \(fileBytes) bytes, \(ratio)× smaller than \
             these shapes in float32
-            pixels: times \(NumberText.scale(pixelScale)), less \(mean), divided by \(deviation)
+            pixels: times \(NumberText.scale(pixelScale)), less \(NumberText.list(mean)), divided \
+            by \(NumberText.list(deviation))
             classes: \(classText)
 
             \(table.text(usesColor: usesColor))

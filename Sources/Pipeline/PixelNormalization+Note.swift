@@ -15,7 +15,8 @@ extension PixelNormalization {
 
     /// `times 1/255, less [0.13], divided by [0.31]`
     var text: String {
-        "times \(NumberText.scale(pixelScale)), less \(mean), divided by \(deviation)"
+        "times \(NumberText.scale(pixelScale)), less \(NumberText.list(mean)), divided by "
+            + NumberText.list(deviation)
     }
 
     /// What to say of a mean that no scaled pixel reaches, since it seems to be of pixels as they are;

@@ -54,6 +54,14 @@ package enum NumberText {
         return decimals(Double(count) / 1e6, count < 100_000_000 ? 2 : 0) + " million"
     }
 
+    /// Numbers of channels, `[0.5, 0.4]`; of many features one, or the first ones.
+    package static func list(_ values: [Float]) -> String {
+        if values.count <= 8 { return "\(values)" }
+        if values.allSatisfy({ $0 == values[0] }) { return "\(values[0]) each" }
+        let first = values.prefix(4).map { "\($0)" }.joined(separator: ", ")
+        return "[\(first), ... \(values.count) numbers]"
+    }
+
     /// What pixels are multiplied by, as a fraction where it is one: `1/255`, `1/127.5`, `1`.
     package static func scale(_ scale: Float) -> String {
         let halves = (2 / scale).rounded()
