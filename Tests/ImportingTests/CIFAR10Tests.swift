@@ -81,7 +81,7 @@ func `a CIFAR-10 file that is no whole number of records is an error`(length: In
         record(label: 9, first: 0) + record(label: 10, first: 0), names[4])
     let error = DataSetError.labelOutOfRange(file: path, index: 1, found: 10, classCount: 10)
     #expect(throws: error) { try files.load(.train) }
-    #expect("\(error)" == "\(path): label 1 is 10, expected 0...9")
+    #expect("\(error)" == "\(path): label 1 is 10, expected 0...9 (labels count from 0)")
 }
 
 private let root = ProcessInfo.processInfo.environment["SHRINK_DATA"] ?? packageRoot + "/Data"

@@ -60,7 +60,8 @@ import Training
     func `can not be shifted or flipped`(setting: String) throws {
         let folder = try TemporaryFolder()
         let yaml = pipeline(try checkpoint(in: folder), normalization: "scale")
-            .replacingOccurrences(of: "learning-rate: 0.05", with: setting)
+            .replacingOccurrences(
+                of: "learning-rate: 0.05", with: "learning-rate: 0.05, " + setting)
         #expect(throws: PipelineError.augmentedFeatures(stage: "train")) {
             try runPipeline(yaml, in: folder)
         }

@@ -528,7 +528,7 @@ import Training
                 seed: 1
                 data: {set: \(folder.path)}
                 network: {architecture: digits-cnn}
-                stages: {train: {epochs: 1}, quantize: {weights: {bits: 8}, activations: {bits: 8}}}
+                stages: {train: {epochs: 1, learning-rate: 0.01}, quantize: {weights: {bits: 8}, activations: {bits: 8}}}
                 """))
         let results = PipelineFolder(build: folder.path + "/build", pipeline: "images")
         func run(stage: String) throws {
