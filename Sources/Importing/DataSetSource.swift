@@ -116,7 +116,8 @@ public struct DataSetSource: Sendable, Equatable {
     /// Reads a part. The last `validationCount` training samples are the validation set.
     /// - Parameters:
     ///   - shape: `[channels, height, width]` or `[features]` that a network reads, if it is known: tells
-    ///     how NumPy arrays are laid out. Data of another shape are read as they are.
+    ///     how NumPy arrays are laid out, and whether grey pictures get three channels. Data of another
+    ///     shape are read as they are.
     ///   - progress: called now and then with the files read and all files, where they are many.
     public func load(
         _ split: Split, validationCount: Int = 0, for shape: [Int]? = nil,
@@ -142,7 +143,9 @@ public struct DataSetSource: Sendable, Equatable {
             return all.subset(isTest ? boundary..<all.count : 0..<boundary)
         case .cifar10: return try readCIFAR10(isTest: isTest)
         case .numPyFiles, .numPyArchive: return try readNumPy(isTest: isTest, shape: shape)
-        case .imageFolders: return try readImageFolders(isTest: isTest, progress: progress)
+        case .imageFolders:
+            return try readImageFolders(
+                isTest: isTest, shape: shape, progress: progress)
         }
     }
 

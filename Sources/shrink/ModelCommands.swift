@@ -72,10 +72,11 @@ struct Run: ParsableCommand {
         abstract: "Classify images with a .shrink file in the engine.",
         discussion: """
             Reads images and prints for each its number, or its file's name, its class and the logit of \
-            it. Pictures (PNG, JPEG) have the size that the network reads. A .npy file holds uint8 \
-            pixels, or float32 numbers that are pixels times the network's pixel scale ('shrink \
-            inspect' shows it), so 0 to 1 for pictures; its shape is [count, height, width], or has \
-            the channels behind the count or at the end.
+            it. Pictures (PNG, JPEG) have the size that the network reads; grey ones have three \
+            equal channels for a network that reads three. A .npy file holds uint8 pixels, or \
+            float32 numbers that are pixels times the network's pixel scale ('shrink inspect' shows \
+            it), so 0 to 1 for pictures; its shape is [count, height, width], or has the channels \
+            behind the count or at the end.
 
             EXAMPLE
               shrink run build/digits/model.shrink \\

@@ -114,7 +114,20 @@ private func classify(_ data: Data, limit: Int? = nil) throws -> [Classification
         #expect(try model.classify(imagesOf: folder.path, limit: 1) == [found[0]])
     }
 
-    @Test(arguments: ["grey.png", "color-444.jpg"])
+    @Test func `in grey are classified as if they had three equal channels`() throws {
+        let grey = try ImageFile(path: fixtures + "grey.png")
+        #expect(grey.shape == [1, 5, 7])
+        let expected = try Engine(model).logits(pixels: grey.pixels + grey.pixels + grey.pixels)
+        let alone = try model.classify(imagesOf: fixtures + "grey.png")
+        #expect(alone.map(\.logits) == [expected])
+        let folder = try TemporaryFolder()
+        try FileManager.default.copyItem(
+            atPath: fixtures + "grey.png", toPath: folder.path + "/a.png")
+        _ = try folder.file("Thumbs.db", "no picture")
+        #expect(try model.classify(imagesOf: folder.path).map(\.logits) == [expected])
+    }
+
+    @Test(arguments: ["four-bit.png", "color-444.jpg"])
     func `of another shape are refused with both`(name: String) throws {
         let path = fixtures + name
         let shape = try ImageFile(path: path).shape

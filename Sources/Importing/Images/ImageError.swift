@@ -38,7 +38,7 @@ extension ImageError: CustomStringConvertible {
         case .damaged(let file, let reason):
             "\(file): the picture can not be read: \(reason)"
         case .nothing(let folder, let expected):
-            "\(folder): the folder is empty, expected \(expected)"
+            "\(folder): nothing to read in the folder, expected \(expected)"
         case .unexpectedFile(let file, let expected):
             "\(file): is not expected here, only \(expected)"
         case .tooManyClasses(let folder, let found, let largest):

@@ -31,6 +31,13 @@ public struct ImageFile: Equatable, Sendable {
         }
     }
 
+    /// The pixels for a network that reads `[channels, height, width]` or as many features; `nil` if it reads
+    /// another shape. Three channels of a grey picture are equal, as Pillow's `convert("RGB")` has them.
+    func pixels(for shape: [Int]) -> [UInt8]? {
+        if shape == self.shape || shape == [pixels.count] { return pixels }
+        return shape == [3] + self.shape.dropFirst() ? pixels + pixels + pixels : nil
+    }
+
     /// Whether a file begins as a PNG or a JPEG file does.
     static func isBegun(by source: ByteSource) throws(DataSetError) -> Bool {
         if try source.begins(with: [0x89, 0x50, 0x4e, 0x47]) { return true }
