@@ -154,7 +154,7 @@ let package = Package(
                 "Pipeline", "Conversion", "Exporting", "Importing", "Training", "Pruning",
                 "WeightSharing",
                 "Quantization", "Container", "Inference", "PackedModel", "Networks", "Tensors",
-                "shrink",
+                "ONNXSchema", "shrink", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -11,6 +11,8 @@ public struct NetworkImport {
     /// What becomes of pixels before the network reads them; `nil` where nothing says so.
     public let normalization: PixelNormalization?
     private let path: String
+    /// As of `ONNXFile`.
+    private var leftOut: [String] = []
 
     /// - Parameter normalization: in the place of the one that the file may state, of one value a channel or
     ///   one for all.
@@ -20,6 +22,7 @@ public struct NetworkImport {
         self.path = path
         let file = try ONNXFile(path: path)
         network = file.network
+        leftOut = file.leftOut
         guard let normalization else {
             self.normalization = file.normalization
             return
@@ -70,9 +73,18 @@ public struct NetworkImport {
         try Checkpoint(network, notes: notes).write(to: path)
     }
 
-    /// What is worth a second look: a normalization in another unit, a network of one output.
+    /// What the network does not do that its file does, if there is such.
+    var leftOutNote: String? {
+        leftOut.isEmpty
+            ? nil
+            : "note: \(leftOut.joined(separator: " and ")) at the end left out: the outputs are the "
+                + "scores before, and classes have the same order"
+    }
+
+    /// What is worth a second look: operations that were left out, a normalization in another unit, a
+    /// network of one output.
     public var notes: [String] {
-        var notes: [String] = []
+        var notes = leftOutNote.map { [$0] } ?? []
         if let note = normalization?.unitNote { notes.append(note) }
         if network.shapes.last == [1] { notes.append("note: \(DataSetError.oneOutput)") }
         return notes

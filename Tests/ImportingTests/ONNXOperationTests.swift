@@ -146,6 +146,68 @@ import Testing
         }
     }
 
+    /// `[1, 2]` gives the scores 5, 11 and −1.
+    private func classifier(_ ending: [(operation: String, ints: [String: [Int]])]) -> ONNXTestModel
+    {
+        var model = ONNXTestModel(input: [nil, 2])
+        model.weight("w", [2, 3], [1, 3, 1, 2, 4, -1])
+        model.node("MatMul", ["x", "w"], ending.isEmpty ? "y" : "v0")
+        for (index, node) in ending.enumerated() {
+            let output = index + 1 == ending.count ? "y" : "v\(index + 1)"
+            model.node(node.operation, ["v\(index)"], output, name: "end\(index)", ints: node.ints)
+        }
+        return model
+    }
+
+    @Test(arguments: [
+        [("LogSoftmax", ["axis": [1]])],
+        [("LogSoftmax", [:])],
+        [("ArgMax", ["axis": [1], "keepdims": [0]])],
+        [("ArgMax", ["axis": [-1]]), ("Cast", ["to": [6]])],
+        [("Identity", [:]), ("LogSoftmax", ["axis": [-1]]), ("ArgMax", ["axis": [1]])],
+    ])
+    func `what a network ends in to predict is left out`(
+        ending: [(operation: String, ints: [String: [Int]])]
+    ) throws {
+        let model = classifier(ending)
+        #expect(try run(model, row(1, 2)) == row(5, 11, -1))
+        let folder = TemporaryFolder()
+        let file = try ONNXFile(path: model.write(to: folder))
+        #expect(file.network.nodes.count == 1)
+        let names = ending.map(\.operation).filter { $0 == "LogSoftmax" || $0 == "ArgMax" }
+        #expect(file.leftOut == names)
+    }
+
+    @Test func `a softmax stays, and is not left out with what follows it`() throws {
+        let model = classifier([("Softmax", ["axis": [1]]), ("ArgMax", ["axis": [1]])])
+        let folder = TemporaryFolder()
+        let file = try ONNXFile(path: model.write(to: folder))
+        #expect(file.leftOut == ["ArgMax"])
+        #expect(file.network.nodes.last?.layer is Softmax)
+        // exp(0) and exp(ln 3) have the shares 1/4 and 3/4.
+        var pair = ONNXTestModel(input: [nil, 2])
+        pair.node("Softmax", ["x"], "s")
+        pair.node("ArgMax", ["s"], "y", ints: ["axis": [1]])
+        let shares = try run(pair, row(0, Float(log(3.0)))).elements
+        #expect(abs(shares[0] - 0.25) < 1e-6 && abs(shares[1] - 0.75) < 1e-6)
+    }
+
+    @Test(arguments: [
+        // The default axis of ArgMax is the batch.
+        [("ArgMax", [:])],
+        [("ArgMax", ["axis": [0]])],
+        [("LogSoftmax", ["axis": [0]])],
+        // Not at the end.
+        [("LogSoftmax", ["axis": [1]]), ("Relu", [:])],
+        [("Cast", ["to": [6]])],
+    ])
+    func `what would change the order of classes is refused`(
+        ending: [(operation: String, ints: [String: [Int]])]
+    ) throws {
+        let error = #expect(throws: ONNXError.self) { try run(classifier(ending), row(1, 2)) }
+        #expect(try #require(error).node == "end0")
+    }
+
     @Test func `features that become an image again keep the order of channels`() throws {
         var model = ONNXTestModel(input: [nil, 2, 1, 3])
         model.integers("flat", [0, -1])

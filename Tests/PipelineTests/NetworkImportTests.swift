@@ -2,7 +2,9 @@ import Exporting
 import Foundation
 import Importing
 import Networks
+import ONNXSchema
 import Pipeline
+import SwiftProtobuf
 import Tensors
 import Testing
 import Training
@@ -289,6 +291,33 @@ private let models = packageFolder + "/Fixtures/onnx"
             throws: PipelineError.networkDoesNotFit(
                 path: path, found: [[3, 8, 6], [3, 8, 6]], expected: [[1, 8, 8], [10]])
         ) { try runPipeline(pipeline("{onnx: \(path)}"), in: folder) }
+    }
+
+    @Test func `tells what at its end was left out`() throws {
+        let folder = try TemporaryFolder()
+        let (plain, decided) = (models + "/digits-ts-17.onnx", folder.path + "/decided.onnx")
+        var model = try ONNXModelProto(
+            serializedBytes: Data(contentsOf: URL(fileURLWithPath: plain)))
+        model.graph.node.append(
+            ONNXNodeProto.with {
+                ($0.opType, $0.input, $0.output) = (
+                    "ArgMax", [model.graph.output[0].name], ["class"]
+                )
+                $0.attribute = [.with { ($0.name, $0.type, $0.i) = ("axis", .int, 1) }]
+            })
+        model.graph.output[0].name = "class"
+        try Data(model.serializedBytes() as [UInt8]).write(to: URL(fileURLWithPath: decided))
+        let note =
+            "note: ArgMax at the end left out: the outputs are the scores before, and classes have "
+            + "the same order\n"
+        var results: [String] = []
+        for (path, errors) in [(plain, ""), (decided, note)] {
+            let checkpoint = folder.path + "/x.safetensors"
+            let result = try run(shrinkCommand, ["import", path, "-o", checkpoint])
+            #expect(result.code == 0 && result.errors == errors)
+            results.append(try run(shrinkCommand, ["eval", checkpoint, "--data", "digits"]).output)
+        }
+        #expect(results[0].contains("right") && results[0].prefix(30) == results[1].prefix(30))
     }
 
     @Test func `that is none is an error of the command`() throws {

@@ -52,18 +52,6 @@ extension GraphWalker {
         return try function(.clip(lowest: low, highest: high), inputs)
     }
 
-    mutating func softmax(_ inputs: NodeInputs) throws(ONNXProblem) -> ActivationView {
-        let view = try inputs.activation(0)
-        let axis = try ShapeArithmetic(inputs.node).axis(
-            inputs.node.integer("axis", default: -1), rank: view.shape.count)
-        guard view.shape.count == 2, axis == 1 else {
-            throw .unfit(
-                what: "the axis", found: "\(axis) of \(describe(view.shape))",
-                expected: "1 of [batch, features]")
-        }
-        return try append(Softmax(), on: view, inputs.node)
-    }
-
     // MARK: Two inputs
 
     mutating func arithmetic(

@@ -305,7 +305,7 @@ extension GraphWalker {
         switch operation {
         case .cast:
             let type = try inputs.node.integer("to", default: 0)
-            guard type == 1 else {
+            guard type == 1 || leftOut.contains(.argMax) else {
                 throw .unfit(
                     what: "attribute 'to'",
                     found: ONNXTensorReader.typeName(Int32(clamping: type)), expected: "float")

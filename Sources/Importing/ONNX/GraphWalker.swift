@@ -10,6 +10,10 @@ struct GraphWalker {
     var graph: DraftGraph
     var names = LayerNames()
     var budget: ImportBudget
+    /// Names of values, as of `ONNXModel`.
+    let ending: Set<String>
+    /// Operations at the end that the network goes without.
+    var leftOut: [ONNXOperation] = []
     private let reader: ONNXTensorReader
     private var values: [String: ONNXValue] = [:]
     /// Initializers that are not looked at yet, and how many nodes are still to take them.
@@ -25,6 +29,7 @@ struct GraphWalker {
 
     init(_ model: ONNXModel) throws(ONNXProblem) {
         batch = model.inputShape[0]
+        ending = model.ending
         reader = model.reader
         let shape = model.inputShape
         graph = DraftGraph(
@@ -208,7 +213,11 @@ struct GraphWalker {
         case .swish: try swish(inputs)
         case .hardSigmoid: try hardSigmoid(inputs)
         case .clip: try clip(inputs)
-        case .softmax: try softmax(inputs)
+        case .softmax: try append(Softmax(), on: classes(inputs, defaultAxis: -1), inputs.node)
+        case .logSoftmax:
+            try end(with: operation, on: classes(inputs, defaultAxis: -1), inputs.node)
+        case .argMax:
+            try end(with: operation, on: classes(inputs, defaultAxis: 0), inputs.node)
         case .concat: try concatenation(inputs)
         case .slice: try slice(inputs)
         case .pad: try pad(inputs)

@@ -6,6 +6,9 @@ public struct ONNXFile: Sendable {
     public let network: Network
     /// As `ONNXExport` writes it into the metadata; `nil` where the file does not say.
     public let normalization: PixelNormalization?
+    /// Operations at the end of the file that the network goes without, and which would not change the
+    /// order of its outputs: LogSoftmax, ArgMax.
+    public let leftOut: [String]
 
     /// Operations have to be those of opset 13 or later. The input is `[batch, channels, height,
     /// width]` or `[batch, features]` of floats, all sizes but the batch known. Weights stand in the
@@ -14,7 +17,8 @@ public struct ONNXFile: Sendable {
     public init(path: String) throws(ONNXError) {
         do {
             let model = try ONNXModel(path: path)
-            let (graph, output) = try Self.draft(of: model, path: path)
+            let (graph, output, leftOut) = try Self.draft(of: model, path: path)
+            self.leftOut = leftOut.map(\.rawValue)
             var rewriter = DraftRewriter(graph, output: output)
             network = try Network(
                 name: URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent,
@@ -39,7 +43,7 @@ public struct ONNXFile: Sendable {
 
     private static func draft(
         of model: ONNXModel, path: String
-    ) throws -> (graph: DraftGraph, output: Int) {
+    ) throws -> (graph: DraftGraph, output: Int, leftOut: [ONNXOperation]) {
         var walker = try GraphWalker(model)
         for node in model.nodes {
             do {
@@ -50,7 +54,7 @@ public struct ONNXFile: Sendable {
             }
         }
         let output = try walker.output(named: model.output)
-        return (walker.graph, output)
+        return (walker.graph, output, walker.leftOut)
     }
 }
 

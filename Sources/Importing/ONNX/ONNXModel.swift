@@ -51,6 +51,21 @@ struct ONNXModel {
 
     private let opset: Int
 
+    /// The output, and values that differ from it by what keeps the order of classes: the inputs of the
+    /// last nodes, as far as those are ArgMax, LogSoftmax, Cast or Identity.
+    var ending: Set<String> {
+        let operations: Set<ONNXOperation> = [.argMax, .logSoftmax, .cast, .identity]
+        var names: Set = [output]
+        for node in nodes.reversed() {
+            guard names.contains(where: node.outputs.contains), let input = node.inputs.first,
+                let operation = ONNXOperation(rawValue: node.operation),
+                operations.contains(operation)
+            else { continue }
+            names.insert(input)
+        }
+        return names
+    }
+
     private static func list(_ names: [String]) -> String {
         names.isEmpty ? "missing" : names.prefix(8).joined(separator: ", ")
     }

@@ -3,6 +3,7 @@ import ONNXSchema
 /// The operations of ONNX that can be imported, or computed while importing.
 enum ONNXOperation: String, CaseIterable {
     case add = "Add"
+    case argMax = "ArgMax"
     case averagePool = "AveragePool"
     case batchNormalization = "BatchNormalization"
     case cast = "Cast"
@@ -29,6 +30,7 @@ enum ONNXOperation: String, CaseIterable {
     case hardSwish = "HardSwish"
     case identity = "Identity"
     case leakyRelu = "LeakyRelu"
+    case logSoftmax = "LogSoftmax"
     case matMul = "MatMul"
     case max = "Max"
     case maxPool = "MaxPool"
