@@ -53,6 +53,9 @@ public struct NetworkImport {
         normalization = try PixelNormalization(noteOf: checkpoint, path: path)
     }
 
+    /// `[channels, height, width]` or `[features]`
+    var inputShape: [Int] { channelsFirst(network.inputShape) }
+
     /// The network, if it takes these images and tells these classes apart.
     func network(inputShape: [Int], classes: Int) throws -> Network {
         guard network.inputShape == inputShape, network.shapes.last == [classes] else {

@@ -48,12 +48,18 @@ struct NetworkSettings: Sendable, Equatable {
             + (onnx.map(Network.externalFiles(ofONNX:)) ?? [])
     }
 
+    /// The network of the file that has its graph, too; `nil` for an architecture. Reads the file.
+    func imported() throws -> NetworkImport? {
+        if let checkpoint { return try NetworkImport(checkpoint: checkpoint) }
+        return try onnx.map { try NetworkImport(onnx: $0) }
+    }
+
     /// The network with the weights of the file, or random ones.
     func network(
         inputShape: [Int], classes: Int, using generator: inout SeededGenerator
     ) throws -> Network {
         guard let architecture else {
-            return try imported().network(inputShape: inputShape, classes: classes)
+            return try imported()!.network(inputShape: inputShape, classes: classes)
         }
         guard let weights else {
             return try architecture.network(
@@ -65,32 +71,15 @@ struct NetworkSettings: Sendable, Equatable {
         return network
     }
 
-    /// The network's layers, without making or reading weights if possible.
-    func blankNetwork(inputShape: [Int], classes: Int) throws -> Network {
+    /// The network's layers, without making weights.
+    /// - Parameter imported: what `imported` has given.
+    func blankNetwork(
+        _ imported: NetworkImport?, inputShape: [Int], classes: Int
+    ) throws -> Network {
         guard let architecture else {
-            return try imported().network(inputShape: inputShape, classes: classes)
+            return try imported!.network(inputShape: inputShape, classes: classes)
         }
         return try blankNetwork(architecture, inputShape: inputShape, classes: classes)
-    }
-
-    /// `[channels, height, width]` or `[features]` that the network of a file reads; an architecture takes
-    /// what the data have.
-    func fileInputShape() throws -> [Int]? {
-        try architecture == nil ? channelsFirst(imported().network.inputShape) : nil
-    }
-
-    /// What the network's file says of pixels, if it says anything.
-    func normalization(channels: Int) throws -> PixelNormalization? {
-        guard architecture == nil, let stated = try imported().normalization,
-            stated.mean.count == channels
-        else { return nil }
-        return stated
-    }
-
-    /// The network of the file that has its graph, too.
-    private func imported() throws -> NetworkImport {
-        if let checkpoint { return try NetworkImport(checkpoint: checkpoint) }
-        return try NetworkImport(onnx: onnx!)
     }
 
     private func blankNetwork(

@@ -14,13 +14,16 @@ struct PipelineData: Sendable {
     /// By which the training images are known again.
     let digest: String
 
-    /// - Parameter progress: as of `DataSetSource.load`.
+    /// - Parameters:
+    ///   - network: the one that the pipeline starts from, where a file has its graph; an architecture takes
+    ///     what the data have.
+    ///   - progress: as of `DataSetSource.load`.
     init(
-        _ source: DataSetSource, _ settings: PipelineFile.Data, _ network: NetworkSettings,
+        _ source: DataSetSource, _ settings: PipelineFile.Data, for network: NetworkImport?,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
         let validationCount = settings.validationCount
-        let shape = try network.fileInputShape()
+        let shape = network?.inputShape
         let read = try source.load(.train, for: shape, progress: progress)
         let all = shape.map(read.fitted) ?? read
         guard all.count > validationCount else {
@@ -36,9 +39,10 @@ struct PipelineData: Sendable {
         normalization =
             if let stated = settings.normalization {
                 try stated.normalization(of: train, shape: read.imageShape)
+            } else if let stated = network?.normalization, stated.mean.count == train.channels {
+                stated
             } else {
-                try network.normalization(channels: train.channels)
-                    ?? PixelNormalization(scaling: train)
+                PixelNormalization(scaling: train)
             }
         classNames = train.classNames
         classCount = train.classCount

@@ -57,11 +57,7 @@ public struct PipelineRunner {
         for path in [folder.checkpoint(name), folder.partial(name), folder.model] {
             AtomicFile.removeRemains(of: path)
         }
-        let data = try PipelineData(source, file.data, file.network) { done, total in
-            display.line("reading \(file.data.set): \(done) of \(total) images")
-        }
-        if index == 0, let note = data.normalization.unitNote { display.say(note) }
-        try checkLayerNames(data)
+        let data = try readData(index)
         var report =
             switch stage.settings {
             case .encode: try encode(index, data)
@@ -77,10 +73,25 @@ public struct PipelineRunner {
         return report
     }
 
+    /// The data for the pipeline's network, which is looked at with all stages' settings. Its file may be
+    /// large: it is read once, and not kept.
+    private func readData(_ index: Int) throws -> PipelineData {
+        let imported = try file.network.imported()
+        let data = try PipelineData(source, file.data, for: imported) { done, total in
+            display.line("reading \(file.data.set): \(done) of \(total) images")
+        }
+        if index == 0 {
+            for note in [imported?.leftOutNote, data.normalization.unitNote] {
+                if let note { display.say(note) }
+            }
+        }
+        try checkLayerNames(of: blankNetwork(imported, data))
+        return data
+    }
+
     /// Looks at all stages' settings, so that a misspelt or forgotten layer stops the first stage, not
     /// the last.
-    private func checkLayerNames(_ data: PipelineData) throws {
-        let network = try blankNetwork(data)
+    private func checkLayerNames(of network: Network) throws {
         var layers = network.weightedLayers
         for stage in file.stages {
             let known = layers + ["first", "last", "default"]
@@ -104,10 +115,12 @@ public struct PipelineRunner {
     }
 
     /// The pipeline's network without its weights, where those take time to make or to read.
-    private func blankNetwork(_ data: PipelineData) throws -> Network {
+    private func blankNetwork(
+        _ imported: NetworkImport?, _ data: PipelineData
+    ) throws -> Network {
         do {
             return try file.network.blankNetwork(
-                inputShape: data.train.inputShape, classes: data.classCount)
+                imported, inputShape: data.train.inputShape, classes: data.classCount)
         } catch PipelineError.networkDoesNotFit(let path, let found, let expected) {
             if data.classNames.isEmpty, found[0] == expected[0], found[1].count == 1,
                 let range = DataSet.labelsFromOne(data.train.labels, classCount: found[1][0])

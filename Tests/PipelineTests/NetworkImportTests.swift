@@ -318,6 +318,21 @@ private let models = packageFolder + "/Fixtures/onnx"
             results.append(try run(shrinkCommand, ["eval", checkpoint, "--data", "digits"]).output)
         }
         #expect(results[0].contains("right") && results[0].prefix(30) == results[1].prefix(30))
+        let yaml = try folder.file(
+            "decided.yaml",
+            """
+            seed: 1
+            data: {set: digits}
+            network: {onnx: \(decided)}
+            stages:
+              train: {epochs: 0}
+              quantize: {weights: {bits: 8}, activations: {bits: 8}}
+            """)
+        for (stage, isFirst) in [("train", true), ("quantize", false)] {
+            let result = try run(shrinkCommand, [stage, yaml, "--build", folder.path + "/build"])
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(result.errors.contains(note) == isFirst)
+        }
     }
 
     @Test func `that is none is an error of the command`() throws {
