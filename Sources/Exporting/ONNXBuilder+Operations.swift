@@ -89,6 +89,8 @@ extension ONNXBuilder {
     /// A weight with its outputs in front: `[outputs, inputs]` or `[outputs, channels, height, width]`.
     enum Weight {
         case floats(shape: [Int], [Float])
+        /// Bits of half precision, times one scale for all, or one an output.
+        case halves(shape: [Int], [UInt16], scales: [Float])
         /// One positive step for all, or one an output.
         case codes(shape: [Int], [Int8], steps: [Float])
     }
@@ -140,6 +142,9 @@ extension ONNXBuilder {
         case .floats(let shape, let values):
             isInCodes = false
             weightValue = constant("\(name).weight", shape: shape, values)
+        case .halves(let shape, let halves, let scales):
+            isInCodes = false
+            weightValue = widened(halves, shape: shape, scales: scales, named: "\(name).weight")
         case .codes(let shape, let codes, let steps):
             isInCodes = true
             let codes = constant("\(name).weight.codes", shape: shape, codes)
@@ -164,6 +169,21 @@ extension ONNXBuilder {
             return node(
                 "Add", [product, constant("\(name).bias", shape: shape, values)], named: name)
         }
+    }
+
+    /// Halves as floats, times their scales: a file of half the size, which runtimes turn into one of floats
+    /// when they load it.
+    private mutating func widened(
+        _ halves: [UInt16], shape: [Int], scales: [Float], named name: String
+    ) -> Value {
+        let isScaled = scales != [1]
+        let values = constant("\(name).halves", shape: shape, halves: halves)
+        let floats = node(
+            "Cast", [values], named: isScaled ? "\(name).unscaled" : name, numbers: [("to", 1)])
+        guard isScaled else { return floats }
+        let perOutput = [scales.count] + [Int](repeating: 1, count: shape.count - 1)
+        let scale = constant("\(name).scale", shape: scales.count > 1 ? perOutput : [], scales)
+        return node("Mul", [floats, scale], named: name)
     }
 
     /// Codes with one step for all, or one for each place of the first axis.

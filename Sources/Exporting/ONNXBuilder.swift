@@ -101,6 +101,11 @@ struct ONNXBuilder {
         tensor(name, shape, type: 6, values.withUnsafeBufferPointer { Data(buffer: $0) })
     }
 
+    /// The bits of numbers in half precision.
+    mutating func constant(_ name: String, shape: [Int], halves: [UInt16]) -> Value {
+        tensor(name, shape, type: 10, halves.withUnsafeBufferPointer { Data(buffer: $0) })
+    }
+
     /// A vector of 64-bit integers.
     mutating func constant(_ name: String, _ values: [Int]) -> Value {
         tensor(

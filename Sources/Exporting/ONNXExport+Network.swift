@@ -1,4 +1,5 @@
 import Networks
+import PackedModel
 import Quantization
 import Tensors
 
@@ -115,10 +116,15 @@ extension ONNXBuilder {
 }
 
 extension ONNXBuilder.Weight {
-    /// In codes if the parameter has a quantizer, else in floats.
+    /// In codes if the parameter has a quantizer, in half precision if it is rounded to that, else in
+    /// floats.
     init(_ weight: Parameter) {
         let effective = weight.effective
         let (shape, values) = (outputsFirst(effective.shape), outputsFirst(effective))
+        if weight.parametrization(HalfRounding.self) != nil {
+            self = .halves(shape: shape, values.map(HalfPrecision.bits), scales: [1])
+            return
+        }
         guard let quantizer = weight.weightQuantizer else {
             self = .floats(shape: shape, values)
             return

@@ -7,12 +7,12 @@ extension ONNXExport {
     /// floats, and biases that runtimes add to integers are whole multiples of the steps of sums, so
     /// that now and then a code differs by one.
     ///
-    /// Weights in half precision become floats. What layers in dynamic range read goes through
+    /// Weights in half precision stay so, behind a Cast to floats. What layers in dynamic range read goes through
     /// `DynamicQuantizeLinear`, whose grid spans the whole batch: run such a model one sample at a time.
     public init(_ model: PackedModel) throws(ONNXExportError) {
         let bytes = model.nodes.reduce(0) { sum, node in
             guard let weights = node.operation.layer?.weights else { return sum }
-            return sum + (weights.halves.isEmpty ? 1 : 4) * weights.count
+            return sum + (weights.halves.isEmpty ? 1 : 2) * weights.count
         }
         guard bytes <= Int32.max else { throw .tooLarge(bytes: bytes, limit: Int(Int32.max)) }
         var metadata = Self.metadata(
@@ -198,10 +198,11 @@ private struct PackedExporter {
 }
 
 extension ONNXBuilder.Weight {
-    /// Codes, or floats where a runtime would not take the codes.
+    /// Codes, or floats where a runtime would not take the codes; halves as they are.
     init(_ weights: PackedTensor) {
         guard weights.halves.isEmpty else {
-            self = .floats(shape: weights.shape, weights.realsOfHalves)
+            self = .halves(
+                shape: weights.shape, weights.halvesOfAll, scales: weights.scales)
             return
         }
         var codes = weights.levelsOfAll
@@ -274,15 +275,13 @@ extension PackedBias {
 }
 
 extension PackedTensor {
-    /// Every weight of a tensor in half precision, zeros included, row-major.
-    fileprivate var realsOfHalves: [Float] {
-        var result = [Float](repeating: 0, count: count)
-        let length = count / shape[0]
+    /// The bits of every weight of a tensor in half precision, zeros included, row-major.
+    fileprivate var halvesOfAll: [UInt16] {
+        var result = [UInt16](repeating: 0, count: count)
         var next = 0
         for (gap, half) in zip(gaps, halves) {
             next += Int(gap)
-            let scale = scales[scales.count == 1 ? 0 : next / length]
-            result[next] = HalfPrecision.value(half) * scale
+            result[next] = half
             next += 1
         }
         return result

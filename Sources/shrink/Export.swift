@@ -7,9 +7,10 @@ struct Export: ParsableCommand {
         abstract: "Write a checkpoint or a .shrink file as ONNX.",
         discussion: """
             Quantized weights and activations stay quantized, as QuantizeLinear and DequantizeLinear \
-            (QDQ); a network without quantizers becomes a float model, with pruned and shared weights \
-            as they are. The model reads normalized images [batch, channels, height, width]; its \
-            metadata say how pixels are normalized. Run models in dynamic range one image at a time: \
+            (QDQ), and weights in half precision stay so, behind a Cast; a network without quantizers \
+            becomes a float model, with pruned and shared weights as they are. The model reads \
+            normalized images [batch, channels, height, width]; its metadata say how pixels are \
+            normalized. Run models in dynamic range one image at a time: \
             ONNX puts all images of a batch on one grid. On x86 processors without VNNI, ONNX Runtime lets \
             sums of 8-bit products saturate unless its session option session.x64quantprecision is 1.
 

@@ -1,6 +1,7 @@
 import Conversion
 import Exporting
 import Foundation
+import Importing
 import Inference
 import Networks
 import ONNXSchema
@@ -43,6 +44,23 @@ import Testing
         return network
     }
 
+    @Test func `half precision that is imported again is the same network`() throws {
+        let network = try network(isHalf: true)
+        let model = try PackedModel(
+            converting: network,
+            normalization: InputNormalization(
+                pixelScale: 1, mean: [0, 0], deviation: [1, 1]), classNames: [])
+        let path = NSTemporaryDirectory() + "shrink-\(UUID().uuidString).onnx"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var generator = SeededGenerator(seed: 8)
+        let x = Tensor.random([2, 8, 8, 2], from: -0.6, to: 1.8, using: &generator)
+        for export in [try ONNXExport(model), try ONNXExport(network)] {
+            try export.write(to: path)
+            let again = try Network(onnx: path)
+            #expect(relativeError(again.output(x).elements, network.output(x).elements) < 1e-5)
+        }
+    }
+
     @Test(arguments: [(true, false), (false, false), (false, true)])
     func `the exported model computes what the network and the engine do`(
         isHalf: Bool, isPerOutput: Bool
@@ -68,6 +86,11 @@ import Testing
             }
             let logits = engine.logits(samples: x.channelsFirst().elements)
             #expect(relativeError(logits, expected) < tolerance)
+        }
+        for model in [export.model, fromNetwork.model] {
+            let halves = model.graph.initializer.filter { $0.dataType == 10 }
+            #expect(halves.map(\.rawData.count) == (isHalf ? [2 * 8 * 2 * 9, 2 * 10 * 128] : []))
+            #expect(model.graph.node.count { $0.opType == "Cast" } == halves.count)
         }
         let operations = export.model.graph.node.map(\.opType)
         #expect(operations.count { $0 == "DynamicQuantizeLinear" } == (isHalf ? 0 : 2))

@@ -57,12 +57,22 @@ struct SlowONNX {
                 case 3: data.map { Float(Int8(bitPattern: $0)) }
                 case 6: Self.read(data, Int32.self).map { Float($0) }
                 case 7: Self.read(data, Int64.self).map { Float($0) }
+                case 10: Self.read(data, UInt16.self).map(Self.half)
                 default: fatalError("element type \(tensor.dataType)")
                 }
             precondition(elements.count == count)
             if tensor.dataType == 2 { unsignedCodes.insert(tensor.name) }
             values[tensor.name] = Value(shape, elements)
         }
+    }
+
+    /// IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction.
+    private static func half(_ bits: UInt16) -> Float {
+        let (exponent, fraction) = (Int(bits >> 10 & 31), Float(bits & 1023) / 1024)
+        precondition(exponent < 31, "no finite number")
+        let magnitude =
+            exponent == 0 ? fraction * 0x1p-14 : (1 + fraction) * exp2(Float(exponent - 15))
+        return bits >> 15 == 0 ? magnitude : -magnitude
     }
 
     private static func read<T>(_ bytes: [UInt8], _ type: T.Type) -> [T] {
@@ -120,6 +130,9 @@ struct SlowONNX {
         func whole(_ index: Int) -> [Int] { inputs[index].elements.map { Int($0) } }
         switch node.opType {
         case "Identity": return x
+        case "Cast":
+            precondition(int("to") == 1)
+            return x
         case "Relu": return each { max($0, 0) }
         case "Clip": return each { min(max($0, inputs[1].elements[0]), inputs[2].elements[0]) }
         case "LeakyRelu": return each { $0 < 0 ? float("alpha") * $0 : $0 }
