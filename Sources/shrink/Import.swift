@@ -11,10 +11,9 @@ struct Import: ParsableCommand {
             Reads classification networks as PyTorch's exporters write them (opset 13 or later, \
             weights in the file or beside it). The checkpoint remembers how pixels are normalized, \
             which files of 'shrink export' say in their metadata; for others --mean and --deviation \
-            state it, one number a channel or one for all: (pixel · scale − mean) / deviation; \
-            negative ones as --mean=-0.5 --mean=0. Without, pixels are scaled to 0...1. LogSoftmax \
-            and ArgMax at the end are left out, with a note. A pipeline can also start from the ONNX \
-            file itself: \
+            state it, one number a channel or one for all: (pixel · scale − mean) / deviation. \
+            Without, pixels are scaled to 0...1. LogSoftmax and ArgMax at the end are left out, with \
+            a note. A pipeline can also start from the ONNX file itself: \
             'network: {onnx: model.onnx}'. Quantized exports (QDQ) can not be imported again.
 
             EXAMPLE

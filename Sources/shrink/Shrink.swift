@@ -45,7 +45,7 @@ struct Shrink: ParsableCommand {
         if let text = instructionSetWarning() {
             FileHandle.standardError.write(Data("\(text)\n".utf8))
         }
-        main(nil)
+        main(tyingNegativeNumbers(in: Array(CommandLine.arguments.dropFirst())))
         // `print` does not say that a disk is full: long texts leave a mark, short ones wait until here.
         if fflush(stdout) != 0 || ferror(stdout) != 0 {
             FileHandle.standardError.write(

@@ -258,6 +258,37 @@ private let models = packageFolder + "/Fixtures/onnx"
                 "3 means and deviations for the normalization, expected one for each of the 1"))
     }
 
+    @Test func `takes negative numbers as they are written`() throws {
+        let folder = try TemporaryFolder()
+        let model = folder.path + "/color.onnx"
+        let network = try Network(
+            name: "color", inputShape: [8, 6, 3], chain: [("relu", Activation(.relu))])
+        try ONNXExport(network).write(to: model)
+        let path = folder.path + "/x.safetensors"
+        for mean in [
+            ["--mean", "-0.5", "0.25", "-1e-2"], ["--mean=-0.5", "0.25", "-1e-2"],
+            ["--mean", "-0.5", "--mean", "0.25", "--mean", "-1e-2"],
+        ] {
+            let result = try run(
+                shrinkCommand,
+                ["import"] + mean + ["--deviation", "1", "2", "3", "-o", path, model])
+            #expect(result.code == 0, "\(result.errors)")
+            #expect(
+                try normalization(ofCheckpoint: path)
+                    == PixelNormalization(
+                        pixelScale: 1 / 255, mean: [-0.5, 0.25, -0.01], deviation: [1, 2, 3]))
+        }
+        let wrong = try run(
+            shrinkCommand, ["import", model, "-o", path, "--mean", "1", "--deviation", "-2"])
+        #expect(wrong.code == 64)
+        #expect(
+            wrong.errors.contains("--deviation wants numbers above 0, not -2.0"), "\(wrong.errors)")
+        let threads = try run(shrinkCommand, ["eval", path, "--data", "digits", "--threads", "-1"])
+        #expect(threads.code == 64)
+        #expect(
+            threads.errors.contains("--threads wants at least 1, not -1"), "\(threads.errors)")
+    }
+
     @Test(arguments: [
         (["mean": "0.1 0.2"], "'mean' is '0.1 0.2', expected a number"),
         (["deviation": "0"], "'deviation' is 0, expected numbers above 0"),
