@@ -8,26 +8,38 @@ struct Inspect: ParsableCommand {
         discussion: """
             For each tensor: coding mode, bytes, bits a nonzero weight, the entropy bound, and the \
             kernel that the engine chose; what becomes of pixels before the network reads them; and \
-            the names of the classes.
+            the names of the classes. Of an ONNX file or a checkpoint: its layers with their names, \
+            which pipeline files take, kinds and shapes.
 
             EXAMPLE
               shrink inspect build/digits/model.shrink
               shrink inspect --json build/digits/model.shrink
+              shrink inspect resnet18.onnx
             """)
 
-    @Argument(help: "A .shrink file.")
+    @Argument(help: "A .shrink file, an ONNX file (.onnx) or a checkpoint (.safetensors).")
     var model: String
 
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
-        let inspection = try Inspection(contentsOf: model)
+        if model.lowercased().hasSuffix(".onnx") {
+            let inspection = try NetworkInspection(onnx: model)
+            return try show(inspection, inspection.text)
+        }
+        do {
+            let inspection = try Inspection(contentsOf: model)
+            try show(inspection, inspection.text)
+        } catch PipelineError.notEncoded {
+            let inspection = try NetworkInspection(checkpoint: model)
+            try show(inspection, inspection.text)
+        }
+    }
+
+    private func show(_ inspection: some Encodable, _ text: (Bool) -> String) throws {
         print(
-            json
-                ? try jsonText(inspection)
-                : inspection.text(usesColor: Terminal.usesColor) + "\n",
-            terminator: "")
+            json ? try jsonText(inspection) : text(Terminal.usesColor) + "\n", terminator: "")
     }
 }
 

@@ -64,6 +64,34 @@ struct InspectionTests {
         #expect(result.errors.hasPrefix("Error: \(file): input: the scale of a quantizer is "))
     }
 
+    @Test func `lists the layers of an ONNX file, and of the checkpoint that it becomes`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/digits.onnx"
+        try FileManager.default.copyItem(
+            atPath: packageFolder + "/Fixtures/onnx/digits-ts-17.onnx", toPath: path)
+        let inspection = try NetworkInspection(onnx: path)
+        let names = ["conv", "fc"]
+        // 6 filters of 3×3 and 96 → 10, with biases.
+        let weighted = inspection.nodes.filter { $0.weightShape != nil }
+        #expect(weighted.map(\.name) == names)
+        #expect(weighted.map(\.kind) == ["convolution", "linear"])
+        #expect(weighted.map(\.weightShape) == [[6, 1, 3, 3], [10, 96]])
+        #expect(weighted.map(\.parameters) == [60, 970])
+        #expect(inspection.nodes.last?.outputShape == [10])
+        let text = try run(shrinkCommand, ["inspect", path]).output
+        #expect(text.hasPrefix("\(path): digits, input [1, 8, 8], 5 layers, 1030 parameters\n"))
+        #expect(
+            text.contains(/\nconv +convolution +input +\[6, \d, \d\] +\[6, 1, 3, 3\] +60 +60\n/))
+        let checkpoint = folder.path + "/x.safetensors"
+        #expect(try run(shrinkCommand, ["import", path, "-o", checkpoint]).code == 0)
+        let imported = try NetworkInspection(checkpoint: checkpoint)
+        #expect(imported.nodes == inspection.nodes)
+        let json = try run(shrinkCommand, ["inspect", "--json", checkpoint]).output
+        let keys = jsonKeys(of: try JSONSerialization.jsonObject(with: Data(json.utf8)))
+        #expect(
+            try keys.contains("weightShape") && keys.isSubset(of: documentedKeys("shrink inspect")))
+    }
+
     @Test func `lists the first of many classes, and pixels as parts of the largest`() throws {
         let folder = try TemporaryFolder()
         var inspection = try Inspection(contentsOf: folder.write(model(["first", "second"])))
