@@ -23,22 +23,26 @@ CIK_INLINE_AVX2 __m256i cik_rounded__avx2(
     return _mm256_sra_epi32(_mm256_add_epi32(upper, _mm256_srai_epi32(lower, 16)), shift);
 }
 
-/// `(acc * m + c) >> shift` of the same.
-CIK_INLINE_AVX2 __m256i cik_rounded_narrow__avx2(
-    __m256i sums, const cik_epilogue *epilogue, size_t output, __m128i shift) {
-    __m256i multiplier = _mm256_set1_epi32((uint16_t)epilogue->narrow_multipliers[output]);
-    __m256i constant = _mm256_set1_epi32(epilogue->narrow_constants[output]);
-    __m256i products = _mm256_madd_epi16(sums, multiplier);
-    return _mm256_sra_epi32(_mm256_add_epi32(products, constant), shift);
+/// `cik_narrow_rule` of sums of 16 bits.
+CIK_INLINE_AVX2 __m256i cik_rounded_narrow__avx2(__m256i sums, const cik_narrow_rule *rule) {
+    sums = _mm256_add_epi16(sums, _mm256_set1_epi32(cik_both(rule->addend)));
+    __m256i products = _mm256_mulhrs_epi16(sums, _mm256_set1_epi32(cik_both(rule->multiplier)));
+    products = _mm256_adds_epi16(products, _mm256_set1_epi32(cik_both(rule->constant)));
+    return _mm256_sra_epi16(products, _mm_cvtsi32_si128(rule->shift));
 }
 
-/// 32 results of 32 bits to bytes in the order in which they were unpacked, cut to 0...255 and to
+/// 32 results of 16 bits to bytes in the order in which they were unpacked, cut to 0...255 and to
 /// the rule's range.
-CIK_INLINE_AVX2 __m256i cik_packed__avx2(const __m256i part[4], cik_rounding rounding) {
-    __m256i bytes = _mm256_packus_epi16(
-        _mm256_packs_epi32(part[0], part[1]), _mm256_packs_epi32(part[2], part[3]));
+CIK_INLINE_AVX2 __m256i cik_packed_16__avx2(__m256i low, __m256i high, cik_rounding rounding) {
+    __m256i bytes = _mm256_packus_epi16(low, high);
     bytes = _mm256_max_epu8(bytes, _mm256_set1_epi8((char)rounding.low));
     return _mm256_min_epu8(bytes, _mm256_set1_epi8((char)rounding.high));
+}
+
+/// The same of 32 bits.
+CIK_INLINE_AVX2 __m256i cik_packed__avx2(const __m256i part[4], cik_rounding rounding) {
+    return cik_packed_16__avx2(
+        _mm256_packs_epi32(part[0], part[1]), _mm256_packs_epi32(part[2], part[3]), rounding);
 }
 
 /// Sums of 16 bits, or the bytes that become of them, of 32 positions: `low` has positions 0...7
@@ -48,20 +52,19 @@ typedef struct { __m256i low, high; } cik_sums_16;
 /// Sums to bytes in the order of positions; for rules of 16 bits.
 CIK_INLINE_AVX2 __m256i cik_bytes_of_16__avx2(
     const cik_epilogue *epilogue, size_t output, cik_sums_16 sums) {
+    const cik_narrow_rule *rule = epilogue->narrow ? epilogue->narrow + output : NULL;
+    if (rule && rule->multiplier[0] != 0)
+        return cik_packed_16__avx2(
+            cik_rounded_narrow__avx2(sums.low, rule), cik_rounded_narrow__avx2(sums.high, rule),
+            epilogue->rounding);
     const __m256i zero = _mm256_setzero_si256();
     __m256i part[4] = {
         _mm256_unpacklo_epi16(sums.low, zero), _mm256_unpackhi_epi16(sums.low, zero),
         _mm256_unpacklo_epi16(sums.high, zero), _mm256_unpackhi_epi16(sums.high, zero),
     };
-    if (epilogue->narrow_multipliers) {
-        __m128i shift = _mm_cvtsi32_si128(epilogue->narrow_shift);
-        CIK_UNROLLED for (int i = 0; i < 4; i++)
-            part[i] = cik_rounded_narrow__avx2(part[i], epilogue, output, shift);
-    } else {
-        __m128i shift = _mm_cvtsi32_si128(epilogue->rounding.shift - 16);
-        CIK_UNROLLED for (int i = 0; i < 4; i++)
-            part[i] = cik_rounded__avx2(part[i], epilogue->halves + 4 * output, shift);
-    }
+    __m128i shift = _mm_cvtsi32_si128(epilogue->rounding.shift - 16);
+    CIK_UNROLLED for (int i = 0; i < 4; i++)
+        part[i] = cik_rounded__avx2(part[i], epilogue->halves + 4 * output, shift);
     return cik_packed__avx2(part, epilogue->rounding);
 }
 
@@ -97,10 +100,10 @@ CIK_INLINE_AVX2 __m256i cik_rounded_32__avx2(
 CIK_INLINE_AVX2 __m256i cik_bytes_of_32__avx2(
     const cik_epilogue *epilogue, size_t output, const __m256i sums[4]) {
     if (epilogue->bits == 16) {
-        cik_sums_16 narrow = {
+        cik_sums_16 packed = {
             _mm256_packs_epi32(sums[0], sums[1]), _mm256_packs_epi32(sums[2], sums[3]),
         };
-        return cik_bytes_of_16__avx2(epilogue, output, narrow);
+        return cik_bytes_of_16__avx2(epilogue, output, packed);
     }
     __m256i part[4];
     if (epilogue->float_multipliers && epilogue->float_multipliers[output] != 0) {

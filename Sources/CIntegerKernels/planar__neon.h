@@ -10,23 +10,32 @@
 
 #define CIK_INLINE_NEON static inline __attribute__((always_inline)) CIK_NEON
 
-/// 16 results of 32 bits to bytes, cut to 0...255 and to the rule's range.
-CIK_INLINE_NEON uint8x16_t cik_packed__neon(const int32x4_t part[4], cik_rounding rounding) {
-    int16x8_t low = vcombine_s16(vqmovn_s32(part[0]), vqmovn_s32(part[1]));
-    int16x8_t high = vcombine_s16(vqmovn_s32(part[2]), vqmovn_s32(part[3]));
+/// 16 results of 16 bits to bytes, cut to 0...255 and to the rule's range.
+CIK_INLINE_NEON uint8x16_t cik_packed_16__neon(
+    int16x8_t low, int16x8_t high, cik_rounding rounding) {
     uint8x16_t bytes = vcombine_u8(vqmovun_s16(low), vqmovun_s16(high));
     bytes = vmaxq_u8(bytes, vdupq_n_u8((uint8_t)rounding.low));
     return vminq_u8(bytes, vdupq_n_u8((uint8_t)rounding.high));
 }
 
+/// The same of 32 bits.
+CIK_INLINE_NEON uint8x16_t cik_packed__neon(const int32x4_t part[4], cik_rounding rounding) {
+    return cik_packed_16__neon(
+        vcombine_s16(vqmovn_s32(part[0]), vqmovn_s32(part[1])),
+        vcombine_s16(vqmovn_s32(part[2]), vqmovn_s32(part[3])), rounding);
+}
+
+/// `cik_narrow_rule` of eight sums. The rounding product doubles and keeps the upper half.
+CIK_INLINE_NEON int16x8_t cik_rounded_narrow__neon(int16x8_t sums, const cik_narrow_rule *rule) {
+    int16x8_t products =
+        vqrdmulhq_n_s16(vaddq_s16(sums, vdupq_n_s16(rule->addend[0])), rule->multiplier[0]);
+    return vshlq_s16(
+        vqaddq_s16(products, vdupq_n_s16(rule->constant[0])), vdupq_n_s16((int16_t)-rule->shift));
+}
+
 /// `(acc * M + B) >> shift` of four sums of 16 bits; see `cik_epilogue`.
 CIK_INLINE_NEON int32x4_t cik_rounded_16__neon(
     const cik_epilogue *epilogue, size_t output, int16x4_t sums) {
-    if (epilogue->narrow_multipliers) {
-        int32x4_t constant = vdupq_n_s32(epilogue->narrow_constants[output]);
-        int32x4_t value = vmlal_n_s16(constant, sums, epilogue->narrow_multipliers[output]);
-        return vshlq_s32(value, vdupq_n_s32(-epilogue->narrow_shift));
-    }
     const int32_t *halves = epilogue->halves + 4 * output;
     int32x4_t upper = vmlal_n_s16(vdupq_n_s32(halves[2]), sums, (int16_t)halves[0]);
     int32x4_t lower = vmlal_n_s16(vdupq_n_s32(halves[3]), sums, (int16_t)halves[1]);
@@ -37,6 +46,11 @@ CIK_INLINE_NEON int32x4_t cik_rounded_16__neon(
 /// 16 sums of 16 bits to bytes.
 CIK_INLINE_NEON uint8x16_t cik_bytes_of_16__neon(
     const cik_epilogue *epilogue, size_t output, int16x8_t low, int16x8_t high) {
+    const cik_narrow_rule *rule = epilogue->narrow ? epilogue->narrow + output : NULL;
+    if (rule && rule->multiplier[0] != 0)
+        return cik_packed_16__neon(
+            cik_rounded_narrow__neon(low, rule), cik_rounded_narrow__neon(high, rule),
+            epilogue->rounding);
     int32x4_t part[4] = {
         cik_rounded_16__neon(epilogue, output, vget_low_s16(low)),
         cik_rounded_16__neon(epilogue, output, vget_high_s16(low)),

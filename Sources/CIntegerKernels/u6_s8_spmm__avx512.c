@@ -2,7 +2,7 @@
 
 #if defined(__x86_64__)
 #define TARGET CIK_AVX512
-#define COMPRESSES 1
+#define VBMI 1
 #include "u6_s8_spmm__avx512.inc"
 
 void u6_s8_spmm__avx512(

@@ -2,7 +2,7 @@
 
 #if defined(__x86_64__)
 #define TARGET CIK_AVX512
-#define COMPRESSES 1
+#define VBMI 1
 #include "u8_s8_depthwise__avx512.inc"
 
 void u8_s8_depthwise__avx512(

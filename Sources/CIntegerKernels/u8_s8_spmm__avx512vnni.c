@@ -2,7 +2,7 @@
 
 #if defined(__x86_64__)
 #define TARGET CIK_AVX512VNNI
-#define COMPRESSES 0
+#define VBMI 0
 #include "u8_s8_spmm__avx512.inc"
 
 void u8_s8_spmm__avx512vnni(

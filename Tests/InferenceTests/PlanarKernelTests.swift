@@ -382,8 +382,8 @@ private struct GroupSteps {
         guard let rules else { return body(nil) }
         let halves = rules.halves
         let narrow = rules.narrow
-        withPointers(narrow?.multipliers ?? [0], narrow?.constants ?? [0], halves) {
-            narrowMultipliers, narrowConstants, halves in
+        withPointers(narrow?.outputs ?? [cik_narrow_rule()], [0], halves) {
+            narrowRules, _, halves in
             // Every third output does without.
             let multipliers = rules.float?.multipliers.enumerated().map { $0 % 3 == 2 ? 0 : $1 }
             let floats = (multipliers ?? [0]) + (rules.float?.constants ?? [0])
@@ -392,9 +392,8 @@ private struct GroupSteps {
                 var epilogue = cik_epilogue(
                     multipliers: multipliers, constants: constants, halves: halves,
                     rounding: rules.rounding, bits: rules.bits,
-                    narrow_multipliers: narrow == nil ? nil : narrowMultipliers,
-                    narrow_constants: narrow == nil ? nil : narrowConstants,
-                    narrow_shift: narrow?.shift ?? 0,
+                    narrow: narrow == nil ? nil : narrowRules,
+                    all_are_narrow: narrow?.isComplete ?? false,
                     float_multipliers: rules.float == nil ? nil : floats,
                     float_constants: rules.float.map { floats! + $0.multipliers.count })
                 body(&epilogue)

@@ -1,3 +1,4 @@
+import CIntegerKernels
 import Inference
 import Testing
 
@@ -26,25 +27,39 @@ private struct RandomRules {
     }
 }
 
-/// Rules of one product of 16 bits against the exact ones, at every accumulator.
+/// Rules in 16 bits against the exact ones, at every accumulator.
 @Suite struct NarrowRuleTests {
+    /// Traps where numbers leave 16 bits that a kernel does not cut to them.
+    private func byte(_ accumulator: Int32, _ rule: cik_narrow_rule, _ bytes: ClosedRange<Int32>)
+        -> Int32
+    {
+        let sum = Int16(accumulator) + rule.addend.0
+        let product = Int16((Int32(sum) * Int32(rule.multiplier.0) + 1 << 14) >> 15)
+        let value = Int16(clamping: Int32(product) + Int32(rule.constant.0)) >> rule.shift
+        return min(max(Int32(value), bytes.lowerBound), bytes.upperBound)
+    }
+
+    /// Returns how many outputs have a rule.
     private func expectEqual(
         _ rule: NarrowRule, _ multipliers: [Int32], _ constants: [Int64], shift: Int32,
         _ bytes: ClosedRange<Int32>, bound: Int32
-    ) {
-        for output in multipliers.indices {
-            let (m, c) = (Int32(rule.multipliers[output]), rule.constants[output])
-            var isEqual = true
-            for accumulator in -bound...bound {
-                // Traps where the sum leaves 32 bits.
-                let narrow = (accumulator * m + c) >> rule.shift
+    ) -> Int {
+        var count = 0
+        for (output, narrow) in rule.outputs.enumerated() where narrow.multiplier.0 != 0 {
+            count += 1
+            let isEqual = (-bound...bound).allSatisfy { accumulator in
+                // Traps where it leaves 32 bits.
+                let wide =
+                    (accumulator * Int32(narrow.multiplier.0) + narrow.sum) >> (15 + narrow.shift)
                 let exact = requantize(
                     accumulator, multiplier: multipliers[output], constant: constants[output],
                     shift: shift, low: bytes.lowerBound, high: bytes.upperBound)
-                if min(max(narrow, bytes.lowerBound), bytes.upperBound) != exact { isEqual = false }
+                return byte(accumulator, narrow, bytes) == exact
+                    && min(max(wide, bytes.lowerBound), bytes.upperBound) == exact
             }
             #expect(isEqual, "multiplier \(multipliers[output]), constant \(constants[output])")
         }
+        return count
     }
 
     /// As of layers: steps of 1 to 2000 accumulators.
@@ -53,23 +68,19 @@ private struct RandomRules {
         [0...3, 0...15, 5...20, 0...63] as [ClosedRange<Int32>])
     func `give the bytes of the exact rule`(bound: Int32, bytes: ClosedRange<Int32>) {
         var random = SplitMix(UInt64(bound))
-        var found = 0
-        for _ in 0..<20 {
-            let rules = RandomRules(8, shift: 30...40, constants: -8...80, using: &random) {
-                1 + $0.uniform() * $0.uniform() * Double(bound) / 16
-            }
-            guard
-                let rule = NarrowRule(
-                    multipliers: rules.multipliers, constants: rules.constants, shift: rules.shift,
-                    bytes: bytes, bound: Int64(bound))
-            else { continue }
-            found += 1
-            expectEqual(
-                rule, rules.multipliers, rules.constants, shift: rules.shift, bytes, bound: bound)
+        let rules = RandomRules(160, shift: 30...40, constants: -8...80, using: &random) {
+            1 + $0.uniform() * $0.uniform() * Double(bound) / 16
         }
-        // Steps of few accumulators in most of the range leave no room for 16 bits.
-        let least = bound <= 3000 ? (bytes.count <= 16 ? 15 : 5) : bytes.count <= 4 ? 10 : 0
-        #expect(found >= least)
+        let rule = NarrowRule(
+            multipliers: rules.multipliers, constants: rules.constants, shift: rules.shift,
+            bytes: bytes, bound: Int64(bound))
+        let found =
+            rule.map {
+                expectEqual(
+                    $0, rules.multipliers, rules.constants, shift: rules.shift, bytes, bound: bound)
+            } ?? 0
+        // With the largest bound there is no room for addends.
+        #expect(found >= (bytes.count <= 16 && bound <= 3000 ? 150 : bytes.count <= 4 ? 120 : 0))
     }
 
     @Test func `exist for constant outputs and for sums behind all steps`() throws {
@@ -79,30 +90,47 @@ private struct RandomRules {
             NarrowRule(
                 multipliers: multipliers, constants: constants, shift: 30, bytes: 0...15, bound: 900
             ))
-        expectEqual(rule, multipliers, constants, shift: 30, 0...15, bound: 900)
+        #expect(expectEqual(rule, multipliers, constants, shift: 30, 0...15, bound: 900) == 5)
     }
 
-    @Test func `are refused where they would shift all 32 bits away`() {
-        func rule(shift: Int32) -> NarrowRule? {
+    @Test func `an output without one stands beside others`() throws {
+        // Steps of 2184 accumulators in two outputs, beside one of a quarter of an accumulator.
+        let multipliers: [Int32] = [480, 480, 4 << 20]
+        let constants: [Int64] = [3 << 20, -2 << 20, 0]
+        let rule = try #require(
             NarrowRule(
-                multipliers: [1], constants: [-1 << Int64(shift - 1)], shift: shift, bytes: 0...15,
-                bound: 900)
-        }
-        #expect(rule(shift: 31)?.shift == 31)
-        #expect(rule(shift: 32) == nil)
-        #expect(rule(shift: 40) == nil)
+                multipliers: multipliers, constants: constants, shift: 20, bytes: 0...15,
+                bound: 32000))
+        #expect(rule.outputs[2].multiplier.0 == 0)
+        #expect(expectEqual(rule, multipliers, constants, shift: 20, 0...15, bound: 32000) == 2)
     }
 
     @Test func `are refused where 16 bits can not tell the steps apart`() {
-        // Steps of 2184 accumulators in one output, beside one of half an accumulator.
         #expect(
             NarrowRule(
-                multipliers: [0x7fff_ffff, 480], constants: [0, 0], shift: 20, bytes: 0...15,
-                bound: 32767) == nil)
+                multipliers: [4 << 20], constants: [0], shift: 20, bytes: 0...15, bound: 3000)
+                == nil)
         #expect(
             NarrowRule(
                 multipliers: [1 << 20], constants: [0], shift: 24, bytes: 0...255, bound: 3000)
                 == nil)
+    }
+
+    /// As of layers of 4-bit activations, with as many accumulators as a layer of a thousand weights has.
+    @Test func `nearly all outputs of 4 bits have one`() {
+        var random = SplitMix(7)
+        for (bytes, bound, least) in [(0...15, 20_000, 980), (0...31, 20_000, 850)]
+            as [(ClosedRange<Int32>, Int64, Int)]
+        {
+            let rules = RandomRules(1000, shift: 36...40, constants: 2...12, using: &random) {
+                Double(bound) / Double(bytes.count) * (0.05 + 0.5 * $0.uniform())
+            }
+            let rule = NarrowRule(
+                multipliers: rules.multipliers, constants: rules.constants, shift: rules.shift,
+                bytes: bytes, bound: bound)
+            let found = rule?.outputs.count { $0.multiplier.0 != 0 } ?? 0
+            #expect((least...1000).contains(found), "\(found) of 1000")
+        }
     }
 }
 
@@ -244,8 +272,14 @@ private struct RandomRules {
                         min(max(byte, range.lowerBound), range.upperBound)
                     }
                     if cut(found) != cut(exact) { isEqual = false }
+                    for (own, bytes) in [(a, b), (b, a)].enumerated() where rule.hasTables {
+                        let table = rule.view(own: own, distance: 0).table!
+                        let place = Int(16 * bytes.0 + bytes.1)
+                        if Int64(table[place]) != cut(exact) { isEqual = false }
+                    }
                 }
             }
+            #expect(rule.hasTables == highest.allSatisfy { $0 <= 15 })
             #expect(isEqual, "multipliers \(multipliers), constant \(constant), shift \(shift)")
         }
         #expect(found >= (highest == [255, 255] ? 70 : 90))

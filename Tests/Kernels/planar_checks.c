@@ -8,8 +8,9 @@ typedef struct {
     cik_planar planar;
     cik_epilogue epilogue;
     cik_residual residual;
-    int32_t multipliers[OUTPUTS], halves[4 * OUTPUTS], narrow_constants[OUTPUTS];
-    int16_t narrow_multipliers[OUTPUTS];
+    int32_t multipliers[OUTPUTS], halves[4 * OUTPUTS];
+    cik_narrow_rule narrow[OUTPUTS];
+    uint8_t sums[256];
     float float_multipliers[OUTPUTS], float_constants[OUTPUTS];
     int64_t constants[OUTPUTS];
     size_t tiles, kept_count, result_size, acc_size;
@@ -41,12 +42,20 @@ static layer random_layer(
     return l;
 }
 
-/// Takes multipliers of 16 bits, with which the narrow rule is the rule itself.
-static void narrow(layer *l) {
-    int32_t shift = l->epilogue.rounding.shift = l->epilogue.narrow_shift = 20;
+/// Takes rules that the narrow ones are themselves, but for sums with the constant that do not fit 16
+/// bits, which are behind the range. Some outputs have none.
+static void narrow(layer *l, int32_t bound) {
+    bool all = l->epilogue.all_are_narrow = random_in(0, 1);
+    int16_t inner = (int16_t)random_in(1, 7);
+    int32_t shift = l->epilogue.rounding.shift = 15 + inner;
     for (int i = 0; i < OUTPUTS; i++) {
-        int16_t multiplier = l->narrow_multipliers[i] = (int16_t)random_in(-32767, 32767);
-        int32_t sum = l->narrow_constants[i] = (int32_t)random_in(-(1 << 29), 1 << 29);
+        int16_t multiplier = (int16_t)random_in(-32767, 32767);
+        int16_t addend = (int16_t)random_in(bound - INT16_MAX, INT16_MAX - bound);
+        int16_t constant = (int16_t)random_in(-32768, 32767);
+        int32_t sum = addend * multiplier + (1 << 14) + constant * (1 << 15);
+        int16_t used = all || random_in(0, 3) ? multiplier : 0;
+        l->narrow[i] =
+            (cik_narrow_rule){{addend, addend}, {used, used}, {constant, constant}, sum, inner};
         l->multipliers[i] = multiplier;
         l->constants[i] = sum - (1 << (shift - 1));
         l->halves[4 * i] = 0;
@@ -54,8 +63,7 @@ static void narrow(layer *l) {
         l->halves[4 * i + 2] = sum >> 16;
         l->halves[4 * i + 3] = sum & 0xffff;
     }
-    l->epilogue.narrow_multipliers = l->narrow_multipliers;
-    l->epilogue.narrow_constants = l->narrow_constants;
+    l->epilogue.narrow = l->narrow;
 }
 
 /// Takes powers of two, with which the rule in floats is the rule itself.
@@ -92,9 +100,22 @@ static void set_rules(layer *l, int32_t bound, int bits) {
         l->halves[4 * i + 3] = (int32_t)(sum & 0xffff);
     }
     l->epilogue =
-        (cik_epilogue){l->multipliers, l->constants, l->halves, rounding, bits, .narrow_shift = 0};
-    if (bits == 16 && random_in(0, 1)) narrow(l);
+        (cik_epilogue){l->multipliers, l->constants, l->halves, rounding, bits, .narrow = NULL};
+    if (bits == 16 && random_in(0, 1)) narrow(l, bound);
     if (bits == 32 && bound < 1 << 22 && random_in(0, 1)) use_floats(l);
+}
+
+/// Cuts results, and the `count` bytes that are added to them, to 0...15, and has their sums in a table.
+static void set_table(layer *l, uint8_t *others, size_t count) {
+    l->residual.table = l->sums;
+    l->residual.low = 1, l->residual.high = 14;
+    l->epilogue.rounding.low = 0, l->epilogue.rounding.high = 15;
+    for (size_t i = 0; i < count; i++) others[i] &= 15;
+    for (int i = 0; i < 256; i++) {
+        int32_t sum = i / 16 * l->residual.multipliers[0] + i % 16 * l->residual.multipliers[1];
+        int32_t value = (sum + l->residual.constant) >> l->residual.shift;
+        l->sums[i] = (uint8_t)(value < 1 ? 1 : value > 14 ? 14 : value);
+    }
 }
 
 /// A sum around the range of bytes with what lies `distance` behind the result.
@@ -129,9 +150,10 @@ static void clear_behind(layer *l) {
         l.planar.epilogue = bits ? &l.epilogue : NULL;                                         \
         size_t size = bits ? l.result_size : l.acc_size;                                       \
         uint8_t *results[2] = {random_memory(2 * size), random_memory(2 * size)};              \
-        memcpy(results[1], results[0], 2 * size);                                              \
         set_residual(&l, (ptrdiff_t)size);                                                     \
         l.planar.residual = bits && random_in(0, 1) ? &l.residual : NULL;                      \
+        if (l.planar.residual && random_in(0, 1)) set_table(&l, results[0] + size, size);      \
+        memcpy(results[1], results[0], 2 * size);                                              \
         for (int i = 0; i < 2; i++) {                                                          \
             l.planar.scratch = random_memory(scratch_size);                                    \
             l.planar.y = results[i], l.planar.acc = (int32_t *)results[i];                     \

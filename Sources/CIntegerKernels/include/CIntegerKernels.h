@@ -236,6 +236,28 @@ static inline int32_t cik_requantize(
     return cik_requantize_sum((int64_t)accumulator * multiplier + constant, rounding);
 }
 
+/// A rule in 16 bits, which x86 and Arm have one instruction for:
+///
+///     (((acc + addend) * multiplier + (1 << 14) >> 15) + constant) >> shift
+///
+/// is, cut to the range, what the exact rule gives, for every accumulator. `acc + addend` fits 16 bits;
+/// the sum with the constant is cut to them. A multiplier of 0: the output has no such rule. In 32 bits
+/// it is
+///
+///     (acc * multiplier + sum) >> (15 + shift)
+///
+/// Numbers stand there twice: a load spreads 32 bits over a register, 16 bits need a shuffle as well (4
+/// cycles a tile of a depthwise layer).
+typedef struct {
+    int16_t addend[2], multiplier[2], constant[2];
+    int32_t sum, shift;
+} cik_narrow_rule;
+
+/// A number twice, as 32 bits.
+static inline int32_t cik_both(const int16_t number[2]) {
+    return (int32_t)((uint32_t)(uint16_t)number[1] << 16 | (uint16_t)number[0]);
+}
+
 /// What follows the accumulators of a layer: the rule of each output.
 typedef struct {
     /// `[outputs]`
@@ -251,11 +273,9 @@ typedef struct {
     ///   32    `(acc * M + B + half) >> shift` fits 32 bits
     ///   64    always
     int32_t bits;
-    /// `[outputs]` each, for 16 bits, or NULL: `(acc * m + c) >> narrow_shift` fits 32 bits on the
-    /// way and is, cut to the range, what the rule gives, for every accumulator.
-    const int16_t *narrow_multipliers;
-    const int32_t *narrow_constants;
-    int32_t narrow_shift;
+    /// For 16 bits, or NULL; and whether each output has one.
+    const cik_narrow_rule *narrow;
+    bool all_are_narrow;
     /// `[outputs]` each, for 32 bits (and for 16 where a layer reads its whole input), or NULL: the
     /// floor of `acc * m + c`, rounded once, is, cut to the range, what the rule gives, for every
     /// accumulator. An output with a multiplier of 0 has no such rule.
@@ -274,6 +294,8 @@ typedef struct {
     int32_t constant, shift;
     /// 0...255
     int32_t low, high;
+    /// `[16, 16]`: the result for each own byte and each that is added; NULL if one may exceed 15.
+    const uint8_t *table;
 } cik_residual;
 
 /// What a layer over planes reads and writes, all outputs and positions of it.

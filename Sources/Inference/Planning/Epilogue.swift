@@ -87,8 +87,8 @@ final class ByteEpilogue: @unchecked Sendable {
             multipliers: kept(rule.multipliers), constants: kept(constants),
             halves: kept(bits == 16 ? Self.halves(rule, constants: constants) : []),
             rounding: rounding, bits: bits,
-            narrow_multipliers: narrow.map { kept($0.multipliers) },
-            narrow_constants: narrow.map { kept($0.constants) }, narrow_shift: narrow?.shift ?? 0,
+            narrow: narrow.map { kept($0.outputs) },
+            all_are_narrow: narrow?.isComplete ?? false,
             float_multipliers: float.map { kept($0.multipliers) },
             float_constants: float.map { kept($0.constants) })
         count = constants.count

@@ -2,7 +2,8 @@ import CIntegerKernels
 
 /// A rule for the sum of two bytes, `(a · m₀ + b · m₁ + c) >> shift` with multipliers of 16 bits and all
 /// else of 32, which for all bytes that can come gives what the exact rule gives. With it a layer
-/// adds to its own bytes before anybody reads them (`cik_residual`).
+/// adds to its own bytes before anybody reads them (`cik_residual`); of bytes up to 15 there is a table of
+/// all sums, too.
 ///
 /// Each pair of bytes allows a range of constants, and there is one in all of them or there is none:
 /// then multipliers beside the rounded ones are tried.
@@ -11,6 +12,8 @@ package struct ResidualRule: Sendable {
     package let constant: Int32
     package let shift: Int32
     private let bytes: ClosedRange<Int32>
+    /// By the number of the input that the layer makes; empty where bytes may exceed 15.
+    private let tables: [AlignedBuffer]
 
     /// - Parameters:
     ///   - constant: with the half of the rounding.
@@ -59,18 +62,37 @@ package struct ResidualRule: Sendable {
                 self.constant = Int32(least + (most - least) / 2)
                 self.shift = Int32(shift - cut)
                 self.bytes = bytes
+                tables =
+                    highest.allSatisfy { $0 <= 15 }
+                    ? [0, 1].map { Self.table(own: $0, multipliers, constant, shift, bytes) } : []
                 return
             }
         }
         return nil
     }
 
+    package var hasTables: Bool { !tables.isEmpty }
+
+    /// The bytes of the exact rule for each own byte, and each that is added.
+    private static func table(
+        own: Int, _ multipliers: [Int64], _ constant: Int64, _ shift: Int64,
+        _ bytes: ClosedRange<Int32>
+    ) -> AlignedBuffer {
+        AlignedBuffer(
+            (0..<256).map { (place: Int64) -> UInt8 in
+                let sum = place / 16 * multipliers[own] + place % 16 * multipliers[1 - own]
+                let byte = (sum + constant) >> shift
+                return UInt8(min(max(byte, Int64(bytes.lowerBound)), Int64(bytes.upperBound)))
+            })
+    }
+
     /// - Parameters:
     ///   - own: the number of the input that the layer makes.
     ///   - distance: from its bytes to those of the other one.
-    func view(own: Int, distance: Int) -> cik_residual {
+    package func view(own: Int, distance: Int) -> cik_residual {
         cik_residual(
             distance: distance, multipliers: (multipliers[own], multipliers[1 - own]),
-            constant: constant, shift: shift, low: bytes.lowerBound, high: bytes.upperBound)
+            constant: constant, shift: shift, low: bytes.lowerBound, high: bytes.upperBound,
+            table: hasTables ? tables[own].pointer(to: UInt8.self) : nil)
     }
 }
