@@ -393,7 +393,7 @@ private struct GroupSteps {
                     multipliers: multipliers, constants: constants, halves: halves,
                     rounding: rules.rounding, bits: rules.bits,
                     narrow: narrow == nil ? nil : narrowRules,
-                    all_are_narrow: narrow?.isComplete ?? false,
+                    most_are_narrow: narrow?.isNearlyComplete ?? false,
                     float_multipliers: rules.float == nil ? nil : floats,
                     float_constants: rules.float.map { floats! + $0.multipliers.count })
                 body(&epilogue)

@@ -273,9 +273,9 @@ typedef struct {
     ///   32    `(acc * M + B + half) >> shift` fits 32 bits
     ///   64    always
     int32_t bits;
-    /// For 16 bits, or NULL; and whether each output has one.
+    /// `[outputs]`, for 16 bits, or NULL; and whether nearly all outputs have one.
     const cik_narrow_rule *narrow;
-    bool all_are_narrow;
+    bool most_are_narrow;
     /// `[outputs]` each, for 32 bits (and for 16 where a layer reads its whole input), or NULL: the
     /// floor of `acc * m + c`, rounded once, is, cut to the range, what the rule gives, for every
     /// accumulator. An output with a multiplier of 0 has no such rule.

@@ -88,7 +88,7 @@ final class ByteEpilogue: @unchecked Sendable {
             halves: kept(bits == 16 ? Self.halves(rule, constants: constants) : []),
             rounding: rounding, bits: bits,
             narrow: narrow.map { kept($0.outputs) },
-            all_are_narrow: narrow?.isComplete ?? false,
+            most_are_narrow: narrow?.isNearlyComplete ?? false,
             float_multipliers: float.map { kept($0.multipliers) },
             float_constants: float.map { kept($0.constants) })
         count = constants.count

@@ -20,8 +20,10 @@ package struct NarrowRule: Sendable {
     /// One for each output; with a multiplier of 0 for an output that has none.
     package let outputs: [cik_narrow_rule]
 
-    /// Whether all outputs have one.
-    package var isComplete: Bool { outputs.allSatisfy { $0.multiplier.0 != 0 } }
+    /// Whether so many outputs have one that a kernel may run the others apart.
+    package var isNearlyComplete: Bool {
+        outputs.count { $0.multiplier.0 == 0 } * 16 <= outputs.count
+    }
 
     /// Steps of an output that are looked at; with more, of 8-bit results, 16 bits hardly ever do.
     private static let mostSteps: Int64 = 63
