@@ -145,11 +145,12 @@ PEERS ?=
 QUICK ?=
 ONLY ?=
 ISA ?=
+PAGE ?=
 PEER_PYTHON ?= $(PEER_FOLDER)/venv/bin/python
 DEEPSPARSE_PYTHON ?= $(PEER_FOLDER)/deepsparse/bin/python
 PEER_REQUIREMENTS := Benchmarks/engine/requirements
 
-bench: build lib ## Time the engine against others, in one run; QUICK=1 does six networks, ISA=avx2 less than the CPU can
+bench: build lib ## Time the engine against others, in one run; QUICK=1 does six networks, ISA=avx2 less than the CPU can; PAGE=name of its page
 	@swift build $(SWIFT_FLAGS) --product EngineBenchmark
 	@mkdir -p $(PEER_FOLDER)/models
 	@if ! $(PEER_PYTHON) -c 'import ai_edge_litert, onnxruntime, openvino, scipy' 2> /dev/null; then \
@@ -161,7 +162,7 @@ bench: build lib ## Time the engine against others, in one run; QUICK=1 does six
 	@.build/release/EngineBenchmark files $(PEER_FOLDER)/models
 	@$(PEER_PYTHON) -W ignore Benchmarks/engine/models.py $(BIN) $(PEER_FOLDER)/models $(ONLY:%=--only %)
 	@$(PEER_PYTHON) Benchmarks/engine/bench.py --models $(PEER_FOLDER)/models --library $(LIBRARY) \
-	  --output $(PEER_FOLDER) --docs docs $(QUICK:%=--quick) $(ONLY:%=--only %) $(ISA:%=--isa %) \
+	  --output $(PEER_FOLDER) --docs docs $(QUICK:%=--quick) $(ONLY:%=--only %) $(ISA:%=--isa %) $(PAGE:%=--page %) \
 	  $(if $(filter deepsparse,$(PEERS)),--deepsparse $(DEEPSPARSE_PYTHON))
 
 # PyTorch lives in an environment of its own; TORCH names another build of it, such as one without CUDA.

@@ -1,11 +1,12 @@
 """Times the engine against what users would otherwise run, side by side.
 
-    bench.py --models DIR --library FILE --output DIR --docs DIR [--quick] [--only WORD] [--isa NAME]
+    bench.py --models DIR --library FILE --output DIR --docs DIR [--quick] [--only WORD] [--isa NAME] [--page NAME]
 
 With --only, what was measured on the same machine and day stays in the table. The page goes to --docs
 when all networks are in it, else to --output; a whole table is not replaced by a part. With --isa, a CPU is
 measured as if it had no more than that instruction set; of the others those alone run then that can be
-held to it, unless it is the widest that the CPU has anyway.
+held to it, unless it is the widest that the CPU has anyway. --page names the page of a machine that is
+not to take the place of another one's.
 
 DIR holds .shrink files and what models.py made of them. A unit is a network with a batch size and a
 number of threads. All engines of a unit are loaded, each in a process of its own; then they take turns
@@ -211,6 +212,7 @@ def main():
     parser.add_argument("--only", default="", help="networks whose names contain this")
     parser.add_argument("--deepsparse", help="a Python that has DeepSparse")
     parser.add_argument("--isa", default="", choices=["", *LIMITS], help="hold all to these instructions")
+    parser.add_argument("--page", default="", help="a name for the page, instead of that of --isa")
     options = parser.parse_args()
     options.peers = ["deepsparse"] if options.deepsparse else []
     networks = QUICK if options.quick else LAYERS + SMALL + LARGE
@@ -223,10 +225,12 @@ def main():
     options.limits = {**LIMITS[options.isa], "SHRINK_ISA": options.isa} if limited else {}
     options.rows = [row for row, kind, _ in OURS + PEERS
                     if not limited or kind in HELD and row not in NOT_HELD]
-    suffix = f"-{options.isa}" if options.isa else ""
+    name = options.page or options.isa
+    suffix = f"-{name}" if name else ""
     path = options.output / f"results{suffix}.json"
     unfinished = path.with_suffix(".part.json")
-    results = {"machine": machine(), "isa": options.isa or own, "limited": limited, "units": []}
+    results = {"machine": machine(), "isa": options.isa or own, "limited": limited,
+               "command": "make bench" + (options.isa and f" ISA={options.isa}"), "units": []}
     if options.only and path.exists():
         earlier = json.loads(path.read_text())
         # What is measured now takes the place of what was; the rest of the table stays.

@@ -15,6 +15,8 @@ public struct EngineOptions: Sendable, Equatable {
     package var leastSharedWork = 8_000.0
     /// From so many samples on they run as a block; tests set what else costs decide.
     package var leastInBlock: Int?
+    /// What a block of the whole network may take; tests leave it no room.
+    package var mostBlockBytes = PreparedNetwork.mostBlockBytes
 
     public init(threads: Int = 1, isa: InstructionSet = .automatic) {
         self.threads = threads
@@ -98,7 +100,8 @@ public final class Engine: Sendable {
         } else {
             let network = try PreparedNetwork(
                 model, kernels: kernels, preference: options.kernels,
-                leastInBlock: options.leastInBlock, threads: threads)
+                leastInBlock: options.leastInBlock, mostBlockBytes: options.mostBlockBytes,
+                threads: threads)
             prepared = .integers(network)
             let isShared =
                 options.threads > 1

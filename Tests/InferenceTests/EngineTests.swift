@@ -266,6 +266,53 @@ func expectEqual(
         #expect(try Engine(softmax).vectorRun == nil)
     }
 
+    /// With a border in front of the last layers, without one, and with softmax behind them.
+    @Test(arguments: variants)
+    func `the last layers of a batch run as a block, those before sample by sample`(
+        options: EngineOptions
+    ) throws {
+        var random = SplitMix(18)
+        let hidden = PackedQuantizer(bits: 4, isSigned: false, scale: 0.5, offset: 0)
+        func layer(_ shape: [Int], _ output: PackedQuantizer?) -> PackedLayer {
+            randomLayer(
+                shape: shape, recipe: LayerRecipe(relu: output != nil), output: output,
+                using: &random)
+        }
+        func convolution(_ shape: [Int]) -> PackedOperation {
+            .convolution(
+                layer(shape, hidden),
+                PackedWindow(kernel: [3, 3], stride: [1, 1], padding: [1, 1]))
+        }
+        let whole = PackedWindow(kernel: [8, 8], stride: [1, 1])
+        let tails: [[PackedOperation]] = [
+            [.flatten, .linear(layer([40, 12 * 64], hidden)), .linear(layer([9, 40], nil))],
+            [
+                .convolution(layer([21, 12, 8, 8], hidden), whole), .flatten,
+                .function(.hardSwish, output: hidden), .linear(layer([9, 21], nil)), .softmax,
+            ],
+            [.averagePooling(whole, output: hidden), .flatten, .linear(layer([9, 12], nil))],
+        ]
+        for (number, tail) in tails.enumerated() {
+            let model = chain(
+                [3, 8, 8], quantizer(bits: 8, isSigned: false),
+                [convolution([12, 3, 3, 3]), convolution([12, 12, 3, 3])] + tail)
+            for threads in [1, 2] {
+                var options = options
+                options.threads = threads
+                (options.mostBlockBytes, options.leastInBlock) = (0, 3)
+                let plan = try Engine(model, options: options).plan
+                #expect(plan.blockSize == 64 && plan.leastInBlock == 3)
+                #expect(plan.layers[1].blockKernel == nil)
+                #expect(plan.layers.last?.blockKernel != nil)
+                for count in [1, 2, 3, 5, 64, 65, 67, 131] {
+                    try expectEqual(
+                        model, options, count: count, seed: UInt64(count),
+                        "tail \(number), \(options.isa), \(threads) threads")
+                }
+            }
+        }
+    }
+
     @Test(arguments: variants)
     func `threads that share layers change nothing`(options: EngineOptions) throws {
         var random = SplitMix(16)

@@ -31,14 +31,15 @@ public struct Plan: Sendable, Equatable {
     /// The variant of the kernels.
     public var instructionSet: String
     public var layers: [Layer]
-    /// Samples that a batch runs side by side: 64, or 1 if that took too much memory or never paid.
+    /// Samples that a batch runs side by side, in all layers or in the last ones, which have a
+    /// ``Layer/blockKernel``: 64, or 1 if that took too much memory or never paid.
     public var blockSize: Int
     /// From so many samples on, a block costs less than they do one by one.
     public var leastInBlock: Int
     /// Memory of one running thread, in bytes.
     public var arenaBytes: Int
 
-    /// Whether a batch of `count` samples runs side by side, at least in part.
+    /// Whether so many of `count` samples run side by side, in some layers at least.
     public func runsInBlocks(_ count: Int) -> Bool {
         blockSize > 1 && count >= leastInBlock
     }

@@ -17,6 +17,9 @@ struct PlaneGeometry: Sendable {
     var reachBefore = 0
     /// The copy to make first, if any.
     var copy: cik_planes?
+    /// Whether it takes rows one by one, and so from planes with any border; one that only begins planes at
+    /// whole lines of the cache takes each as one row.
+    private(set) var copiesRows = false
     /// Bytes of the copy for one lane.
     var copiedCount = 0
     /// One for each column of the weights: positions from the start of its group's first plane.
@@ -125,6 +128,7 @@ struct PlaneGeometry: Sendable {
             return
         }
         copiedCount = channels * channelSize
+        copiesRows = true
         copy = cik_planes(
             channels: channels, height: height, width: width, row_stride: width,
             channel_stride: height * width, padding_height: padding[0], padding_width: padding[1],

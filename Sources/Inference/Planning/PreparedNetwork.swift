@@ -18,9 +18,10 @@ final class PreparedNetwork: Sendable {
     /// One for each node: of those with weights, and of the others.
     let layers: [PackedWeights?]
     let rules: [PackedRule?]
-    /// For one sample, and for ``CIK_TILE`` samples side by side.
+    /// For one sample, and for ``CIK_TILE`` samples side by side: the whole network, or its last layers.
     let single: Program
     let block: Program?
+    let lastLayers: LastLayers?
     let outputCount: Int
     let plan: Plan
     /// For one sample; of each node's weights, and of all.
@@ -29,7 +30,7 @@ final class PreparedNetwork: Sendable {
 
     init(
         _ model: PackedModel, kernels: KernelSet, preference: KernelPreference,
-        leastInBlock: Int? = nil, threads: ThreadPool
+        leastInBlock: Int? = nil, mostBlockBytes: Int = mostBlockBytes, threads: ThreadPool
     ) throws(EngineError) {
         self.kernels = kernels
         let checked = try CheckedModel(model, threads: threads)
@@ -64,9 +65,11 @@ final class PreparedNetwork: Sendable {
         let block = Program(
             checked, geometries: geometries, borders: borders, rules: rules,
             lanes: Int(CIK_TILE))
-        let blockFits = block.byteCount <= Self.mostBlockBytes
+        let blockFits = block.byteCount <= mostBlockBytes
+        let firstOfLast = LastLayers.first(in: checked)
         // Without blocks a layer that reads its whole input needs no planes.
-        for index in model.nodes.indices where !blockFits && checked.readsWholeInput(index) {
+        for index in model.nodes.indices
+        where !blockFits && index < firstOfLast ?? .max && checked.readsWholeInput(index) {
             geometries[index] = nil
         }
         let packed = threads.map(
@@ -81,32 +84,50 @@ final class PreparedNetwork: Sendable {
         var layers: [PackedWeights?] = []
         for layer in packed { layers.append(try layer.get()) }
         self.layers = layers
-        var least = 1
-        if blockFits {
-            let (values, costs) = (checked.values.dropFirst().map(\.count), kernels.functions.costs)
-            let alone = single.nanoseconds(layers, values: values, costs: costs)
+        let values = checked.values.dropFirst().map(\.count)
+        /// From how many samples on a block of the nodes from `first` on costs less than they do alone.
+        func least(in block: Program, from first: Int = 0) -> Int {
+            let costs = kernels.functions.costs
+            let alone = single.nanoseconds(from: first, layers, values: values, costs: costs)
             let together = block.nanoseconds(layers, values: values, costs: costs)
-            least = leastInBlock ?? max(Int((together / alone).rounded(.up)), 1)
+            return leastInBlock ?? max(Int((together / alone).rounded(.up)), 1)
         }
-        let usesBlocks = blockFits && least <= block.lanes
+        var leastTogether = blockFits ? least(in: block) : .max
+        let usesBlocks = leastTogether <= block.lanes
         self.block = usesBlocks ? block.readied() : nil
+        var lastLayers: LastLayers?
+        if !usesBlocks, let first = firstOfLast {
+            let last = LastLayers(
+                checked, from: first, single: single, geometries: geometries, borders: borders,
+                rules: rules)
+            leastTogether = least(in: last.program, from: first)
+            if leastTogether <= last.program.lanes, last.byteCount <= Self.mostBlockBytes {
+                lastLayers = last
+            }
+        }
+        self.lastLayers = lastLayers
+        let firstTogether = usesBlocks ? 0 : lastLayers == nil ? .max : firstOfLast!
         plan = Plan(
             instructionSet: kernels.isa,
             layers: model.nodes.indices.compactMap { index in
                 layers[index].map {
                     Plan.Layer(
-                        $0, node: index, of: checked, kernels: kernels, usesBlocks: usesBlocks)
+                        $0, node: index, of: checked, kernels: kernels,
+                        usesBlocks: index >= firstTogether)
                 }
             },
-            blockSize: usesBlocks ? block.lanes : 1, leastInBlock: usesBlocks ? least : 1,
-            arenaBytes: max(single.layout.byteCount, self.block?.layout.byteCount ?? 0))
-        let values = model.nodes.indices.reduce(0) { sum, index in
-            rules[index] == nil ? sum : sum + checked.values[index + 1].count
+            blockSize: firstTogether < .max ? block.lanes : 1,
+            leastInBlock: firstTogether < .max ? leastTogether : 1,
+            arenaBytes: max(
+                roundedUp(single.layout.byteCount, to: 64) + (lastLayers?.byteCount ?? 0),
+                self.block?.layout.byteCount ?? 0))
+        let roundedValues = model.nodes.indices.reduce(0) { sum, index in
+            rules[index] == nil ? sum : sum + values[index]
         }
         var layerEstimates = plan.layers.map(\.estimatedNanoseconds)[...]
         estimates = layers.map { $0 == nil ? 0 : layerEstimates.removeFirst() }
         estimatedNanoseconds = estimates.reduce(
-            Double(values) * kernels.functions.costs.requantize, +)
+            Double(roundedValues) * kernels.functions.costs.requantize, +)
     }
 
     /// Throws for a model whose layers have so many outputs and columns that their tables would take
@@ -128,7 +149,12 @@ final class PreparedNetwork: Sendable {
     var leastInBlock: Int { plan.leastInBlock }
 
     /// What a planar layer sorts takes at most so much.
-    var scratchBytes: Int { max(single.scratchBytes, block?.scratchBytes ?? 0) }
+    var scratchBytes: Int {
+        max(single.scratchBytes, block?.scratchBytes ?? 0, lastLayers?.program.scratchBytes ?? 0)
+    }
+
+    /// Where the last layers begin in an arena, behind what a single sample needs.
+    var lastLayersOffset: Int { roundedUp(single.layout.byteCount, to: 64) }
 
     /// How a depthwise layer reads values as they stand, if its kernel can and that pays.
     private static func directWindow(

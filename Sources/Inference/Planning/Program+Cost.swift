@@ -13,9 +13,14 @@ extension Program {
 
     /// What a run takes by the costs of the kernels, in nanoseconds: good for choices, not for promises.
     ///
-    /// - Parameter values: of each node's result, for one sample.
-    func nanoseconds(_ layers: [PackedWeights?], values: [Int], costs: cik_costs) -> Double {
+    /// - Parameters:
+    ///   - first: the first node that counts.
+    ///   - values: of each node's result, for one sample.
+    func nanoseconds(
+        from first: Int = 0, _ layers: [PackedWeights?], values: [Int], costs: cik_costs
+    ) -> Double {
         zip(steps, nodes).reduce(0) { sum, step in
+            if step.1 < first { return sum }
             let bytes = Double(values[step.1] * lanes)
             return sum + nanoseconds(of: step.0, bytes: bytes, layers[step.1], costs)
         }

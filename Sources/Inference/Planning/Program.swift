@@ -109,18 +109,19 @@ final class Program: Sendable {
     /// The node that each step belongs to.
     let nodes: [Int]
     let layout: ArenaLayout
-    /// Holds the bytes of the input.
+    /// Holds the bytes of the input, or of the value that the first node reads.
     let input: Buffer
 
-    /// Plans a run of a checked model; a geometry belongs to each node with weights, a rule to each
-    /// operation without.
+    /// Plans a run of a checked model, or of its nodes from `first` on, each of which reads the value just
+    /// before it; a geometry belongs to each node with weights, a rule to each operation without.
     init(
-        _ checked: CheckedModel, geometries: [PlaneGeometry?], borders: ValueBorders,
-        rules: [PackedRule?], lanes: Int
+        _ checked: CheckedModel, from first: Int = 0, geometries: [PlaneGeometry?],
+        borders: ValueBorders, rules: [PackedRule?], lanes: Int
     ) {
-        var planner = ProgramPlanner(checked, rules: rules, borders: borders, lanes: lanes)
+        var planner = ProgramPlanner(
+            checked, from: first, rules: rules, borders: borders, lanes: lanes)
         var nodes: [Int] = []
-        for index in checked.model.nodes.indices {
+        for index in checked.model.nodes.indices.dropFirst(first) {
             planner.append(node: index, geometries[index])
             while nodes.count < planner.steps.count { nodes.append(index) }
         }

@@ -7,7 +7,7 @@ struct ProgramPlanner {
 
     private(set) var steps: [Program.Step] = []
     private(set) var layout = ArenaLayout()
-    /// Holds the bytes of the input.
+    /// Holds the bytes of the input, or of the value that the first node reads.
     let input: Program.Buffer
     private let lanes: Int
     private let checked: CheckedModel
@@ -34,15 +34,18 @@ struct ProgramPlanner {
     /// 112 with stride 2 takes 165 µs with 24 KB and 192 with 128, 192 × 28 × 28 takes 47 and 40.
     private static func copiedBytes(channel: Int) -> Int { (channel > 2048 ? 24 : 128) << 10 }
 
+    /// - Parameter first: the first node, which reads the value just before it.
     init(
-        _ checked: CheckedModel, rules: [PackedRule?], borders: ValueBorders, lanes: Int
+        _ checked: CheckedModel, from first: Int, rules: [PackedRule?], borders: ValueBorders,
+        lanes: Int
     ) {
         self.checked = checked
         self.borders = borders
         sums = ResidualSums(checked, rules: rules)
         self.lanes = lanes
-        input = layout.add(byteCount: checked.values[0].count * lanes, at: 0)
-        locations = [Location(buffer: input)]
+        input = layout.add(byteCount: checked.values[first].count * lanes, at: 0)
+        locations = [Location](repeating: Location(buffer: input), count: first + 1)
+        copies[Copy(value: first, border: nil)] = locations[first]
     }
 
     /// Appends the steps of node `index`.
@@ -60,10 +63,7 @@ struct ProgramPlanner {
         if addMeanWithBorder(index) || addMaxPooling(index) { return }
         var geometry = geometry
         let from: [Location]
-        if let copy = geometry?.copy, copy.height == checked.input(of: index).planes.height,
-            geometry?.direct == nil || lanes > 1
-        {
-            // Copies are made of planes with any border.
+        if let copied = geometry, copied.copiesRows, copied.direct == nil || lanes > 1 {
             from = [locations[node.inputs[0]]]
             if let border = borders.ofValues[node.inputs[0]] {
                 geometry?.copy?.row_stride = border.rowStride

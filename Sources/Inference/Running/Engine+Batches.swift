@@ -54,6 +54,11 @@ extension Engine {
     /// A block, or as many samples as are worth a thread's while where they run one by one.
     private func samplesInPiece(of count: Int) -> Int {
         if let block = network.block, count >= network.leastInBlock { return block.lanes }
+        if let last = network.lastLayers, count >= network.leastInBlock {
+            // One for each thread, if the last layers then still are worth a block.
+            let share = (count + threads.threads - 1) / threads.threads
+            return min(max(share, network.leastInBlock), last.program.lanes)
+        }
         let samples = Self.leastPieceWork / max(network.estimatedNanoseconds, 1)
         return min(max(Int(samples), 1), 64)
     }
@@ -71,6 +76,8 @@ extension Engine {
                     pixels: pixels + sample * inputCount, in: arena,
                     logits: batch.logits + sample * outputCount)
             }
+        } else if let last = network.lastLayers, samples.count >= network.leastInBlock {
+            run(last, batch, samples, in: arena, helpers, stopwatch)
         } else {
             for sample in samples {
                 run(network.single, batch, sample..<sample + 1, in: arena, helpers, stopwatch)
@@ -82,10 +89,36 @@ extension Engine {
         _ program: Program, _ batch: Batch, _ samples: Range<Int>,
         in arena: UnsafeMutablePointer<UInt8>, _ helpers: Helpers?, _ stopwatch: Stopwatch?
     ) {
-        let run = ProgramRun(
-            network: network, program: program, arena: arena, count: samples.count,
-            logits: batch.logits + samples.lowerBound * outputCount, helpers: helpers,
-            stopwatch: stopwatch)
+        read(
+            batch, samples,
+            by: ProgramRun(
+                network: network, program: program, arena: arena, count: samples.count,
+                logits: batch.logits + samples.lowerBound * outputCount, helpers: helpers,
+                stopwatch: stopwatch))
+    }
+
+    /// Runs some samples one after the other up to the last layers, and those as a block.
+    private func run(
+        _ last: LastLayers, _ batch: Batch, _ samples: Range<Int>,
+        in arena: UnsafeMutablePointer<UInt8>, _ helpers: Helpers?, _ stopwatch: Stopwatch?
+    ) {
+        let features = arena + network.lastLayersOffset
+        let logits = batch.logits + samples.lowerBound * outputCount
+        for sample in samples {
+            let run = ProgramRun(
+                network: network, program: network.single, stepCount: last.stepsBefore,
+                arena: arena, count: 1, logits: logits, helpers: helpers, stopwatch: stopwatch)
+            read(batch, sample..<sample + 1, by: run)
+            (features + (sample - samples.lowerBound) * last.featureCount)
+                .update(from: run.bytes(last.features), count: last.featureCount)
+        }
+        ProgramRun(
+            network: network, program: last.program, arena: features + last.featureBytes,
+            count: samples.count, logits: logits, helpers: helpers, stopwatch: stopwatch
+        ).run(bytes: features, count: last.featureCount, identity: last.identity)
+    }
+
+    private func read(_ batch: Batch, _ samples: Range<Int>, by run: ProgramRun) {
         let start = samples.lowerBound * inputCount
         switch batch.input {
         case .pixels(let pixels): run.run(pixels: pixels + start)

@@ -6,6 +6,8 @@ import CIntegerKernels
 struct ProgramRun {
     let network: PreparedNetwork
     let program: Program
+    /// Of the program, those that run; all of them if `nil`.
+    var stepCount: Int?
     let arena: UnsafeMutablePointer<UInt8>
     /// Samples in the lanes, 1...lanes; the others hold anything.
     let count: Int
@@ -25,6 +27,14 @@ struct ProgramRun {
             channels: network.input.channels, area: network.input.area,
             tables: table.pointer(to: UInt8.self))
         kernels.pointee.u8_encode(&encoding, pixels, count, program.lanes, buffer(program.input))
+        runSteps()
+    }
+
+    /// Runs on bytes `[samples, count]` as the first layer reads them; `identity` is their table.
+    func run(bytes: UnsafePointer<UInt8>, count features: Int, identity: AlignedBuffer) {
+        var encoding = cik_encoding(
+            channels: 1, area: features, tables: identity.pointer(to: UInt8.self))
+        kernels.pointee.u8_encode(&encoding, bytes, count, program.lanes, buffer(program.input))
         runSteps()
     }
 
@@ -51,7 +61,7 @@ struct ProgramRun {
         arena + program.layout.buffers[number].offset
     }
 
-    private func bytes(_ location: Program.Location) -> UnsafeMutablePointer<UInt8> {
+    func bytes(_ location: Program.Location) -> UnsafeMutablePointer<UInt8> {
         buffer(location.buffer) + location.offset
     }
 
@@ -60,10 +70,11 @@ struct ProgramRun {
     }
 
     private func runSteps() {
+        let count = stepCount ?? program.steps.count
         guard let stopwatch else {
-            return program.steps.withUnsafeBufferPointer { for step in $0 { run(step) } }
+            return program.steps.withUnsafeBufferPointer { for step in $0[..<count] { run(step) } }
         }
-        for (step, node) in zip(program.steps, program.nodes) {
+        for (step, node) in zip(program.steps[..<count], program.nodes) {
             stopwatch.time(node) { run(step) }
         }
     }

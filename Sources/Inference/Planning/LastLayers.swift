@@ -1,0 +1,64 @@
+import CIntegerKernels
+import PackedModel
+
+/// The last layers of a network, each of which reads its whole input, as a program for blocks of a batch.
+///
+/// All layers before them run sample by sample: side by side their planes would not fit the caches. These
+/// do, and read the weights of fully connected layers once for a batch, which for one sample come from
+/// memory.
+final class LastLayers: Sendable {
+    let program: Program
+    /// Steps of the program for one sample before them, and where those leave what they read.
+    let stepsBefore: Int
+    let features: Program.Location
+    let featureCount: Int
+    /// Bytes as they are, for the kernel that puts those of samples side by side.
+    let identity = AlignedBuffer((0..<256).map { UInt8($0) })
+
+    /// The first node of these layers; `nil` if they are none, or all.
+    static func first(in checked: CheckedModel) -> Int? {
+        let nodes = checked.model.nodes
+        var first: Int?
+        for index in nodes.indices.reversed() {
+            guard index > 0, nodes[index].inputs == [index] else { break }
+            if checked.readsWholeInput(index) {
+                first = index
+            } else {
+                switch nodes[index].operation {
+                case .flatten, .reshape, .function, .softmax: continue
+                default: return first
+                }
+            }
+        }
+        return first
+    }
+
+    /// - Parameters:
+    ///   - first: the first node.
+    ///   - single: the program for one sample.
+    init(
+        _ checked: CheckedModel, from first: Int, single: Program, geometries: [PlaneGeometry?],
+        borders: ValueBorders, rules: [PackedRule?]
+    ) {
+        program = Program(
+            checked, from: first, geometries: geometries, borders: borders, rules: rules,
+            lanes: Int(CIK_TILE)
+        ).readied()
+        let step = single.steps.firstIndex {
+            if case .vector(first, _, _, _) = $0 { true } else { false }
+        }
+        guard let step, case .vector(_, let from, _, _) = single.steps[step] else {
+            preconditionFailure("a layer that reads its whole input has a step for one sample")
+        }
+        stepsBefore = step
+        features = from
+        featureCount = checked.input(of: first).count
+    }
+
+    /// Bytes of the features of all samples of a block, in whole lines of the cache.
+    var featureBytes: Int { roundedUp(featureCount * program.lanes, to: 64) }
+
+    /// Bytes of an arena behind that for one sample: the features of a block, sample by sample, and what the
+    /// program needs.
+    var byteCount: Int { featureBytes + program.layout.byteCount }
+}
