@@ -94,6 +94,7 @@ sanitize: deps ## Kernel, container and engine tests with every access checked (
 
 check: deps ## Format lint, target dependencies, warnings as errors
 	swift format lint --strict --recursive Package.swift Sources Tests
+	@clang -std=c17 -Wall -Wextra -Werror -fsyntax-only -I$(KERNELS)/include Benchmarks/costs.c
 	CI=true swift test list $(SWIFT_FLAGS) $(STRICT) --explicit-target-dependency-import-check error > /dev/null
 
 # What check-export compares on: by default the test part of the digits.

@@ -38,10 +38,10 @@ typedef struct {
     cik_planar planar;
     cik_epilogue epilogue;
     uint64_t kept[TILES];
-    int32_t multipliers[OUTPUTS], narrow_constants[OUTPUTS];
+    int32_t multipliers[OUTPUTS];
     int64_t constants[OUTPUTS];
     int32_t halves[4 * OUTPUTS];
-    int16_t narrow_multipliers[OUTPUTS];
+    cik_narrow_rule narrow[OUTPUTS];
 } layer;
 
 static void set_up(layer *l) {
@@ -49,11 +49,14 @@ static void set_up(layer *l) {
     memset(l->kept, 0xff, sizeof l->kept);
     uint8_t *x = memory(PLANES * SIZE);
     for (size_t i = 0; i < PLANES * SIZE; i++) x[i] = (uint8_t)random_below(16);
-    for (int i = 0; i < OUTPUTS; i++) l->narrow_multipliers[i] = 300;
+    for (int i = 0; i < OUTPUTS; i++)
+        l->narrow[i] = (cik_narrow_rule){
+            .multiplier = {300, 300}, .sum = 1 << 14, .shift = 1,
+        };
     l->epilogue = (cik_epilogue){
         .multipliers = l->multipliers, .constants = l->constants, .halves = l->halves,
-        .rounding = {20, 0, 15}, .bits = 16, .narrow_multipliers = l->narrow_multipliers,
-        .narrow_constants = l->narrow_constants, .narrow_shift = 16,
+        .rounding = {20, 0, 15}, .bits = 16, .narrow = l->narrow,
+        .most_are_narrow = true,
     };
     l->planar = (cik_planar){
         .x = x, .lanes = 1, .length = TILES * CIK_TILE, .kept = l->kept, .epilogue = &l->epilogue,

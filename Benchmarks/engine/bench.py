@@ -230,7 +230,8 @@ def main():
     path = options.output / f"results{suffix}.json"
     unfinished = path.with_suffix(".part.json")
     results = {"machine": machine(), "isa": options.isa or own, "limited": limited,
-               "command": "make bench" + (options.isa and f" ISA={options.isa}"), "units": []}
+               "command": "make bench" + (options.isa and f" ISA={options.isa}")
+               + (options.page and f" PAGE={options.page}"), "units": []}
     if options.only and path.exists():
         earlier = json.loads(path.read_text())
         # What is measured now takes the place of what was; the rest of the table stays.

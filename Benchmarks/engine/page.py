@@ -163,7 +163,7 @@ def write(results, docs, suffix=""):
     asked = "" if results.get("limited") else " DeepSparse takes part with `make bench PEERS=deepsparse`."
     text = f"""# The engine beside others
 
-`{results["command"]}` measured this on {machine['cores']} cores of {machine['processor']}, {machine['date']}.
+`{results.get("command", "make bench")}` measured this on {machine['cores']} cores of {machine['processor']}, {machine['date']}.
 Milliseconds a call from Python, medians; behind ours the speed-up over the fastest of the others
 (of a batch as a whole or sample by sample): bold where we won, below 1 where we lost. Random weights: 90 or 95 % zeros
 everywhere but in the first convolution, the last and depthwise layers, or the densities of Deep Compression

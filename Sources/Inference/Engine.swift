@@ -16,7 +16,7 @@ public struct EngineOptions: Sendable, Equatable {
     /// From so many samples on they run as a block; tests set what else costs decide.
     package var leastInBlock: Int?
     /// What a block of the whole network may take; tests leave it no room.
-    package var mostBlockBytes = PreparedNetwork.mostBlockBytes
+    package var mostWholeBytes = PreparedNetwork.mostBlockBytes
 
     public init(threads: Int = 1, isa: InstructionSet = .automatic) {
         self.threads = threads
@@ -100,7 +100,7 @@ public final class Engine: Sendable {
         } else {
             let network = try PreparedNetwork(
                 model, kernels: kernels, preference: options.kernels,
-                leastInBlock: options.leastInBlock, mostBlockBytes: options.mostBlockBytes,
+                leastInBlock: options.leastInBlock, mostWholeBytes: options.mostWholeBytes,
                 threads: threads)
             prepared = .integers(network)
             let isShared =

@@ -29,11 +29,14 @@ public struct NetworkInspection: Codable, Sendable, Equatable {
     public var mean: [Float]?
     public var deviation: [Float]?
     public var nodes: [Node]
+    /// What of an ONNX file is left out, as `shrink import` says it.
+    public var leftOut: String?
 
     /// An ONNX file, as a pipeline or `shrink import` reads it.
     public init(onnx path: String) throws {
         let imported = try NetworkImport(onnx: path)
         self.init(imported.network, imported.normalization, file: path)
+        leftOut = imported.leftOutNote
     }
 
     /// - Throws: errors of `Model`, and `PipelineError` for a `.shrink` file.
@@ -78,7 +81,7 @@ public struct NetworkInspection: Codable, Sendable, Equatable {
         let count = nodes.reduce(0) { $0 + $1.parameters }
         return """
             \(file): \(network), input \(inputShape), \(nodes.count) layers, \(count) parameters
-            pixels: \(pixels)
+            pixels: \(pixels)\(leftOut.map { "\n\($0)" } ?? "")
 
             \(table.text(usesColor: usesColor))
             Stages work on the layers with weights; a pipeline file names them so, or 'first', 'last', 'default'.

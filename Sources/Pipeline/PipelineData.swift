@@ -33,7 +33,7 @@ struct PipelineData: Sendable {
         // A subset is a copy.
         let train = validationCount == 0 ? all : all.subset(0..<all.count - validationCount)
         let validation = all.subset(train.count..<all.count)
-        let testRead = try source.load(.test, for: shape ?? read.imageShape, progress: progress)
+        let testRead = try source.load(.test, for: read.imageShape, progress: progress)
         let test = shape.map(testRead.fitted) ?? testRead
         try test.require(imageShape: train.imageShape, classCount: train.classCount)
         normalization =

@@ -74,7 +74,7 @@ public struct PipelineRunner {
     }
 
     /// The data for the pipeline's network, which is looked at with all stages' settings. Its file may be
-    /// large: it is read once, and not kept.
+    /// large: it is read once for its shape and its layers, and the first stage reads it again for weights.
     private func readData(_ index: Int) throws -> PipelineData {
         let imported = try file.network.imported()
         let data = try PipelineData(source, file.data, for: imported) { done, total in

@@ -291,6 +291,17 @@ private func problem(
         #expect(problem(of: model) == nil)
     }
 
+    /// As exports in half precision write them: numbers of 16 bits, a Cast, and a scale for each output.
+    @Test func `large weights may be made wider and scaled`() throws {
+        var model = ONNXTestModel(input: [nil, 2000])
+        model.weight("w", [2000, 1700], [Float](repeating: 0.5, count: 3_400_000))
+        model.weight("scale", [1, 1700])
+        model.node("Cast", ["w"], "wide", ints: ["to": [1]])
+        model.node("Mul", ["wide", "scale"], "scaled")
+        model.node("MatMul", ["x", "scaled"], "y")
+        #expect(problem(of: model) == nil)
+    }
+
     @Test func `many small constants that together take much memory are refused`() throws {
         var model = linear()
         model.integers("shape", [1 << 20])

@@ -299,7 +299,7 @@ func expectEqual(
             for threads in [1, 2] {
                 var options = options
                 options.threads = threads
-                (options.mostBlockBytes, options.leastInBlock) = (0, 3)
+                (options.mostWholeBytes, options.leastInBlock) = (0, 3)
                 let plan = try Engine(model, options: options).plan
                 #expect(plan.blockSize == 64 && plan.leastInBlock == 3)
                 #expect(plan.layers[1].blockKernel == nil)

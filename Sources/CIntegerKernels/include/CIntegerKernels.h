@@ -273,7 +273,7 @@ typedef struct {
     ///   32    `(acc * M + B + half) >> shift` fits 32 bits
     ///   64    always
     int32_t bits;
-    /// `[outputs]`, for 16 bits, or NULL; and whether nearly all outputs have one.
+    /// `[outputs]`, for 16 bits, or NULL; and whether nearly all outputs have one, which NULL has not.
     const cik_narrow_rule *narrow;
     bool most_are_narrow;
     /// `[outputs]` each, for 32 bits (and for 16 where a layer reads its whole input), or NULL: the

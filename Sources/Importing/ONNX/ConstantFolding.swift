@@ -57,7 +57,10 @@ struct ConstantFolding {
             throw .unfit(what: "the number of inputs", found: "\(inputs.count)", expected: "2")
         }
         let shape = try ShapeArithmetic(node).broadcast(left.shape, right.shape)
-        for _ in 0..<3 { try budget.take(shape, for: "the result") }
+        // Operands of the result's shape are not copied.
+        for operand in [left, right] where operand.shape != shape {
+            try budget.take(shape, for: "an operand")
+        }
         let (a, b) = (left.broadcast(to: shape), right.broadcast(to: shape))
         switch (a.elements, b.elements) {
         case (.integers(let a), .integers(let b)):

@@ -57,7 +57,7 @@ struct ONNXModel {
         let operations: Set<ONNXOperation> = [.argMax, .logSoftmax, .cast, .identity]
         var names: Set = [output]
         for node in nodes.reversed() {
-            guard names.contains(where: node.outputs.contains), let input = node.inputs.first,
+            guard node.outputs.contains(where: names.contains), let input = node.inputs.first,
                 let operation = ONNXOperation(rawValue: node.operation),
                 operations.contains(operation)
             else { continue }

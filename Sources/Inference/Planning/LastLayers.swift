@@ -15,8 +15,17 @@ final class LastLayers: Sendable {
     /// Bytes as they are, for the kernel that puts those of samples side by side.
     let identity = AlignedBuffer((0..<256).map { UInt8($0) })
 
-    /// The first node of these layers; `nil` if they are none, or all.
-    static func first(in checked: CheckedModel) -> Int? {
+    /// The first node of these layers; `nil` if they are none or all, or read more than `mostBytes` side by
+    /// side.
+    static func first(in checked: CheckedModel, mostBytes: Int) -> Int? {
+        guard let first = first(in: checked),
+            checked.model.nodes[..<first].contains(where: { $0.operation.movesOrMakesData }),
+            checked.input(of: first).count <= mostBytes / Int(CIK_TILE)
+        else { return nil }
+        return first
+    }
+
+    private static func first(in checked: CheckedModel) -> Int? {
         let nodes = checked.model.nodes
         var first: Int?
         for index in nodes.indices.reversed() {
@@ -44,21 +53,34 @@ final class LastLayers: Sendable {
             checked, from: first, geometries: geometries, borders: borders, rules: rules,
             lanes: Int(CIK_TILE)
         ).readied()
-        let step = single.steps.firstIndex {
-            if case .vector(first, _, _, _) = $0 { true } else { false }
+        for (number, step) in single.steps.enumerated() {
+            guard case .vector(let node, let from, _, _) = step, node == first else { continue }
+            (stepsBefore, features) = (number, from)
+            featureCount = checked.input(of: first).count
+            return
         }
-        guard let step, case .vector(_, let from, _, _) = single.steps[step] else {
-            preconditionFailure("a layer that reads its whole input has a step for one sample")
-        }
-        stepsBefore = step
-        features = from
-        featureCount = checked.input(of: first).count
+        preconditionFailure("a layer that reads its whole input has a step for one sample")
     }
+
+    /// What putting the features of a block side by side costs, in nanoseconds.
+    var sortingCost: Double { Double(featureBytes) * Self.costOfByte }
+
+    /// A byte of the features: it is copied, and then written by itself.
+    private static let costOfByte = 0.6
 
     /// Bytes of the features of all samples of a block, in whole lines of the cache.
     var featureBytes: Int { roundedUp(featureCount * program.lanes, to: 64) }
 
-    /// Bytes of an arena behind that for one sample: the features of a block, sample by sample, and what the
-    /// program needs.
+    /// Bytes of an arena behind that for one sample: the features of a block, sample by sample, and what
+    /// the program needs.
     var byteCount: Int { featureBytes + program.layout.byteCount }
+}
+
+extension PackedOperation {
+    fileprivate var movesOrMakesData: Bool {
+        switch self {
+        case .flatten, .reshape: false
+        default: true
+        }
+    }
 }

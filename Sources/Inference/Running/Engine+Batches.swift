@@ -55,9 +55,10 @@ extension Engine {
     private func samplesInPiece(of count: Int) -> Int {
         if let block = network.block, count >= network.leastInBlock { return block.lanes }
         if let last = network.lastLayers, count >= network.leastInBlock {
-            // One for each thread, if the last layers then still are worth a block.
+            // Equal ones for all threads, if the last layers then still are worth a block.
             let share = (count + threads.threads - 1) / threads.threads
-            return min(max(share, network.leastInBlock), last.program.lanes)
+            let rounds = (share + last.program.lanes - 1) / last.program.lanes
+            if share >= network.leastInBlock { return (share + rounds - 1) / rounds }
         }
         let samples = Self.leastPieceWork / max(network.estimatedNanoseconds, 1)
         return min(max(Int(samples), 1), 64)
@@ -70,14 +71,14 @@ extension Engine {
     ) {
         if let block = network.block, samples.count >= network.leastInBlock {
             run(block, batch, samples, in: arena, helpers, stopwatch)
+        } else if let last = network.lastLayers, samples.count >= network.leastInBlock {
+            run(last, batch, samples, in: arena, helpers, stopwatch)
         } else if stopwatch == nil, let vectorRun, case .pixels(let pixels) = batch.input {
             for sample in samples {
                 vectorRun.run(
                     pixels: pixels + sample * inputCount, in: arena,
                     logits: batch.logits + sample * outputCount)
             }
-        } else if let last = network.lastLayers, samples.count >= network.leastInBlock {
-            run(last, batch, samples, in: arena, helpers, stopwatch)
         } else {
             for sample in samples {
                 run(network.single, batch, sample..<sample + 1, in: arena, helpers, stopwatch)
