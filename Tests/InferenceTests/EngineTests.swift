@@ -313,6 +313,21 @@ func expectEqual(
         }
     }
 
+    @Test func `a network of nothing but whole inputs has no last layers apart`() throws {
+        var random = SplitMix(19)
+        let hidden = PackedQuantizer(bits: 4, isSigned: false, scale: 0.5, offset: 0)
+        let first = PackedOperation.linear(
+            randomLayer(shape: [40, 64], recipe: LayerRecipe(), output: hidden, using: &random))
+        let last = PackedOperation.linear(
+            randomLayer(shape: [9, 40], recipe: LayerRecipe(), output: nil, using: &random))
+        var options = EngineOptions()
+        (options.mostWholeBytes, options.leastInBlock) = (0, 3)
+        let model = chain(
+            [1, 8, 8], quantizer(bits: 8, isSigned: false), [.flatten, first, last])
+        #expect(try Engine(model, options: options).plan.blockSize == 1)
+        try expectEqual(model, options, count: 67, seed: 2, "no block")
+    }
+
     @Test(arguments: variants)
     func `threads that share layers change nothing`(options: EngineOptions) throws {
         var random = SplitMix(16)
