@@ -81,23 +81,37 @@ static void fill_levels(int8_t *levels, size_t count) {
 }
 
 static void make_weights(all_weights *w, size_t count) {
-    uint32_t *first = memory((OUTPUTS + 1) * sizeof *first), *none = memory((OUTPUTS + 1) * 4);
+    uint32_t *first = memory((OUTPUTS + 1) * sizeof *first);
     for (size_t i = 0; i <= OUTPUTS; i++) first[i] = (uint32_t)(i * count);
     uint32_t *start = memory(sizeof *start);
     int8_t *levels = memory(OUTPUTS * count * 4);
     fill_levels(levels, OUTPUTS * count * 4);
+    uint32_t *order = memory(OUTPUTS * sizeof *order);
+    for (uint32_t i = 0; i < OUTPUTS; i++) order[i] = i;
     for (size_t size = 0; size < CIK_STEP_SIZES; size++) {
-        size_t terms = OUTPUTS * count * 2 * cik_group(size);
-        uint16_t *offsets = memory(terms * sizeof *offsets);
-        for (size_t i = 0; i < terms; i++) offsets[i] = (uint16_t)random_offset();
-        cik_grouped_weights grouped = {
-            .outputs = OUTPUTS, .blocks = 1, .block_starts = start, .offset_size = 2,
-            .steps_in_16_bits = count, .bound = INT16_MAX,
+        size_t terms = 2 * cik_group(size);
+        uint8_t *rows = memory(OUTPUTS * (12 + count * cik_step_bytes(size, 2))), *end = rows;
+        size_t *starts = memory(OUTPUTS * sizeof *starts);
+        for (size_t i = 0; i < OUTPUTS; i++) {
+            starts[i] = (size_t)(end - rows);
+            uint32_t counts[CIK_STEP_SIZES] = {0};
+            counts[size] = (uint32_t)count;
+            memcpy(end, counts, sizeof counts);
+            end += sizeof counts;
+            for (size_t step = 0; step < count; step++) {
+                for (size_t term = 0; term < terms; term++, end += 2) {
+                    uint16_t offset = (uint16_t)random_offset();
+                    memcpy(end, &offset, sizeof offset);
+                }
+                fill_levels((int8_t *)end, 2);
+                end += 2;
+            }
+        }
+        w->grouped[size] = (cik_grouped_weights){
+            .outputs = OUTPUTS, .blocks = 1, .block_starts = start, .rows = rows,
+            .row_starts = starts, .order = order, .offset_size = 2, .steps_in_16_bits = count,
+            .bound = INT16_MAX,
         };
-        for (size_t other = 0; other < CIK_STEP_SIZES; other++)
-            grouped.steps[other] =
-                (cik_steps){other == size ? first : none, offsets, levels};
-        w->grouped[size] = grouped;
     }
     uint32_t *offsets = memory(OUTPUTS * count * 4 * sizeof *offsets);
     for (size_t i = 0; i < OUTPUTS * count * 4; i++) offsets[i] = random_offset();

@@ -25,20 +25,22 @@ INLINE void add_product(int16x8_t part[2], uint8x16_t bytes, int16_t level) {
     part[1] = vmlaq_n_s16(part[1], high, level);
 }
 
-/// Steps `start`..<`end` of one size, whose groups have `group` terms.
+/// The next `count` steps of a row, whose groups have `group` terms.
 INLINE void add_steps(
-    tiles_16 *sums, const cik_steps *steps, size_t start, size_t end, const uint8_t *x,
-    const cik_reading r, const int tiles, const size_t group) {
-    const char *offsets = (const char *)steps->offsets + 2 * group * start * r.size;
-    const int8_t *levels = steps->levels + 2 * start;
-    for (size_t n = end - start; n > 0; n--, offsets += 2 * group * r.size, levels += 2) {
+    tiles_16 *sums, cik_row *row, size_t count, const uint8_t *x, const cik_reading r,
+    const int tiles, const size_t group) {
+    const uint8_t *step = row->place;
+    for (size_t n = count; n > 0; n--, step += 2 * group * r.size + 2) {
+        if (group == 4) __builtin_prefetch(step + CIK_AHEAD);
+        const int8_t *levels = (const int8_t *)step + 2 * group * r.size;
         const uint8_t *terms[8];
-        CIK_UNROLLED for (size_t i = 0; i < 2 * group; i++) terms[i] = cik_term(x, offsets, i, r);
+        CIK_UNROLLED for (size_t i = 0; i < 2 * group; i++) terms[i] = cik_term(x, step, i, r);
         CIK_UNROLLED for (int p = 0; p < 4 * tiles; p++) {
             add_product(sums->part + 2 * p, group_sum(terms, group, p), levels[0]);
             add_product(sums->part + 2 * p, group_sum(terms + group, group, p), levels[1]);
         }
     }
+    row->place = step;
 }
 
 INLINE void clear(tiles_16 *sums, const int tiles) {

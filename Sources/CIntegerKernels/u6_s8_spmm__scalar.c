@@ -8,14 +8,12 @@
 /// Adds a step to `acc`: for each of two groups its level times the sum of `group` terms. Sums fit
 /// a byte, products 16 bits.
 static inline __attribute__((always_inline)) void add_step(
-    const cik_grouped_weights *weights, const cik_steps *steps, size_t step, const size_t group,
-    const uint8_t *x, size_t lanes, int32_t *restrict acc) {
+    const uint8_t *step, const size_t group, const uint8_t *x, size_t lanes, const cik_reading r,
+    int32_t *restrict acc) {
     const uint8_t *terms[8];
-    for (size_t i = 0; i < 2 * group; i++) {
-        size_t offset = cik_offset(steps->offsets, weights->offset_size, 2 * group * step + i);
-        terms[i] = x + (offset << weights->shift) * lanes;
-    }
-    int16_t u = steps->levels[2 * step], v = steps->levels[2 * step + 1];
+    for (size_t i = 0; i < 2 * group; i++) terms[i] = x + (size_t)(cik_term(x, step, i, r) - x) * lanes;
+    const int8_t *levels = (const int8_t *)step + 2 * group * r.size;
+    int16_t u = levels[0], v = levels[1];
     for (int p = 0; p < CIK_TILE; p++) {
         uint8_t a = 0, b = 0;
         CIK_UNROLLED for (size_t i = 0; i < group; i++) {
@@ -27,20 +25,22 @@ static inline __attribute__((always_inline)) void add_step(
 }
 
 static void sums(
-    const cik_grouped_weights *weights, size_t output, const uint8_t *x, size_t lanes,
+    const cik_grouped_weights *weights, size_t row, const uint8_t *x, size_t lanes,
     int32_t *restrict acc) {
+    cik_reading r = {weights->offset_size, true, weights->shift};
     for (size_t block = 0; block < weights->blocks; block++) {
         const uint8_t *planes = x + weights->block_starts[block] * lanes;
-        size_t row = block * weights->outputs + output;
-        CIK_UNROLLED for (size_t size = 0; size < CIK_STEP_SIZES; size++) {
-            const cik_steps *steps = &weights->steps[size];
-            for (size_t i = steps->first[row]; i < steps->first[row + 1]; i++)
-                add_step(weights, steps, i, cik_group(size), planes, lanes, acc);
-        }
+        cik_row steps =
+            cik_row_at(weights->rows + weights->row_starts[block * weights->outputs + row]);
+        CIK_UNROLLED for (size_t size = 0; size < CIK_STEP_SIZES; size++)
+            for (uint32_t i = 0; i < steps.counts[size]; i++) {
+                add_step(steps.place, cik_group(size), planes, lanes, r, acc);
+                steps.place += cik_step_bytes(size, r.size);
+            }
     }
 }
 
 void u6_s8_spmm__scalar(
     const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count) {
-    CIK_FOR_EACH_TILE(sums, cik_requantize_tile, cik_add_residual)
+    CIK_FOR_EACH_ROW(weights->order[row], sums, cik_requantize_tile, cik_add_residual)
 }

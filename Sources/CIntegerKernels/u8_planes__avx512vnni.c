@@ -78,7 +78,7 @@ INLINE void copy_columns(
     const size_t width = planes->plane_width, step = planes->stride_height * planes->row_stride;
     __mmask64 all = bits(0, (ptrdiff_t)c.count);
     y += c.first;
-    x += r.line * planes->row_stride + c.start;
+    x += (ptrdiff_t)(r.line * planes->row_stride) + c.start;
     size_t i = 0;
     for (; i < r.first; i++, y += width) _mm512_mask_storeu_epi8(y, all, fill);
     for (; i < r.end; i++, y += width, x += step) {
@@ -97,7 +97,7 @@ INLINE void copy_pairs(
     __mmask32 all = (__mmask32)bits(0, (ptrdiff_t)even.count);
     __mmask32 first = (__mmask32)even.inside, second = (__mmask32)odd.inside;
     y += even.first;
-    x += r.line * planes->row_stride + even.start;
+    x += (ptrdiff_t)(r.line * planes->row_stride) + even.start;
     for (size_t i = 0; i < planes->plane_height; i++, y += planes->plane_width) {
         __m256i evens = fill, odds = fill;
         if (r.first <= i && i < r.end) {

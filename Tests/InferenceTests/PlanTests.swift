@@ -50,11 +50,11 @@ import Testing
         let model = chain([2], quantizer(bits: 4, isSigned: false), [.linear(layer)])
         for (preference, multiplyAdds, packedBytes, blockBytes) in [
             // 1 pair of steps: 128 columns, 64 bytes of codes, 2 moves; 1 slice: 2 bounds, 16 numbers
-            // of outputs; 16 levels. Planes: a step of two terms for each output, with 2 offsets of
-            // 2 bytes and 2 levels; 3 bounds of the steps of each size; 1 start of a block.
+            // of outputs; 16 levels. Planes: for each output 3 counts, a step of two terms, with 2 offsets
+            // of 2 bytes and 2 levels, where the row starts and whose it is; 1 start of a block.
             (
                 KernelPreference.sparse, 3, (128 + 64 + 2) + (2 * 4 + 16 * 4) + 16,
-                2 * (2 * 2 + 2) + 3 * 3 * 4 + 4
+                2 * (3 * 4 + (2 * 2 + 2) + 8 + 4) + 4
             ),
             // Rows of 64, and rows of 4 with 4 offsets.
             (.dense, 4, 2 * 64, 2 * 4 + 4 * 4),

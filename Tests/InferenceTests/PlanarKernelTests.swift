@@ -132,17 +132,31 @@ private struct Rules {
     }
 }
 
-/// Steps of `cik_grouped_weights` whose groups have so many terms.
-private struct GroupSteps {
-    let group: Int
-    var first: [UInt32] = [0]
-    var offsets: [UInt16] = []
-    var levels: [Int8] = []
+/// Rows of `cik_grouped_weights`.
+private struct GroupedRows {
+    var bytes: [UInt8] = []
+    var starts: [Int] = []
 
-    init(group: Int) { self.group = group }
+    /// Adds the row of some terms: steps of groups of 4, of what is left over those of 2, and of 1.
+    mutating func add(_ terms: [(UInt16, Int8)]) {
+        var (left, steps, counts): ([(UInt16, Int8)], [UInt8], [UInt32]) = (terms, [], [])
+        for group in [4, 2, 1] {
+            let groups = Self.groups(of: group, from: &left)
+            counts.append(UInt32(groups.count / 2))
+            for pair in stride(from: 0, to: groups.count, by: 2) {
+                let both = groups[pair] + groups[pair + 1]
+                steps += both.flatMap { [UInt8($0.0 & 0xff), UInt8($0.0 >> 8)] }
+                steps += [both[0].1, both[group].1].map { UInt8(bitPattern: $0) }
+            }
+        }
+        starts.append(bytes.count)
+        bytes += counts.flatMap { count in (0..<4).map { UInt8(count >> (8 * $0) & 0xff) } } + steps
+    }
 
-    /// Adds the steps of one output; returns the terms that are left over.
-    mutating func add(_ terms: [(UInt16, Int8)]) -> [(UInt16, Int8)] {
+    /// An even number of groups of one level.
+    private static func groups(
+        of group: Int, from terms: inout [(UInt16, Int8)]
+    ) -> [[(UInt16, Int8)]] {
         var groups: [[(UInt16, Int8)]] = []
         var left: [(UInt16, Int8)] = []
         for level in Int8.min...Int8.max {
@@ -160,10 +174,8 @@ private struct GroupSteps {
                 groups.append([(0, 0)])
             }
         }
-        offsets += groups.flatMap { $0.map(\.0) }
-        levels += groups.map { $0[0].1 }
-        first.append(UInt32(levels.count / 2))
-        return left
+        terms = left
+        return groups
     }
 }
 
@@ -446,45 +458,35 @@ private struct GroupSteps {
     private func withGroups(
         _ variant: Variant, _ layer: PlanarLayer, blocks: Int, _ body: (PlanarKernel) -> Void
     ) {
-        var steps = [4, 2, 1].map { GroupSteps(group: $0) }
+        var rows = GroupedRows()
         var starts: [UInt32] = []
+        // Any order that is not that of the outputs.
+        let order = (0..<layer.outputs).map { ($0 + 3) % layer.outputs }.reversed()
         for block in 0..<blocks {
             // Every `blocks`-th column.
             let columns = (0..<layer.columns).filter { $0 % blocks == block }
             let start = columns.map { layer.offsets[$0] }.min() ?? 0
             starts.append(start)
-            for output in 0..<layer.outputs {
-                var terms = columns.map {
+            for output in order {
+                let terms = columns.map {
                     (
                         UInt16(layer.offsets[$0] - start),
                         layer.weights[output * layer.columns + $0]
                     )
                 }
-                terms.removeAll { $0.1 == 0 }
-                for size in steps.indices { terms = steps[size].add(terms) }
+                rows.add(terms.filter { $0.1 != 0 })
             }
         }
         let largest = layer.weights.map { Int($0.magnitude) }.max()!
-        withSteps(steps[0]) { fours in
-            withSteps(steps[1]) { twos in
-                withSteps(steps[2]) { ones in
-                    starts.withUnsafeBufferPointer { starts in
-                        var view = cik_grouped_weights(
-                            outputs: layer.outputs, blocks: blocks,
-                            block_starts: starts.baseAddress, steps: (fours, twos, ones),
-                            offset_size: 2, shift: 0,
-                            steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
-                            bound: Int32(layer.bound))
-                        body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }
-                    }
-                }
+        withPointers(starts, rows.bytes, rows.starts) { blockStarts, bytes, starts in
+            order.map { UInt32($0) }.withUnsafeBufferPointer { order in
+                var view = cik_grouped_weights(
+                    outputs: layer.outputs, blocks: blocks, block_starts: blockStarts, rows: bytes,
+                    row_starts: starts, order: order.baseAddress, offset_size: 2, shift: 0,
+                    steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
+                    bound: Int32(layer.bound))
+                body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }
             }
-        }
-    }
-
-    private func withSteps(_ steps: GroupSteps, _ body: (cik_steps) -> Void) {
-        withPointers(steps.first, steps.offsets, steps.levels) { first, offsets, levels in
-            body(cik_steps(first: first, offsets: offsets, levels: levels))
         }
     }
 

@@ -170,15 +170,22 @@ static void clear_behind(layer *l) {
 
 static void free_layer(layer *l) { free((void *)l->planar.x), free((void *)l->planar.kept); }
 
-/// Of `size` bytes each, 2 or 4.
-static void *random_offsets_of(size_t size, size_t count, size_t below) {
-    uint8_t *offsets = random_memory(count * size + 1);
+/// Offsets of `size` bytes each, 2 or 4.
+static void set_random_offsets(uint8_t *offsets, size_t size, size_t count, size_t below) {
     for (size_t i = 0; i < count; i++) {
         // Little-endian, as all that this runs on.
         uint32_t offset = (uint32_t)random_in(0, (int64_t)below - 1);
         memcpy(offsets + i * size, &offset, size);
     }
-    return offsets;
+}
+
+/// The outputs in any order.
+static void random_order(uint32_t order[OUTPUTS]) {
+    for (uint32_t i = 0; i < OUTPUTS; i++) {
+        size_t place = (size_t)random_in(0, i);
+        order[i] = order[place];
+        order[place] = i;
+    }
 }
 
 static uint32_t *random_offsets(size_t count, size_t below) {
@@ -220,22 +227,30 @@ static void check_groups_of(
             .offset_size = offset_size, .shift = shift,
             .steps_in_16_bits = (size_t)(32767 / (8 * highest[h] * level)), .bound = bound,
         };
-        uint32_t first[CIK_STEP_SIZES][3 * OUTPUTS + 1] = {0};
-        void *offsets[CIK_STEP_SIZES];
-        int8_t *levels[CIK_STEP_SIZES];
-        for (size_t size = 0; size < CIK_STEP_SIZES; size++) {
-            for (size_t i = 0; i < rows; i++)
-                first[size][i + 1] = first[size][i] + (uint32_t)random_in(0, 5);
-            size_t steps = first[size][rows];
-            offsets[size] =
-                random_offsets_of(offset_size, 2 * cik_group(size) * steps, 36 >> shift);
-            levels[size] = random_memory(2 * steps + 1);
-            for (size_t i = 0; i < 2 * steps; i++)
-                levels[size][i] = (int8_t)random_in(-level, level > 127 ? 127 : level);
-            weights.steps[size] = (cik_steps){first[size], offsets[size], levels[size]};
+        // Up to 5 steps of each size.
+        uint8_t *bytes = random_memory(rows * (12 + 5 * (34 + 18 + 10))), *end = bytes;
+        size_t starts[3 * OUTPUTS];
+        uint32_t order[OUTPUTS];
+        random_order(order);
+        for (size_t i = 0; i < rows; i++) {
+            starts[i] = (size_t)(end - bytes);
+            uint32_t counts[CIK_STEP_SIZES];
+            for (size_t size = 0; size < CIK_STEP_SIZES; size++)
+                counts[size] = (uint32_t)random_in(0, 5);
+            memcpy(end, counts, sizeof counts);
+            end += sizeof counts;
+            for (size_t size = 0; size < CIK_STEP_SIZES; size++)
+                for (uint32_t step = 0; step < counts[size]; step++) {
+                    size_t terms = 2 * cik_group(size);
+                    set_random_offsets(end, offset_size, terms, 36 >> shift);
+                    end += terms * offset_size;
+                    for (int level_of = 0; level_of < 2; level_of++)
+                        *end++ = (uint8_t)random_in(-level, level > 127 ? 127 : level);
+                }
         }
+        weights.rows = bytes, weights.row_starts = starts, weights.order = order;
         COMPARE(u6_s8_spmm, weights, l, bound, OUTPUTS * 512)
-        for (size_t size = 0; size < CIK_STEP_SIZES; size++) free(offsets[size]), free(levels[size]);
+        free(bytes);
         free_layer(&l);
     }
 }

@@ -98,17 +98,6 @@ typedef struct {
     int32_t highest;
 } cik_gemv_weights;
 
-/// Steps of `cik_grouped_weights` of one size.
-typedef struct {
-    /// `[blocks * outputs + 1]`: where the steps of each block and output start.
-    const uint32_t *first;
-    /// `[steps, 2, group]`, of `offset_size` bytes: positions from the start of the block, in units
-    /// of `1 << shift`.
-    const void *offsets;
-    /// `[steps, 2]`: of each group; 0 where nothing fills it.
-    const int8_t *levels;
-} cik_steps;
-
 /// Sparse weights for planes of small bytes: terms in groups of one level, two groups a step.
 ///
 ///     acc[output][p] = sum over steps of levels[0] * (x[o + p] + ..., the terms of the first group)
@@ -120,13 +109,29 @@ typedef struct {
 ///
 /// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read
 /// them, if `bound` fits 16 bits; and whose offsets fit 16 bits.
+///
+/// What is read lies one behind the other, nothing at any alignment: block by block the rows of its
+/// outputs. A row is
+///
+///     uint32_t counts[CIK_STEP_SIZES]     of its steps of each size
+///     steps with groups of `cik_group(0)` terms, of `cik_group(1)`, ...
+///
+/// and a step
+///
+///     offsets [2, group], of `offset_size` bytes: positions from the start of the block, in units
+///                         of `1 << shift`
+///     int8_t levels[2]    of each group; 0 where nothing fills it
 typedef struct {
     size_t outputs;
     size_t blocks;
     /// `[blocks]`: positions from the first plane of all to that of the block.
     const uint32_t *block_starts;
-    /// Those with groups of `cik_group(0)`, `cik_group(1)`, ...
-    cik_steps steps[CIK_STEP_SIZES];
+    const uint8_t *rows;
+    /// `[blocks, outputs]`: where each row starts, in bytes from `rows`.
+    const size_t *row_starts;
+    /// `[outputs]`: whose rows they are, the same ones in each block. Where rows of the same numbers of
+    /// steps follow each other, processors foresee the ends of loops.
+    const uint32_t *order;
     /// Of an offset: 2 or 4.
     size_t offset_size;
     int32_t shift;
@@ -139,6 +144,11 @@ typedef struct {
 
 /// Terms of a group in the steps of one size: 4, 2 or 1.
 static inline size_t cik_group(size_t size) { return (size_t)4 >> size; }
+
+/// Bytes of a step of one size.
+static inline size_t cik_step_bytes(size_t size, size_t offset_size) {
+    return 2 * cik_group(size) * offset_size + 2;
+}
 
 /// Sparse weights for planes of any bytes: terms four by four, in any order.
 ///
@@ -457,10 +467,10 @@ typedef struct {
         const cik_gemv_weights *weights, size_t first, size_t outputs, const uint8_t *x,
         int32_t *acc);
 
-    /// `count` outputs from `first` on: sparse weights times planes of bytes up to 63.
+    /// The outputs of `count` rows from `first` on: sparse weights times planes of bytes up to 63.
     void (*u6_s8_spmm)(
         const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count);
-    /// The same with any bytes.
+    /// `count` outputs from `first` on: the same with any bytes.
     void (*u8_s8_spmm)(
         const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
     /// The same with dense weights.

@@ -8,12 +8,13 @@ final class BlockWeights: Sendable {
     private let outputs, columns: Int
     private let highest: Int32
     private let bound: Int
+    private let ranks: [Int]?
     private let packed = Mutex<PlanarWeights?>(nil)
 
-    /// `highest` is the largest byte read, `bound` the largest accumulator.
+    /// The arguments are those of ``PlanarWeights``.
     init(
         _ choice: PlanarChoice, of vector: VectorWeights, outputs: Int, columns: Int,
-        highest: Int32, bound: Int
+        highest: Int32, bound: Int, ranks: [Int]?
     ) {
         self.choice = choice
         self.vector = vector
@@ -21,6 +22,7 @@ final class BlockWeights: Sendable {
         self.columns = columns
         self.highest = highest
         self.bound = bound
+        self.ranks = ranks
     }
 
     var weights: PlanarWeights {
@@ -28,7 +30,8 @@ final class BlockWeights: Sendable {
             if let packed { return packed }
             let made = PlanarWeights(
                 vector.rows(outputs: outputs, columns: columns), choice,
-                geometry: PlaneGeometry(inputs: columns), highest: highest, bound: bound)
+                geometry: PlaneGeometry(inputs: columns), highest: highest, bound: bound,
+                ranks: ranks)
             packed = made
             return made
         }

@@ -34,6 +34,17 @@ enum Epilogue: Sendable {
     }
 }
 
+extension Epilogue {
+    /// In what order the outputs of a layer over planes may come: those that a kernel runs together have
+    /// one rank. `nil` for logits, which are made of some outputs at a time.
+    var ranks: [Int]? {
+        guard case .bytes(let epilogue) = self else { return nil }
+        return (0..<epilogue.count).map {
+            epilogue.view.narrow?[$0].multiplier.0 == 0 ? 1 : 0
+        }
+    }
+}
+
 /// The real outputs of the last layer.
 final class LogitEpilogue: Sendable {
     let output: RealOutput

@@ -1,7 +1,8 @@
 import CIntegerKernels
 
 /// Nonzeros of an output in groups of one level, two groups a step, for each block of channels: groups
-/// of four, then groups of two of what is left over, then of one.
+/// of four, then groups of two of what is left over, then of one. They lie in one stream of bytes, in the
+/// order in which they are read.
 final class GroupedPlanarWeights: @unchecked Sendable {
     /// Terms of a group in the steps of each size.
     static let groups = (0..<Int(CIK_STEP_SIZES)).map { cik_group($0) }
@@ -17,12 +18,17 @@ final class GroupedPlanarWeights: @unchecked Sendable {
             self.blocks = blocks
             for block in blocks.columns {
                 for output in 0..<weights.outputs {
-                    var terms = weights.histogram(of: weights.range(of: block, in: output))
-                    for (size, group) in GroupedPlanarWeights.groups.enumerated() where group > 1 {
-                        steps[size] += Self.takeSteps(of: group, from: &terms)
-                    }
-                    steps[steps.count - 1] += (terms.reduce(0, +) + 1) / 2
+                    let row = Self.ofRow(weights, weights.range(of: block, in: output))
+                    for size in steps.indices { steps[size] += row[size] }
                 }
+            }
+        }
+
+        /// How many steps of each size some nonzeros of an output make.
+        static func ofRow(_ weights: SparseRows, _ nonzeros: Range<Int>) -> [Int] {
+            var terms = weights.histogram(of: nonzeros)
+            return groups.map {
+                $0 > 1 ? takeSteps(of: $0, from: &terms) : (terms.reduce(0, +) + 1) / 2
             }
         }
 
@@ -48,11 +54,12 @@ final class GroupedPlanarWeights: @unchecked Sendable {
                 + Double((blocks.count - 1) * outputs) * costs.spmm_block
         }
 
-        /// Offsets and levels of the steps, where those of each block and output start, and blocks.
+        /// Rows with their steps, where each starts, whose they are, and blocks.
         var byteCount: Int {
-            zip(steps, GroupedPlanarWeights.groups).reduce(blocks.count * 4) {
-                $0 + $1.0 * (2 * $1.1 * blocks.offsetBytes + 2)
-                    + (blocks.count * outputs + 1) * 4
+            let rows = blocks.count * outputs
+            let ofRow = Int(CIK_STEP_SIZES) * MemoryLayout<UInt32>.stride + MemoryLayout<Int>.stride
+            return steps.indices.reduce(blocks.count * 4 + rows * ofRow + outputs * 4) {
+                $0 + steps[$1] * cik_step_bytes($1, blocks.offsetBytes)
             }
         }
     }
@@ -69,34 +76,58 @@ final class GroupedPlanarWeights: @unchecked Sendable {
         8 * Int(highest) * Int(weights.levels.lazy.map(\.magnitude).max() ?? 0)
     }
 
+    /// Packs the rows of a layer.
+    ///
+    /// - Parameters:
+    ///   - highest: the largest byte read.
+    ///   - bound: the largest accumulator.
+    ///   - ranks: of each output: rows of lower ones come first, within each group of channels, and among
+    ///     those of one rank rows of few steps. `nil` keeps the order of the outputs.
     init(
         _ weights: SparseRows, geometry: PlaneGeometry, blocks: ChannelBlocks, highest: Int32,
-        bound: Int
+        bound: Int, ranks: [Int]?
     ) {
-        var sizes = Self.groups.map { Steps(group: $0) }
+        let order = ranks.map {
+            Self.order(weights, groups: geometry.groups, block: blocks.columns[0], ranks: $0)
+        }
+        let sorted = order ?? Array(0..<weights.outputs)
+        var rows = Rows(offsetBytes: blocks.offsetBytes)
+        rows.bytes.reserveCapacity(weights.nonzeros * (blocks.offsetBytes + 1))
         for (columns, start) in zip(blocks.columns, blocks.starts) {
-            for output in 0..<weights.outputs {
-                var terms = weights.sortedByLevel(weights.range(of: columns, in: output)).map {
-                    let offset = geometry.offsets[Int($0.column)] - start
-                    return Term(offset: offset >> UInt32(blocks.shift), level: $0.level)
-                }
-                for size in sizes.indices { sizes[size].take(from: &terms) }
+            for output in sorted {
+                rows.append(
+                    weights.sortedByLevel(weights.range(of: columns, in: output)).map {
+                        let offset = geometry.offsets[Int($0.column)] - start
+                        return Term(offset: offset >> UInt32(blocks.shift), level: $0.level)
+                    })
             }
         }
-        let starts = AlignedBuffer(blocks.starts)
-        let packed = sizes.map { $0.packed(offsetBytes: blocks.offsetBytes) }
-        buffers = packed.flatMap { [$0.first, $0.offsets, $0.levels] } + [starts]
-        let steps = packed.map {
-            cik_steps(
-                first: $0.first.pointer(to: UInt32.self), offsets: $0.offsets.base,
-                levels: $0.levels.pointer(to: Int8.self))
-        }
+        buffers = [
+            AlignedBuffer(blocks.starts), AlignedBuffer(rows.bytes), AlignedBuffer(rows.starts),
+            AlignedBuffer(sorted.map { UInt32($0) }),
+        ]
         view = cik_grouped_weights(
             outputs: weights.outputs, blocks: blocks.count,
-            block_starts: starts.pointer(to: UInt32.self), steps: (steps[0], steps[1], steps[2]),
+            block_starts: buffers[0].pointer(to: UInt32.self),
+            rows: buffers[1].pointer(to: UInt8.self),
+            row_starts: buffers[2].pointer(to: Int.self),
+            order: buffers[3].pointer(to: UInt32.self),
             offset_size: blocks.offsetBytes, shift: blocks.shift,
             steps_in_16_bits: Int(Int16.max) / max(Self.largestStep(weights, highest: highest), 1),
             bound: Int32(bound))
+    }
+
+    /// Outputs such that rows of equal numbers of steps follow each other, which those of the first block
+    /// decide.
+    private static func order(
+        _ weights: SparseRows, groups: Int, block: Range<UInt32>, ranks: [Int]
+    ) -> [Int] {
+        let outputsInGroup = max(weights.outputs / groups, 1)
+        let keys = (0..<weights.outputs).map { output in
+            [output / outputsInGroup, ranks[output]]
+                + Counts.ofRow(weights, weights.range(of: block, in: output)) + [output]
+        }
+        return keys.indices.sorted { keys[$0].lexicographicallyPrecedes(keys[$1]) }
     }
 
     private struct Term {
@@ -104,67 +135,72 @@ final class GroupedPlanarWeights: @unchecked Sendable {
         var level: Int8
     }
 
-    /// Steps of one size, output by output.
-    private struct Steps {
-        let group: Int
-        private var first: [UInt32] = [0]
-        private var offsets: [UInt32] = []
-        private var levels: [Int8] = []
+    /// Rows as the kernels read them.
+    private struct Rows {
+        let offsetBytes: Int
+        var bytes: [UInt8] = []
+        var starts: [Int] = []
 
-        init(group: Int) { self.group = group }
+        init(offsetBytes: Int) { self.offsetBytes = offsetBytes }
 
-        /// Takes all steps of this size out of an output's terms, which are sorted by level.
-        mutating func take(from terms: inout [Term]) {
-            if group == 1 {
-                takeAll(from: &terms)
-            } else {
-                takeGroups(from: &terms)
+        /// Appends the row of some terms, which are sorted by level.
+        mutating func append(_ terms: [Term]) {
+            var left = terms
+            let sizes = GroupedPlanarWeights.groups.map {
+                $0 > 1 ? Self.takeGroups(of: $0, from: &left) : Self.ones(left)
             }
-            first.append(UInt32(levels.count / 2))
+            starts.append(bytes.count)
+            for (group, terms) in zip(GroupedPlanarWeights.groups, sizes) {
+                append(UInt32(terms.count / (2 * group)), byteCount: 4)
+            }
+            for (group, terms) in zip(GroupedPlanarWeights.groups, sizes) {
+                for step in stride(from: 0, to: terms.count, by: 2 * group) {
+                    for term in terms[step..<step + 2 * group] {
+                        append(term.offset, byteCount: offsetBytes)
+                    }
+                    bytes.append(UInt8(bitPattern: terms[step].level))
+                    bytes.append(UInt8(bitPattern: terms[step + group].level))
+                }
+            }
         }
 
-        private mutating func takeAll(from terms: inout [Term]) {
-            terms.sort { $0.offset < $1.offset }
-            if !terms.count.isMultiple(of: 2) { terms.append(Term(offset: 0, level: 0)) }
-            offsets += terms.lazy.map(\.offset)
-            levels += terms.lazy.map(\.level)
-            terms = []
+        /// The low bytes of a number, the lowest first.
+        private mutating func append(_ number: UInt32, byteCount: Int) {
+            for byte in 0..<byteCount {
+                bytes.append(UInt8(truncatingIfNeeded: number >> UInt32(8 * byte)))
+            }
         }
 
-        /// An even number of groups.
-        private mutating func takeGroups(from terms: inout [Term]) {
-            var left: [Term] = []
+        /// Takes an even number of groups, one behind the other, out of terms.
+        private static func takeGroups(of group: Int, from terms: inout [Term]) -> [Term] {
+            var (taken, left): ([Term], [Term]) = ([], [])
             var start = 0
             while start < terms.count {
                 if start + group <= terms.count,
                     terms[start].level == terms[start + group - 1].level
                 {
-                    offsets += terms[start..<start + group].lazy.map(\.offset)
-                    levels.append(terms[start].level)
+                    taken += terms[start..<start + group]
                     start += group
                 } else {
                     left.append(terms[start])
                     start += 1
                 }
             }
-            if !levels.count.isMultiple(of: 2) {
-                let level = levels.removeLast()
-                left += offsets.suffix(group).map { Term(offset: $0, level: level) }
-                offsets.removeLast(group)
+            if !taken.count.isMultiple(of: 2 * group) {
+                left += taken.suffix(group)
+                taken.removeLast(group)
                 // The odd group's level may stand in front.
                 left.sort { ($0.level, $0.offset) < ($1.level, $1.offset) }
             }
             terms = left
+            return taken
         }
 
-        /// Where those of each row start, offsets, levels.
-        func packed(
-            offsetBytes: Int
-        ) -> (first: AlignedBuffer, offsets: AlignedBuffer, levels: AlignedBuffer) {
-            let offsets =
-                offsetBytes == 2
-                ? AlignedBuffer(offsets.map { UInt16($0) }) : AlignedBuffer(offsets)
-            return (AlignedBuffer(first), offsets, AlignedBuffer(levels))
+        /// Terms by themselves, an even number.
+        private static func ones(_ terms: [Term]) -> [Term] {
+            let sorted = terms.sorted { $0.offset < $1.offset }
+            return sorted.count.isMultiple(of: 2)
+                ? sorted : sorted + [Term(offset: 0, level: 0)]
         }
     }
 }

@@ -39,6 +39,7 @@ final class PackedWeights: Sendable {
             rule: try checked.requantization(of: index),
             isVector: checked.readsWholeInput(index))
         let highest = input.highest - input.lowest
+        let ranks = epilogue.ranks
         func choice(_ geometry: PlaneGeometry) -> PlanarChoice {
             PlanarChoice(
                 weights, geometry: geometry, highest: highest, bound: largest, costs: costs,
@@ -54,7 +55,7 @@ final class PackedWeights: Sendable {
                     BlockWeights(
                         choice($0), of: vector, outputs: weights.outputs,
                         columns: weights.columnCount,
-                        highest: highest, bound: largest)
+                        highest: highest, bound: largest, ranks: ranks)
                 })
         } else {
             guard let geometry else {
@@ -64,7 +65,8 @@ final class PackedWeights: Sendable {
             vector = nil
             kernels = .planar(
                 PlanarWeights(
-                    weights, choice, geometry: geometry, highest: highest, bound: largest),
+                    weights, choice, geometry: geometry, highest: highest, bound: largest,
+                    ranks: ranks),
                 choice)
         }
     }

@@ -11,15 +11,18 @@ enum PlanarWeights: Sendable {
     /// For blocks of a batch, and, if they are other ones, for one sample.
     case depthwise(DepthwisePlanarWeights, direct: DirectWeights?)
 
-    /// Packs as `choice` says; `highest` is the largest byte read, `bound` the largest accumulator.
+    /// Packs as `choice` says; `highest` is the largest byte read, `bound` the largest accumulator, and
+    /// `ranks` tell which outputs may come first, if their order is free.
     init(
         _ weights: SparseRows, _ choice: PlanarChoice, geometry: PlaneGeometry, highest: Int32,
-        bound: Int
+        bound: Int, ranks: [Int]? = nil
     ) {
         switch choice.kind {
         case .grouped(let blocks, _):
             self = .grouped(
-                .init(weights, geometry: geometry, blocks: blocks, highest: highest, bound: bound))
+                .init(
+                    weights, geometry: geometry, blocks: blocks, highest: highest, bound: bound,
+                    ranks: ranks))
         case .sparse: self = .sparse(.init(weights, geometry: geometry))
         case .dense: self = .dense(.init(weights, geometry: geometry))
         case .depthwise:
