@@ -82,7 +82,7 @@ final class GroupedPlanarWeights: @unchecked Sendable {
     ///   - highest: the largest byte read.
     ///   - bound: the largest accumulator.
     ///   - ranks: of each output: rows of lower ones come first, within each group of channels, and among
-    ///     those of one rank rows of few steps. `nil` keeps the order of the outputs.
+    ///     neighbours of one rank those of few steps. `nil` keeps the order of the outputs.
     init(
         _ weights: SparseRows, geometry: PlaneGeometry, blocks: ChannelBlocks, highest: Int32,
         bound: Int, ranks: [Int]?
@@ -118,17 +118,22 @@ final class GroupedPlanarWeights: @unchecked Sendable {
     }
 
     /// Outputs such that rows of equal numbers of steps follow each other, which those of the first block
-    /// decide.
+    /// decide, among neighbours.
     private static func order(
         _ weights: SparseRows, groups: Int, block: Range<UInt32>, ranks: [Int]
     ) -> [Int] {
         let outputsInGroup = max(weights.outputs / groups, 1)
         let keys = (0..<weights.outputs).map { output in
-            [output / outputsInGroup, ranks[output]]
+            [output / outputsInGroup, ranks[output], output / neighbours]
                 + Counts.ofRow(weights, weights.range(of: block, in: output)) + [output]
         }
         return keys.indices.sorted { keys[$0].lexicographicallyPrecedes(keys[$1]) }
     }
+
+    /// So many outputs are sorted together. Of pointwise layers of ResNet-50 sorting saves up to a tenth;
+    /// but with all outputs sorted, so that what they write no longer lies one behind the other, layers of
+    /// 14×14 and 7×7 took 2 to 6 % longer than without.
+    private static let neighbours = 16
 
     private struct Term {
         var offset: UInt32
