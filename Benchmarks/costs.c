@@ -90,12 +90,13 @@ static void make_weights(all_weights *w, size_t count) {
     for (uint32_t i = 0; i < OUTPUTS; i++) order[i] = i;
     for (size_t size = 0; size < CIK_STEP_SIZES; size++) {
         size_t terms = 2 * cik_group(size);
-        uint8_t *rows = memory(OUTPUTS * (12 + count * cik_step_bytes(size, 2))), *end = rows;
+        uint32_t counts[CIK_STEP_SIZES] = {0};
+        counts[size] = (uint32_t)count;
+        size_t row_bytes = sizeof counts + count * cik_step_bytes(size, 2);
+        uint8_t *rows = memory(OUTPUTS * row_bytes), *end = rows;
         size_t *starts = memory(OUTPUTS * sizeof *starts);
         for (size_t i = 0; i < OUTPUTS; i++) {
             starts[i] = (size_t)(end - rows);
-            uint32_t counts[CIK_STEP_SIZES] = {0};
-            counts[size] = (uint32_t)count;
             memcpy(end, counts, sizeof counts);
             end += sizeof counts;
             for (size_t step = 0; step < count; step++) {

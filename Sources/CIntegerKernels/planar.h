@@ -3,7 +3,6 @@
 #define CIK_PLANAR_H
 
 #include "kernels.h"
-#include "targets.h"
 
 #include <string.h>
 
@@ -84,60 +83,6 @@ static inline void cik_restore_border(const cik_planar *planar, size_t tile, uin
         y[__builtin_ctzll(border)] = planar->fill;
 }
 
-/// How the offsets of grouped weights are to be read: constants of each call, but for the shift,
-/// which is 0 unless `shifts`.
-typedef struct {
-    /// Of an offset: 2 or 4.
-    size_t size;
-    bool shifts;
-    int shift;
-} cik_reading;
-
-/// Where offset `i` of a step points.
-static inline __attribute__((always_inline)) const uint8_t *cik_term(
-    const uint8_t *x, const uint8_t *step, size_t i, const cik_reading r) {
-    uint16_t narrow;
-    uint32_t wide;
-    if (r.size == 2) {
-        memcpy(&narrow, step + 2 * i, sizeof narrow);
-        wide = narrow;
-    } else {
-        memcpy(&wide, step + 4 * i, sizeof wide);
-    }
-    size_t offset = wide;
-    return x + (r.shifts ? offset << r.shift : offset);
-}
-
-/// So many bytes ahead of a row, and of each of its steps with large groups, the weights are asked for.
-/// Layers whose weights come from the third cache took 1.04 to 1.1 times as long without (Zen 4).
-#define CIK_AHEAD 768
-
-/// A row of grouped weights that is being read.
-typedef struct {
-    /// The next step.
-    const uint8_t *place;
-    /// Of each size.
-    uint32_t counts[CIK_STEP_SIZES];
-} cik_row;
-
-static inline __attribute__((always_inline)) cik_row cik_row_at(const uint8_t *start) {
-    cik_row row = {.place = start + sizeof row.counts};
-    memcpy(row.counts, start, sizeof row.counts);
-    __builtin_prefetch(start + CIK_AHEAD);
-    return row;
-}
-
-/// Where the row behind one that starts at `start` does.
-static inline __attribute__((always_inline)) const uint8_t *cik_next_row(
-    const uint8_t *start, const size_t offset_size) {
-    uint32_t counts[CIK_STEP_SIZES];
-    memcpy(counts, start, sizeof counts);
-    start += sizeof counts;
-    CIK_UNROLLED for (size_t size = 0; size < CIK_STEP_SIZES; size++)
-        start += counts[size] * cik_step_bytes(size, offset_size);
-    return start;
-}
-
 static inline size_t cik_tiles(const cik_planar *planar) {
     return (planar->length + CIK_TILE - 1) / CIK_TILE;
 }
@@ -146,16 +91,16 @@ static inline size_t cik_tiles(const cik_planar *planar) {
 /// `add_residual` on what it finds: the frame of the kernels that keep sums in memory. Those of one
 /// tile follow each other, so that its bytes stay in the first cache.
 #define CIK_FOR_EACH_TILE(sums, requantize, add_residual)                                   \
-    CIK_FOR_EACH_ROW(row, sums, requantize, add_residual)
+    CIK_FOR_EACH_ROW(number, sums, requantize, add_residual)
 
-/// The same for weights whose row `row` is that of output `output_of_row`, for `sums` of rows.
+/// The same for weights whose row `number` is that of output `output_of_row`, for `sums` of rows.
 #define CIK_FOR_EACH_ROW(output_of_row, sums, requantize, add_residual)                     \
     for (size_t tile = 0, done = 0; tile < cik_tiles(planar); tile++) {                     \
         const uint8_t *x = planar->x + tile * CIK_TILE;                                     \
-        for (size_t row = first; row < first + count; row++) {                              \
+        for (size_t number = first; number < first + count; number++) {                     \
             size_t output = output_of_row;                                                  \
             int32_t acc[CIK_TILE] = {0};                                                    \
-            sums(weights, row, x, planar->lanes, acc);                                      \
+            sums(weights, number, x, planar->lanes, acc);                                   \
             if (planar->epilogue) {                                                         \
                 uint8_t *y = planar->y + output * planar->y_stride + done;                  \
                 uint8_t *end = requantize(                                                  \

@@ -1,5 +1,6 @@
 // Sparse int8 weights times planes of bytes up to 63: as with AVX-512, up to two tiles of an output
 // at a time, whose sums and the constants of a step fill the 16 registers.
+#include "grouped_rows.h"
 #include "planar__avx2.h"
 
 #if defined(__x86_64__)
@@ -29,10 +30,10 @@ INLINE void add_steps(
     const int tiles, const size_t group) {
     const uint8_t *step = row->place;
     for (size_t n = count; n > 0; n--, step += 2 * group * r.size + 2) {
-        if (group == 4) __builtin_prefetch(step + CIK_AHEAD);
+        if (group == 4) cik_prefetch_weights(step);
         const int8_t *levels = (const int8_t *)step + 2 * group * r.size;
         const uint8_t *terms[8];
-        CIK_UNROLLED for (size_t i = 0; i < 2 * group; i++) terms[i] = cik_term(x, step, i, r);
+        CIK_UNROLLED for (size_t i = 0; i < 2 * group; i++) terms[i] = x + cik_offset(step, i, r);
         __m256i both = two_levels(levels);
         CIK_UNROLLED for (int p = 0; p < 2 * tiles; p++) {
             __m256i a = group_sum(terms, group, p), b = group_sum(terms + group, group, p);

@@ -1,5 +1,6 @@
 // Sparse int8 weights times planes of bytes up to 63: groups are added in bytes, widened and
 // multiplied.
+#include "grouped_rows.h"
 #include "planar__neon.h"
 
 #if defined(__aarch64__)
@@ -31,10 +32,10 @@ INLINE void add_steps(
     const int tiles, const size_t group) {
     const uint8_t *step = row->place;
     for (size_t n = count; n > 0; n--, step += 2 * group * r.size + 2) {
-        if (group == 4) __builtin_prefetch(step + CIK_AHEAD);
+        if (group == 4) cik_prefetch_weights(step);
         const int8_t *levels = (const int8_t *)step + 2 * group * r.size;
         const uint8_t *terms[8];
-        CIK_UNROLLED for (size_t i = 0; i < 2 * group; i++) terms[i] = cik_term(x, step, i, r);
+        CIK_UNROLLED for (size_t i = 0; i < 2 * group; i++) terms[i] = x + cik_offset(step, i, r);
         CIK_UNROLLED for (int p = 0; p < 4 * tiles; p++) {
             add_product(sums->part + 2 * p, group_sum(terms, group, p), levels[0]);
             add_product(sums->part + 2 * p, group_sum(terms + group, group, p), levels[1]);

@@ -1,5 +1,6 @@
 // Sparse int8 weights times planes of bytes up to 63: groups of one level are added in bytes and
 // multiplied once.
+#include "grouped_rows.h"
 #include "planar.h"
 #include "targets.h"
 
@@ -11,7 +12,7 @@ static inline __attribute__((always_inline)) void add_step(
     const uint8_t *step, const size_t group, const uint8_t *x, size_t lanes, const cik_reading r,
     int32_t *restrict acc) {
     const uint8_t *terms[8];
-    for (size_t i = 0; i < 2 * group; i++) terms[i] = x + (size_t)(cik_term(x, step, i, r) - x) * lanes;
+    for (size_t i = 0; i < 2 * group; i++) terms[i] = x + cik_offset(step, i, r) * lanes;
     const int8_t *levels = (const int8_t *)step + 2 * group * r.size;
     int16_t u = levels[0], v = levels[1];
     for (int p = 0; p < CIK_TILE; p++) {
@@ -25,22 +26,21 @@ static inline __attribute__((always_inline)) void add_step(
 }
 
 static void sums(
-    const cik_grouped_weights *weights, size_t row, const uint8_t *x, size_t lanes,
+    const cik_grouped_weights *weights, size_t number, const uint8_t *x, size_t lanes,
     int32_t *restrict acc) {
     cik_reading r = {weights->offset_size, true, weights->shift};
     for (size_t block = 0; block < weights->blocks; block++) {
         const uint8_t *planes = x + weights->block_starts[block] * lanes;
-        cik_row steps =
-            cik_row_at(weights->rows + weights->row_starts[block * weights->outputs + row]);
+        cik_row row = cik_row_at(cik_row_start(weights, block, number));
         CIK_UNROLLED for (size_t size = 0; size < CIK_STEP_SIZES; size++)
-            for (uint32_t i = 0; i < steps.counts[size]; i++) {
-                add_step(steps.place, cik_group(size), planes, lanes, r, acc);
-                steps.place += cik_step_bytes(size, r.size);
+            for (uint32_t i = 0; i < row.counts[size]; i++) {
+                add_step(row.place, cik_group(size), planes, lanes, r, acc);
+                row.place += cik_step_bytes(size, r.size);
             }
     }
 }
 
 void u6_s8_spmm__scalar(
     const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count) {
-    CIK_FOR_EACH_ROW(weights->order[row], sums, cik_requantize_tile, cik_add_residual)
+    CIK_FOR_EACH_ROW(weights->order[number], sums, cik_requantize_tile, cik_add_residual)
 }

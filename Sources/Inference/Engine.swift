@@ -106,7 +106,8 @@ public final class Engine: Sendable {
             let isShared =
                 options.threads > 1
                 && network.estimates.contains { $0 >= options.leastSharedWork }
-            let isInBlock = network.block != nil && network.leastInBlock == 1
+            let isInBlock =
+                if case .all(_, least: 1) = network.together { true } else { false }
             vectorRun =
                 isShared || isInBlock
                 ? nil

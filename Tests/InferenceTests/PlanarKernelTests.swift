@@ -461,7 +461,7 @@ private struct GroupedRows {
         var rows = GroupedRows()
         var starts: [UInt32] = []
         // Any order that is not that of the outputs.
-        let order = (0..<layer.outputs).map { ($0 + 3) % layer.outputs }.reversed()
+        let order = (0..<layer.outputs).map { ($0 + 1) % layer.outputs }
         for block in 0..<blocks {
             // Every `blocks`-th column.
             let columns = (0..<layer.columns).filter { $0 % blocks == block }

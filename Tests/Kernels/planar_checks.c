@@ -227,16 +227,19 @@ static void check_groups_of(
             .offset_size = offset_size, .shift = shift,
             .steps_in_16_bits = (size_t)(32767 / (8 * highest[h] * level)), .bound = bound,
         };
-        // Up to 5 steps of each size.
-        uint8_t *bytes = random_memory(rows * (12 + 5 * (34 + 18 + 10))), *end = bytes;
+        enum { MOST = 5 };
+        uint32_t counts[CIK_STEP_SIZES];
+        size_t row_bytes = sizeof counts;
+        for (size_t size = 0; size < CIK_STEP_SIZES; size++)
+            row_bytes += MOST * cik_step_bytes(size, offset_size);
+        uint8_t *bytes = random_memory(rows * row_bytes), *end = bytes;
         size_t starts[3 * OUTPUTS];
         uint32_t order[OUTPUTS];
         random_order(order);
         for (size_t i = 0; i < rows; i++) {
             starts[i] = (size_t)(end - bytes);
-            uint32_t counts[CIK_STEP_SIZES];
             for (size_t size = 0; size < CIK_STEP_SIZES; size++)
-                counts[size] = (uint32_t)random_in(0, 5);
+                counts[size] = (uint32_t)random_in(0, MOST);
             memcpy(end, counts, sizeof counts);
             end += sizeof counts;
             for (size_t size = 0; size < CIK_STEP_SIZES; size++)

@@ -110,8 +110,8 @@ typedef struct {
 /// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read
 /// them, if `bound` fits 16 bits; and whose offsets fit 16 bits.
 ///
-/// What is read lies one behind the other, nothing at any alignment: block by block the rows of its
-/// outputs. A row is
+/// What is read lies one behind the other, nothing between, unaligned: block by block the rows of its
+/// outputs, those of a group of channels together. A row is
 ///
 ///     uint32_t counts[CIK_STEP_SIZES]     of its steps of each size
 ///     steps with groups of `cik_group(0)` terms, of `cik_group(1)`, ...

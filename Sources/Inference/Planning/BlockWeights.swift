@@ -8,13 +8,14 @@ final class BlockWeights: Sendable {
     private let outputs, columns: Int
     private let highest: Int32
     private let bound: Int
-    private let ranks: [Int]?
+    private let epilogue: Epilogue
     private let packed = Mutex<PlanarWeights?>(nil)
 
-    /// The arguments are those of ``PlanarWeights``.
+    /// `vector` are the weights for one sample; `highest` is the largest byte read, `bound` the largest
+    /// accumulator, and `epilogue` what follows.
     init(
         _ choice: PlanarChoice, of vector: VectorWeights, outputs: Int, columns: Int,
-        highest: Int32, bound: Int, ranks: [Int]?
+        highest: Int32, bound: Int, before epilogue: Epilogue
     ) {
         self.choice = choice
         self.vector = vector
@@ -22,7 +23,7 @@ final class BlockWeights: Sendable {
         self.columns = columns
         self.highest = highest
         self.bound = bound
-        self.ranks = ranks
+        self.epilogue = epilogue
     }
 
     var weights: PlanarWeights {
@@ -31,7 +32,7 @@ final class BlockWeights: Sendable {
             let made = PlanarWeights(
                 vector.rows(outputs: outputs, columns: columns), choice,
                 geometry: PlaneGeometry(inputs: columns), highest: highest, bound: bound,
-                ranks: ranks)
+                before: epilogue)
             packed = made
             return made
         }

@@ -35,13 +35,14 @@ enum Epilogue: Sendable {
 }
 
 extension Epilogue {
-    /// In what order the outputs of a layer over planes may come: those that a kernel runs together have
-    /// one rank. `nil` for logits, which are made of some outputs at a time.
-    var ranks: [Int]? {
-        guard case .bytes(let epilogue) = self else { return nil }
-        return (0..<epilogue.count).map {
-            epilogue.view.narrow?[$0].multiplier.0 == 0 ? 1 : 0
-        }
+    /// Whether the outputs of a layer over planes may come in any order: logits are made of some outputs at a
+    /// time.
+    var orderIsFree: Bool { if case .bytes = self { true } else { false } }
+
+    /// Whether kernels run an output apart from most others.
+    func isApart(_ output: Int) -> Bool {
+        guard case .bytes(let epilogue) = self, epilogue.view.most_are_narrow else { return false }
+        return epilogue.view.narrow[output].multiplier.0 == 0
     }
 }
 

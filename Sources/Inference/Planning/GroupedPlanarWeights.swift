@@ -54,13 +54,18 @@ final class GroupedPlanarWeights: @unchecked Sendable {
                 + Double((blocks.count - 1) * outputs) * costs.spmm_block
         }
 
-        /// Rows with their steps, where each starts, whose they are, and blocks.
-        var byteCount: Int {
-            let rows = blocks.count * outputs
-            let ofRow = Int(CIK_STEP_SIZES) * MemoryLayout<UInt32>.stride + MemoryLayout<Int>.stride
-            return steps.indices.reduce(blocks.count * 4 + rows * ofRow + outputs * 4) {
+        /// Of the rows.
+        var rowBytes: Int {
+            let counts = blocks.count * outputs * steps.count * MemoryLayout<UInt32>.stride
+            return steps.indices.reduce(counts) {
                 $0 + steps[$1] * cik_step_bytes($1, blocks.offsetBytes)
             }
+        }
+
+        /// Rows, where each starts, whose they are, and blocks.
+        var byteCount: Int {
+            rowBytes + blocks.count * outputs * MemoryLayout<Int>.stride
+                + (outputs + blocks.count) * MemoryLayout<UInt32>.stride
         }
     }
 
@@ -76,25 +81,30 @@ final class GroupedPlanarWeights: @unchecked Sendable {
         8 * Int(highest) * Int(weights.levels.lazy.map(\.magnitude).max() ?? 0)
     }
 
-    /// Packs the rows of a layer.
+    /// Packs the rows of a layer, which have so many steps.
     ///
     /// - Parameters:
     ///   - highest: the largest byte read.
     ///   - bound: the largest accumulator.
-    ///   - ranks: of each output: rows of lower ones come first, within each group of channels, and among
-    ///     neighbours of one rank those of few steps. `nil` keeps the order of the outputs.
+    ///   - epilogue: says how outputs may be ordered; without it they keep their order.
     init(
-        _ weights: SparseRows, geometry: PlaneGeometry, blocks: ChannelBlocks, highest: Int32,
-        bound: Int, ranks: [Int]?
+        _ weights: SparseRows, geometry: PlaneGeometry, blocks: ChannelBlocks, _ counts: Counts,
+        highest: Int32, bound: Int, before epilogue: Epilogue?
     ) {
-        let order = ranks.map {
-            Self.order(weights, groups: geometry.groups, block: blocks.columns[0], ranks: $0)
+        var order = Array(0..<weights.outputs)
+        if let epilogue, epilogue.orderIsFree {
+            order = RowOrder.sorted(
+                outputs: weights.outputs, groups: geometry.groups, isLate: epilogue.isApart
+            ) {
+                Counts.ofRow(weights, weights.range(of: blocks.columns[0], in: $0))
+            }
         }
-        let sorted = order ?? Array(0..<weights.outputs)
-        var rows = Rows(offsetBytes: blocks.offsetBytes)
-        rows.bytes.reserveCapacity(weights.nonzeros * (blocks.offsetBytes + 1))
+        var rows = Rows(byteCount: counts.rowBytes, offsetBytes: blocks.offsetBytes)
+        var starts: [Int] = []
+        starts.reserveCapacity(blocks.count * weights.outputs)
         for (columns, start) in zip(blocks.columns, blocks.starts) {
-            for output in sorted {
+            for output in order {
+                starts.append(rows.end)
                 rows.append(
                     weights.sortedByLevel(weights.range(of: columns, in: output)).map {
                         let offset = geometry.offsets[Int($0.column)] - start
@@ -102,9 +112,10 @@ final class GroupedPlanarWeights: @unchecked Sendable {
                     })
             }
         }
+        precondition(rows.end == counts.rowBytes, "rows have as many steps as were counted")
         buffers = [
-            AlignedBuffer(blocks.starts), AlignedBuffer(rows.bytes), AlignedBuffer(rows.starts),
-            AlignedBuffer(sorted.map { UInt32($0) }),
+            AlignedBuffer(blocks.starts), rows.buffer, AlignedBuffer(starts),
+            AlignedBuffer(order.map { UInt32($0) }),
         ]
         view = cik_grouped_weights(
             outputs: weights.outputs, blocks: blocks.count,
@@ -117,24 +128,6 @@ final class GroupedPlanarWeights: @unchecked Sendable {
             bound: Int32(bound))
     }
 
-    /// Outputs such that rows of equal numbers of steps follow each other, which those of the first block
-    /// decide, among neighbours.
-    private static func order(
-        _ weights: SparseRows, groups: Int, block: Range<UInt32>, ranks: [Int]
-    ) -> [Int] {
-        let outputsInGroup = max(weights.outputs / groups, 1)
-        let keys = (0..<weights.outputs).map { output in
-            [output / outputsInGroup, ranks[output], output / neighbours]
-                + Counts.ofRow(weights, weights.range(of: block, in: output)) + [output]
-        }
-        return keys.indices.sorted { keys[$0].lexicographicallyPrecedes(keys[$1]) }
-    }
-
-    /// So many outputs are sorted together. Of pointwise layers of ResNet-50 sorting saves up to a tenth;
-    /// but with all outputs sorted, so that what they write no longer lies one behind the other, layers of
-    /// 14×14 and 7×7 took 2 to 6 % longer than without.
-    private static let neighbours = 16
-
     private struct Term {
         var offset: UInt32
         var level: Int8
@@ -142,39 +135,46 @@ final class GroupedPlanarWeights: @unchecked Sendable {
 
     /// Rows as the kernels read them.
     private struct Rows {
+        let buffer: AlignedBuffer
         let offsetBytes: Int
-        var bytes: [UInt8] = []
-        var starts: [Int] = []
+        /// Behind the last row.
+        private(set) var end = 0
 
-        init(offsetBytes: Int) { self.offsetBytes = offsetBytes }
+        init(byteCount: Int, offsetBytes: Int) {
+            buffer = AlignedBuffer(byteCount: byteCount)
+            self.offsetBytes = offsetBytes
+        }
 
         /// Appends the row of some terms, which are sorted by level.
         mutating func append(_ terms: [Term]) {
             var left = terms
-            let sizes = GroupedPlanarWeights.groups.map {
+            let sizes = groups.map {
                 $0 > 1 ? Self.takeGroups(of: $0, from: &left) : Self.ones(left)
             }
-            starts.append(bytes.count)
-            for (group, terms) in zip(GroupedPlanarWeights.groups, sizes) {
-                append(UInt32(terms.count / (2 * group)), byteCount: 4)
-            }
-            for (group, terms) in zip(GroupedPlanarWeights.groups, sizes) {
+            for (group, terms) in zip(groups, sizes) { write(UInt32(terms.count / (2 * group))) }
+            for (group, terms) in zip(groups, sizes) {
                 for step in stride(from: 0, to: terms.count, by: 2 * group) {
                     for term in terms[step..<step + 2 * group] {
-                        append(term.offset, byteCount: offsetBytes)
+                        if offsetBytes == 2 {
+                            write(UInt16(term.offset))
+                        } else {
+                            write(term.offset)
+                        }
                     }
-                    bytes.append(UInt8(bitPattern: terms[step].level))
-                    bytes.append(UInt8(bitPattern: terms[step + group].level))
+                    write(terms[step].level)
+                    write(terms[step + group].level)
                 }
             }
         }
 
-        /// The low bytes of a number, the lowest first.
-        private mutating func append(_ number: UInt32, byteCount: Int) {
-            for byte in 0..<byteCount {
-                bytes.append(UInt8(truncatingIfNeeded: number >> UInt32(8 * byte)))
-            }
+        private mutating func write<Number: BitwiseCopyable>(_ number: Number) {
+            let size = MemoryLayout<Number>.size
+            precondition(end + size <= buffer.byteCount)
+            buffer.base.storeBytes(of: number, toByteOffset: end, as: Number.self)
+            end += size
         }
+
+        private var groups: [Int] { GroupedPlanarWeights.groups }
 
         /// Takes an even number of groups, one behind the other, out of terms.
         private static func takeGroups(of group: Int, from terms: inout [Term]) -> [Term] {

@@ -7,6 +7,8 @@ import PackedModel
 /// do, and read the weights of fully connected layers once for a batch, which for one sample come from
 /// memory.
 final class LastLayers: Sendable {
+    /// Their first node.
+    let first: Int
     let program: Program
     /// Steps of the program for one sample before them, and where those leave what they read.
     let stepsBefore: Int
@@ -45,18 +47,13 @@ final class LastLayers: Sendable {
     /// - Parameters:
     ///   - first: the first node.
     ///   - single: the program for one sample.
-    init(
-        _ checked: CheckedModel, from first: Int, single: Program, geometries: [PlaneGeometry?],
-        borders: ValueBorders, rules: [PackedRule?]
-    ) {
-        program = Program(
-            checked, from: first, geometries: geometries, borders: borders, rules: rules,
-            lanes: Int(CIK_TILE)
-        ).readied()
+    init(_ layouts: Layouts, from first: Int, single: Program) {
+        self.first = first
+        program = layouts.program(from: first, lanes: Int(CIK_TILE)).readied()
         for (number, step) in single.steps.enumerated() {
             guard case .vector(let node, let from, _, _) = step, node == first else { continue }
             (stepsBefore, features) = (number, from)
-            featureCount = checked.input(of: first).count
+            featureCount = layouts.checked.input(of: first).count
             return
         }
         preconditionFailure("a layer that reads its whole input has a step for one sample")

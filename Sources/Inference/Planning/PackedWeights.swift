@@ -39,7 +39,7 @@ final class PackedWeights: Sendable {
             rule: try checked.requantization(of: index),
             isVector: checked.readsWholeInput(index))
         let highest = input.highest - input.lowest
-        let ranks = epilogue.ranks
+        let epilogue = self.epilogue
         func choice(_ geometry: PlaneGeometry) -> PlanarChoice {
             PlanarChoice(
                 weights, geometry: geometry, highest: highest, bound: largest, costs: costs,
@@ -55,7 +55,7 @@ final class PackedWeights: Sendable {
                     BlockWeights(
                         choice($0), of: vector, outputs: weights.outputs,
                         columns: weights.columnCount,
-                        highest: highest, bound: largest, ranks: ranks)
+                        highest: highest, bound: largest, before: epilogue)
                 })
         } else {
             guard let geometry else {
@@ -66,7 +66,7 @@ final class PackedWeights: Sendable {
             kernels = .planar(
                 PlanarWeights(
                     weights, choice, geometry: geometry, highest: highest, bound: largest,
-                    ranks: ranks),
+                    before: epilogue),
                 choice)
         }
     }

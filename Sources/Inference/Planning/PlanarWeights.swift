@@ -11,18 +11,19 @@ enum PlanarWeights: Sendable {
     /// For blocks of a batch, and, if they are other ones, for one sample.
     case depthwise(DepthwisePlanarWeights, direct: DirectWeights?)
 
-    /// Packs as `choice` says; `highest` is the largest byte read, `bound` the largest accumulator, and
-    /// `ranks` tell which outputs may come first, if their order is free.
+    /// Packs as `choice` says; `highest` is the largest byte read, `bound` the largest accumulator.
+    /// `epilogue` tells in what order outputs may lie; without it they keep theirs.
     init(
         _ weights: SparseRows, _ choice: PlanarChoice, geometry: PlaneGeometry, highest: Int32,
-        bound: Int, ranks: [Int]? = nil
+        bound: Int, before epilogue: Epilogue? = nil
     ) {
         switch choice.kind {
-        case .grouped(let blocks, _):
+        case .grouped(let blocks, let counts):
             self = .grouped(
                 .init(
-                    weights, geometry: geometry, blocks: blocks, highest: highest, bound: bound,
-                    ranks: ranks))
+                    weights, geometry: geometry, blocks: blocks, counts, highest: highest,
+                    bound: bound,
+                    before: epilogue))
         case .sparse: self = .sparse(.init(weights, geometry: geometry))
         case .dense: self = .dense(.init(weights, geometry: geometry))
         case .depthwise:

@@ -53,12 +53,14 @@ extension Engine {
 
     /// A block, or as many samples as are worth a thread's while where they run one by one.
     private func samplesInPiece(of count: Int) -> Int {
-        if let block = network.block, count >= network.leastInBlock { return block.lanes }
-        if let last = network.lastLayers, count >= network.leastInBlock {
+        switch network.together {
+        case .all(let block, let least) where count >= least: return block.lanes
+        case .lastLayers(let last, let least):
             // Equal ones for all threads, if the last layers then still are worth a block.
             let share = (count + threads.threads - 1) / threads.threads
             let rounds = (share + last.program.lanes - 1) / last.program.lanes
-            if share >= network.leastInBlock { return (share + rounds - 1) / rounds }
+            if share >= least { return (share + rounds - 1) / rounds }
+        default: break
         }
         let samples = Self.leastPieceWork / max(network.estimatedNanoseconds, 1)
         return min(max(Int(samples), 1), 64)
@@ -69,11 +71,14 @@ extension Engine {
         _ batch: Batch, _ samples: Range<Int>, in arena: UnsafeMutablePointer<UInt8>,
         helpers: Helpers? = nil, stopwatch: Stopwatch? = nil
     ) {
-        if let block = network.block, samples.count >= network.leastInBlock {
-            run(block, batch, samples, in: arena, helpers, stopwatch)
-        } else if let last = network.lastLayers, samples.count >= network.leastInBlock {
-            run(last, batch, samples, in: arena, helpers, stopwatch)
-        } else if stopwatch == nil, let vectorRun, case .pixels(let pixels) = batch.input {
+        switch network.together {
+        case .all(let block, let least) where samples.count >= least:
+            return run(block, batch, samples, in: arena, helpers, stopwatch)
+        case .lastLayers(let last, let least) where samples.count >= least:
+            return run(last, batch, samples, in: arena, helpers, stopwatch)
+        default: break
+        }
+        if stopwatch == nil, let vectorRun, case .pixels(let pixels) = batch.input {
             for sample in samples {
                 vectorRun.run(
                     pixels: pixels + sample * inputCount, in: arena,

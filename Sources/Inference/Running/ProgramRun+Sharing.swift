@@ -83,7 +83,11 @@ extension ProgramRun {
         _ count: Int, of step: Program.PlanarStep, nanoseconds: Double,
         _ body: (_ outputs: Range<Int>, _ scratch: UnsafeMutablePointer<UInt8>) -> Void
     ) {
-        share(count, unit: Self.outputsInPart, nanoseconds: nanoseconds) { outputs in
+        // Sorted rows write all over what their neighbours do; a part of few takes them as they come.
+        let threads = helpers?.threads.threads ?? 1
+        let unit =
+            count >= 8 * threads * RowOrder.neighbours ? RowOrder.neighbours : Self.outputsInPart
+        share(count, unit: unit, nanoseconds: nanoseconds) { outputs in
             withScratch(of: step, isShared: isShared(nanoseconds)) { body(outputs, $0) }
         }
     }
