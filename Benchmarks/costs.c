@@ -80,43 +80,49 @@ static void fill_levels(int8_t *levels, size_t count) {
     for (size_t i = 0; i < count; i++) levels[i] = random_level();
 }
 
-static void make_weights(all_weights *w, size_t count) {
-    uint32_t *first = memory((OUTPUTS + 1) * sizeof *first);
-    for (size_t i = 0; i <= OUTPUTS; i++) first[i] = (uint32_t)(i * count);
-    uint32_t *start = memory(sizeof *start);
-    int8_t *levels = memory(OUTPUTS * count * 4);
-    fill_levels(levels, OUTPUTS * count * 4);
+/// Rows that begin with `sizes` counts, and whose steps, so many as these together, have `terms` terms
+/// and `levels` levels.
+static cik_rows make_rows(
+    const uint32_t *counts, size_t sizes, size_t terms, size_t levels) {
+    size_t steps = 0;
+    for (size_t size = 0; size < sizes; size++) steps += counts[size];
+    uint8_t *bytes = memory(OUTPUTS * (4 * sizes + steps * (2 * terms + levels))), *end = bytes;
+    size_t *starts = memory(OUTPUTS * sizeof *starts);
     uint32_t *order = memory(OUTPUTS * sizeof *order);
-    for (uint32_t i = 0; i < OUTPUTS; i++) order[i] = i;
+    for (uint32_t i = 0; i < OUTPUTS; i++) {
+        order[i] = i;
+        starts[i] = (size_t)(end - bytes);
+        memcpy(end, counts, 4 * sizes);
+        end += 4 * sizes;
+        for (size_t step = 0; step < steps; step++) {
+            for (size_t term = 0; term < terms; term++, end += 2) {
+                uint16_t offset = (uint16_t)random_offset();
+                memcpy(end, &offset, sizeof offset);
+            }
+            fill_levels((int8_t *)end, levels);
+            end += levels;
+        }
+    }
+    return (cik_rows){
+        .outputs = OUTPUTS, .blocks = 1, .block_starts = memory(sizeof(uint32_t)), .bytes = bytes,
+        .starts = starts, .order = order, .offset_size = 2,
+    };
+}
+
+static void make_weights(all_weights *w, size_t count) {
     for (size_t size = 0; size < CIK_STEP_SIZES; size++) {
-        size_t terms = 2 * cik_group(size);
         uint32_t counts[CIK_STEP_SIZES] = {0};
         counts[size] = (uint32_t)count;
-        size_t row_bytes = sizeof counts + count * cik_step_bytes(size, 2);
-        uint8_t *rows = memory(OUTPUTS * row_bytes), *end = rows;
-        size_t *starts = memory(OUTPUTS * sizeof *starts);
-        for (size_t i = 0; i < OUTPUTS; i++) {
-            starts[i] = (size_t)(end - rows);
-            memcpy(end, counts, sizeof counts);
-            end += sizeof counts;
-            for (size_t step = 0; step < count; step++) {
-                for (size_t term = 0; term < terms; term++, end += 2) {
-                    uint16_t offset = (uint16_t)random_offset();
-                    memcpy(end, &offset, sizeof offset);
-                }
-                fill_levels((int8_t *)end, 2);
-                end += 2;
-            }
-        }
+        cik_rows rows = make_rows(counts, CIK_STEP_SIZES, 2 * cik_group(size), 2);
         w->grouped[size] = (cik_grouped_weights){
-            .outputs = OUTPUTS, .blocks = 1, .block_starts = start, .rows = rows,
-            .row_starts = starts, .order = order, .offset_size = 2, .steps_in_16_bits = count,
-            .bound = INT16_MAX,
+            .rows = rows, .steps_in_16_bits = count, .bound = INT16_MAX,
         };
     }
+    w->sparse.rows = make_rows((const uint32_t[]){(uint32_t)count}, 1, 4, 4);
+    int8_t *levels = memory(OUTPUTS * count * 4);
+    fill_levels(levels, OUTPUTS * count * 4);
     uint32_t *offsets = memory(OUTPUTS * count * 4 * sizeof *offsets);
     for (size_t i = 0; i < OUTPUTS * count * 4; i++) offsets[i] = random_offset();
-    w->sparse = (cik_spmm_weights){first, offsets, levels};
     w->dense = (cik_gemm_weights){count, levels, offsets};
     // Of four weights each, of which a depthwise kernel of 3x3 uses three.
     uint32_t *rows = memory(count * sizeof *rows);

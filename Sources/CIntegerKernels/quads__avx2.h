@@ -16,6 +16,12 @@ CIK_INLINE_AVX2 void cik_clear_quads(cik_sums_of_quads *sums) {
     sums->surplus = _mm256_setzero_si256();
 }
 
+CIK_INLINE_AVX2 void cik_add_sums(cik_sums_of_quads *sums, const cik_sums_of_quads *others) {
+    CIK_UNROLLED for (int i = 0; i < 8; i++)
+        sums->part[i] = _mm256_add_epi32(sums->part[i], others->part[i]);
+    sums->surplus = _mm256_add_epi32(sums->surplus, others->surplus);
+}
+
 CIK_INLINE_AVX2 __m256i cik_product_of_quads(__m256i magnitudes, __m256i bytes) {
     return _mm256_madd_epi16(_mm256_maddubs_epi16(magnitudes, bytes), _mm256_set1_epi16(1));
 }

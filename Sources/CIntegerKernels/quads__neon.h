@@ -15,6 +15,12 @@ CIK_INLINE_NEON void cik_clear_quads(cik_sums_of_quads *sums) {
     sums->surplus = vdupq_n_s32(0);
 }
 
+CIK_INLINE_NEON void cik_add_sums(cik_sums_of_quads *sums, const cik_sums_of_quads *others) {
+    CIK_UNROLLED for (int i = 0; i < 16; i++)
+        sums->part[i] = vaddq_s32(sums->part[i], others->part[i]);
+    sums->surplus = vaddq_s32(sums->surplus, others->surplus);
+}
+
 /// The bytes of four planes side by side at each of 16 positions, less 128.
 CIK_INLINE_NEON void cik_interleaved__neon(
     uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d, int8x16_t quads[4]) {

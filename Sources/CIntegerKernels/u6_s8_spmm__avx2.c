@@ -1,6 +1,6 @@
 // Sparse int8 weights times planes of bytes up to 63: as with AVX-512, up to two tiles of an output
 // at a time, whose sums and the constants of a step fill the 16 registers.
-#include "grouped_rows.h"
+#include "rows.h"
 #include "planar__avx2.h"
 
 #if defined(__x86_64__)
@@ -26,7 +26,7 @@ INLINE __m256i group_sum(const uint8_t *const *terms, const size_t group, const 
 
 /// The next `count` steps of a row, whose groups have `group` terms.
 INLINE void add_steps(
-    tiles_16 *sums, cik_row *row, size_t count, const uint8_t *x, const cik_reading r,
+    tiles_16 *sums, cik_grouped_row *row, size_t count, const uint8_t *x, const cik_reading r,
     const int tiles, const size_t group) {
     const uint8_t *step = row->place;
     for (size_t n = count; n > 0; n--, step += 2 * group * r.size + 2) {

@@ -1,6 +1,6 @@
 // Sparse int8 weights times planes of bytes up to 63: groups are added in bytes, widened and
 // multiplied.
-#include "grouped_rows.h"
+#include "rows.h"
 #include "planar__neon.h"
 
 #if defined(__aarch64__)
@@ -28,7 +28,7 @@ INLINE void add_product(int16x8_t part[2], uint8x16_t bytes, int16_t level) {
 
 /// The next `count` steps of a row, whose groups have `group` terms.
 INLINE void add_steps(
-    tiles_16 *sums, cik_row *row, size_t count, const uint8_t *x, const cik_reading r,
+    tiles_16 *sums, cik_grouped_row *row, size_t count, const uint8_t *x, const cik_reading r,
     const int tiles, const size_t group) {
     const uint8_t *step = row->place;
     for (size_t n = count; n > 0; n--, step += 2 * group * r.size + 2) {

@@ -1,6 +1,6 @@
 // Sparse int8 weights times planes of bytes up to 63: groups of one level are added in bytes and
 // multiplied once.
-#include "grouped_rows.h"
+#include "rows.h"
 #include "planar.h"
 #include "targets.h"
 
@@ -28,10 +28,10 @@ static inline __attribute__((always_inline)) void add_step(
 static void sums(
     const cik_grouped_weights *weights, size_t number, const uint8_t *x, size_t lanes,
     int32_t *restrict acc) {
-    cik_reading r = {weights->offset_size, true, weights->shift};
-    for (size_t block = 0; block < weights->blocks; block++) {
-        const uint8_t *planes = x + weights->block_starts[block] * lanes;
-        cik_row row = cik_row_at(cik_row_start(weights, block, number));
+    cik_reading r = {weights->rows.offset_size, true, weights->rows.shift};
+    for (size_t block = 0; block < weights->rows.blocks; block++) {
+        const uint8_t *planes = x + weights->rows.block_starts[block] * lanes;
+        cik_grouped_row row = cik_grouped_row_at(cik_row_start(&weights->rows, block, number));
         CIK_UNROLLED for (size_t size = 0; size < CIK_STEP_SIZES; size++)
             for (uint32_t i = 0; i < row.counts[size]; i++) {
                 add_step(row.place, cik_group(size), planes, lanes, r, acc);
@@ -42,5 +42,5 @@ static void sums(
 
 void u6_s8_spmm__scalar(
     const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count) {
-    CIK_FOR_EACH_ROW(weights->order[number], sums, cik_requantize_tile, cik_add_residual)
+    CIK_FOR_EACH_ROW(weights->rows.order[number], sums, cik_requantize_tile, cik_add_residual)
 }

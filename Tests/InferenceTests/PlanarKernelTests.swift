@@ -133,24 +133,43 @@ private struct Rules {
 }
 
 /// Rows of `cik_grouped_weights`.
-private struct GroupedRows {
+/// Rows of sparse weights for planes, in bytes.
+private struct PackedRows {
     var bytes: [UInt8] = []
     var starts: [Int] = []
 
     /// Adds the row of some terms: steps of groups of 4, of what is left over those of 2, and of 1.
-    mutating func add(_ terms: [(UInt16, Int8)]) {
-        var (left, steps, counts): ([(UInt16, Int8)], [UInt8], [UInt32]) = (terms, [], [])
+    mutating func addGroups(_ terms: [(UInt16, Int8)]) {
+        var (left, steps, counts): ([(UInt16, Int8)], [UInt8], [Int]) = (terms, [], [])
         for group in [4, 2, 1] {
             let groups = Self.groups(of: group, from: &left)
-            counts.append(UInt32(groups.count / 2))
+            counts.append(groups.count / 2)
             for pair in stride(from: 0, to: groups.count, by: 2) {
                 let both = groups[pair] + groups[pair + 1]
-                steps += both.flatMap { [UInt8($0.0 & 0xff), UInt8($0.0 >> 8)] }
-                steps += [both[0].1, both[group].1].map { UInt8(bitPattern: $0) }
+                steps += Self.step(both.map(\.0), [both[0].1, both[group].1])
             }
         }
+        add(counts, steps)
+    }
+
+    /// Adds the row of some terms, four a step.
+    mutating func addQuads(_ terms: [(UInt16, Int8)]) {
+        var steps: [UInt8] = []
+        for start in stride(from: 0, to: terms.count, by: 4) {
+            let four = Array((terms[start...] + [(0, 0), (0, 0), (0, 0)]).prefix(4))
+            steps += Self.step(four.map(\.0), four.map(\.1))
+        }
+        add([(terms.count + 3) / 4], steps)
+    }
+
+    private mutating func add(_ counts: [Int], _ steps: [UInt8]) {
         starts.append(bytes.count)
         bytes += counts.flatMap { count in (0..<4).map { UInt8(count >> (8 * $0) & 0xff) } } + steps
+    }
+
+    private static func step(_ offsets: [UInt16], _ levels: [Int8]) -> [UInt8] {
+        offsets.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] }
+            + levels.map { UInt8(bitPattern: $0) }
     }
 
     /// An even number of groups of one level.
@@ -295,8 +314,12 @@ private struct GroupedRows {
             #expect(rule.float != nil)
             rules.append(rule)
         }
-        withSparse(variant, layer) { kernel in
-            for rule in rules { expect(kernel, layer, sums, rule, "u8_s8_spmm") }
+        for blocks in [1, 2, 3] {
+            withQuads(variant, layer, blocks: blocks) { kernel in
+                for rule in rules {
+                    expect(kernel, layer, sums, rule, "u8_s8_spmm of \(blocks) blocks")
+                }
+            }
         }
         withDense(variant, layer) { kernel in
             for rule in rules { expect(kernel, layer, sums, rule, "u8_s8_gemm") }
@@ -415,29 +438,6 @@ private struct GroupedRows {
 
     // MARK: Packing
 
-    private func withSparse(
-        _ variant: Variant, _ layer: PlanarLayer, _ body: (PlanarKernel) -> Void
-    ) {
-        var (first, offsets, levels): ([UInt32], [UInt32], [Int8]) = ([0], [], [])
-        for output in 0..<layer.outputs {
-            for column in 0..<layer.columns {
-                let level = layer.weights[output * layer.columns + column]
-                if level == 0 { continue }
-                offsets.append(layer.offsets[column])
-                levels.append(level)
-            }
-            while offsets.count % 4 != 0 {
-                offsets.append(layer.offsets[0])
-                levels.append(0)
-            }
-            first.append(UInt32(offsets.count / 4))
-        }
-        withPointers(first, offsets, levels) { first, offsets, levels in
-            var view = cik_spmm_weights(first_step: first, offsets: offsets, levels: levels)
-            body { variant.kernels.u8_s8_spmm(&view, $0, $1, $2) }
-        }
-    }
-
     private func withDense(
         _ variant: Variant, _ layer: PlanarLayer, _ body: (PlanarKernel) -> Void
     ) {
@@ -458,34 +458,55 @@ private struct GroupedRows {
     private func withGroups(
         _ variant: Variant, _ layer: PlanarLayer, blocks: Int, _ body: (PlanarKernel) -> Void
     ) {
-        var rows = GroupedRows()
-        var starts: [UInt32] = []
+        withRows(of: layer, blocks: blocks, { $0.addGroups($1) }) { rows in
+            let largest = layer.weights.map { Int($0.magnitude) }.max()!
+            var view = cik_grouped_weights(
+                rows: rows, steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
+                bound: Int32(layer.bound))
+            body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }
+        }
+    }
+
+    private func withQuads(
+        _ variant: Variant, _ layer: PlanarLayer, blocks: Int, _ body: (PlanarKernel) -> Void
+    ) {
+        withRows(of: layer, blocks: blocks, { $0.addQuads($1) }) { rows in
+            var view = cik_spmm_weights(rows: rows)
+            body { variant.kernels.u8_s8_spmm(&view, $0, $1, $2) }
+        }
+    }
+
+    /// The rows of a layer; `add` adds one.
+    private func withRows(
+        of layer: PlanarLayer, blocks: Int, _ add: (inout PackedRows, [(UInt16, Int8)]) -> Void,
+        _ body: (cik_rows) -> Void
+    ) {
+        var rows = PackedRows()
+        var blockStarts: [UInt32] = []
         // Any order that is not that of the outputs.
-        let order = (0..<layer.outputs).map { ($0 + 1) % layer.outputs }
+        let order = (0..<layer.outputs).map { UInt32(($0 + 1) % layer.outputs) }
         for block in 0..<blocks {
             // Every `blocks`-th column.
             let columns = (0..<layer.columns).filter { $0 % blocks == block }
             let start = columns.map { layer.offsets[$0] }.min() ?? 0
-            starts.append(start)
+            blockStarts.append(start)
             for output in order {
                 let terms = columns.map {
                     (
                         UInt16(layer.offsets[$0] - start),
-                        layer.weights[output * layer.columns + $0]
+                        layer.weights[Int(output) * layer.columns + $0]
                     )
                 }
-                rows.add(terms.filter { $0.1 != 0 })
+                add(&rows, terms.filter { $0.1 != 0 })
             }
         }
-        let largest = layer.weights.map { Int($0.magnitude) }.max()!
-        withPointers(starts, rows.bytes, rows.starts) { blockStarts, bytes, starts in
-            order.map { UInt32($0) }.withUnsafeBufferPointer { order in
-                var view = cik_grouped_weights(
-                    outputs: layer.outputs, blocks: blocks, block_starts: blockStarts, rows: bytes,
-                    row_starts: starts, order: order.baseAddress, offset_size: 2, shift: 0,
-                    steps_in_16_bits: 32767 / max(8 * layer.highest * largest, 1),
-                    bound: Int32(layer.bound))
-                body { variant.kernels.u6_s8_spmm(&view, $0, $1, $2) }
+        withPointers(blockStarts, rows.bytes, rows.starts) { blockStarts, bytes, starts in
+            order.withUnsafeBufferPointer { order in
+                body(
+                    cik_rows(
+                        outputs: layer.outputs, blocks: blocks, block_starts: blockStarts,
+                        bytes: bytes, starts: starts, order: order.baseAddress, offset_size: 2,
+                        shift: 0))
             }
         }
     }

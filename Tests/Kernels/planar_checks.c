@@ -209,51 +209,90 @@ static void for_each_shape(
     }
 }
 
+/// What rows of sparse weights for planes are made of.
+typedef struct {
+    cik_rows view;
+    uint8_t *bytes;
+    uint32_t block_starts[3];
+    size_t starts[3 * OUTPUTS];
+    uint32_t order[OUTPUTS];
+} rows;
+
+/// Steps of one size.
+typedef struct { size_t terms, levels; } step_shape;
+
+static void add_step(uint8_t **end, const cik_rows *rows, step_shape step, int level) {
+    set_random_offsets(*end, rows->offset_size, step.terms, 36 >> rows->shift);
+    *end += step.terms * rows->offset_size;
+    for (size_t i = 0; i < step.levels; i++)
+        *(*end)++ = (uint8_t)random_in(-level, level > 127 ? 127 : level);
+}
+
+/// Rows of up to MOST_STEPS steps of each size, with levels up to `level`, which reach less than 50
+/// positions.
+enum { MOST_STEPS = 5 };
+static void set_rows(
+    rows *r, size_t blocks, const step_shape *sizes, size_t size_count, int level) {
+    r->view = (cik_rows){
+        .outputs = OUTPUTS, .blocks = blocks, .block_starts = r->block_starts,
+        .starts = r->starts, .order = r->order, .offset_size = random_in(0, 1) ? 2 : 4,
+        .shift = (int32_t)random_in(0, 2),
+    };
+    memcpy(r->block_starts, (const uint32_t[]){0, 13, 6}, sizeof r->block_starts);
+    random_order(r->order);
+    size_t row_bytes = 4 * size_count;
+    for (size_t i = 0; i < size_count; i++)
+        row_bytes += MOST_STEPS * (sizes[i].terms * r->view.offset_size + sizes[i].levels);
+    uint8_t *end = r->bytes = random_memory(blocks * OUTPUTS * row_bytes);
+    r->view.bytes = r->bytes;
+    for (size_t row = 0; row < blocks * OUTPUTS; row++) {
+        r->starts[row] = (size_t)(end - r->bytes);
+        uint32_t counts[CIK_STEP_SIZES];
+        for (size_t i = 0; i < size_count; i++) counts[i] = (uint32_t)random_in(0, MOST_STEPS);
+        memcpy(end, counts, 4 * size_count);
+        end += 4 * size_count;
+        for (size_t i = 0; i < size_count; i++)
+            for (uint32_t step = 0; step < counts[i]; step++)
+                add_step(&end, &r->view, sizes[i], level);
+    }
+}
+
 static void check_groups_of(
     const cik_kernel_set *scalar, const cik_kernel_set *variant, const size_t *shape,
     size_t lanes) {
+    const step_shape sizes[] = {{8, 2}, {4, 2}, {2, 2}};
     const int highest[] = {3, 15, 31, 63};
     for (int h = 0; h < 4; h++) {
-        size_t blocks = (size_t)random_in(1, 3), rows = blocks * OUTPUTS;
+        size_t blocks = (size_t)random_in(1, 3);
         int level = 32767 / 8 / highest[h] > 128 ? 128 : 32767 / 8 / highest[h];
         if (blocks > 1 && random_in(0, 1)) level = 3;
         layer l = random_layer(shape[0], shape[1], shape[2], lanes, 50, highest[h]);
-        size_t offset_size = random_in(0, 1) ? 2 : 4;
-        int32_t shift = (int32_t)random_in(0, 2);
-        const uint32_t block_starts[] = {0, 13, 6};
-        int32_t bound = (int32_t)blocks * 5 * (8 + 4 + 2) * level * highest[h];
+        int32_t bound = (int32_t)blocks * MOST_STEPS * (8 + 4 + 2) * level * highest[h];
+        rows r;
+        set_rows(&r, blocks, sizes, CIK_STEP_SIZES, level);
         cik_grouped_weights weights = {
-            .outputs = OUTPUTS, .blocks = blocks, .block_starts = block_starts,
-            .offset_size = offset_size, .shift = shift,
-            .steps_in_16_bits = (size_t)(32767 / (8 * highest[h] * level)), .bound = bound,
+            .rows = r.view,
+            .steps_in_16_bits = (size_t)(32767 / (8 * highest[h] * level)),
+            .bound = bound,
         };
-        enum { MOST = 5 };
-        uint32_t counts[CIK_STEP_SIZES];
-        size_t row_bytes = sizeof counts;
-        for (size_t size = 0; size < CIK_STEP_SIZES; size++)
-            row_bytes += MOST * cik_step_bytes(size, offset_size);
-        uint8_t *bytes = random_memory(rows * row_bytes), *end = bytes;
-        size_t starts[3 * OUTPUTS];
-        uint32_t order[OUTPUTS];
-        random_order(order);
-        for (size_t i = 0; i < rows; i++) {
-            starts[i] = (size_t)(end - bytes);
-            for (size_t size = 0; size < CIK_STEP_SIZES; size++)
-                counts[size] = (uint32_t)random_in(0, MOST);
-            memcpy(end, counts, sizeof counts);
-            end += sizeof counts;
-            for (size_t size = 0; size < CIK_STEP_SIZES; size++)
-                for (uint32_t step = 0; step < counts[size]; step++) {
-                    size_t terms = 2 * cik_group(size);
-                    set_random_offsets(end, offset_size, terms, 36 >> shift);
-                    end += terms * offset_size;
-                    for (int level_of = 0; level_of < 2; level_of++)
-                        *end++ = (uint8_t)random_in(-level, level > 127 ? 127 : level);
-                }
-        }
-        weights.rows = bytes, weights.row_starts = starts, weights.order = order;
         COMPARE(u6_s8_spmm, weights, l, bound, OUTPUTS * 512)
-        free(bytes);
+        free(r.bytes);
+        free_layer(&l);
+    }
+}
+
+static void check_quads_of(
+    const cik_kernel_set *scalar, const cik_kernel_set *variant, const size_t *shape,
+    size_t lanes) {
+    const step_shape quad = {4, 4};
+    for (size_t blocks = 1; blocks <= 3; blocks++) {
+        layer l = random_layer(shape[0], shape[1], shape[2], lanes, 50, 255);
+        rows r;
+        set_rows(&r, blocks, &quad, 1, 128);
+        cik_spmm_weights weights = {r.view};
+        int32_t bound = (int32_t)blocks * MOST_STEPS * 4 * 128 * 255;
+        COMPARE(u8_s8_spmm, weights, l, bound, OUTPUTS * 512)
+        free(r.bytes);
         free_layer(&l);
     }
 }
@@ -265,13 +304,9 @@ static void check_rows_of(
         layer l = random_layer(shape[0], shape[1], shape[2], lanes, 50, 255);
         uint32_t *offsets = random_offsets(stride * OUTPUTS, 50);
         int8_t *levels = random_memory(stride * OUTPUTS);
-        uint32_t first[OUTPUTS + 1];
-        for (uint32_t i = 0; i <= OUTPUTS; i++) first[i] = i * (uint32_t)stride / 4;
         int32_t bound = (int32_t)stride * 128 * 255;
         cik_gemm_weights rows = {stride, levels, offsets};
         COMPARE(u8_s8_gemm, rows, l, bound, stride * 64)
-        cik_spmm_weights steps = {first, offsets, levels};
-        COMPARE(u8_s8_spmm, steps, l, bound, 64)
         free(offsets), free(levels), free_layer(&l);
     }
 }
@@ -338,6 +373,10 @@ static void check_direct(const cik_kernel_set *scalar, const cik_kernel_set *var
 
 static void check_groups(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
     for_each_shape(scalar, variant, check_groups_of);
+}
+
+static void check_quads(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    for_each_shape(scalar, variant, check_quads_of);
 }
 
 static void check_rows(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
@@ -466,7 +505,8 @@ static void check_add(const cik_kernel_set *scalar, const cik_kernel_set *varian
 
 const named_check planar_checks[] = {
     {"u6_s8_spmm", check_groups},
-    {"u8_s8_spmm, u8_s8_gemm", check_rows},
+    {"u8_s8_spmm", check_quads},
+    {"u8_s8_gemm", check_rows},
     {"u8_s8_depthwise", check_depthwise},
     {"u8_s8_depthwise_direct", check_direct},
     {"u8_planes", check_planes},

@@ -98,6 +98,29 @@ typedef struct {
     int32_t highest;
 } cik_gemv_weights;
 
+/// Rows of sparse weights for planes: what is read lies one behind the other in one stream, nothing
+/// between, unaligned: block by block the rows of its outputs, those of a group of channels together.
+///
+/// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read them,
+/// and whose offsets fit 16 bits. A row is the numbers of its steps and then the steps, each offsets and
+/// then levels. An offset counts positions from the start of the block, in units of `1 << shift`; a level
+/// is 0 where nothing fills it.
+typedef struct {
+    size_t outputs;
+    size_t blocks;
+    /// `[blocks]`: positions from the first plane of all to that of the block.
+    const uint32_t *block_starts;
+    const uint8_t *bytes;
+    /// `[blocks, outputs]`: where each row starts, in bytes.
+    const size_t *starts;
+    /// `[outputs]`: whose rows they are, the same ones in each block. Where rows of the same numbers of
+    /// steps follow each other, processors foresee the ends of loops.
+    const uint32_t *order;
+    /// Of an offset: 2 or 4.
+    size_t offset_size;
+    int32_t shift;
+} cik_rows;
+
 /// Sparse weights for planes of small bytes: terms in groups of one level, two groups a step.
 ///
 ///     acc[output][p] = sum over steps of levels[0] * (x[o + p] + ..., the terms of the first group)
@@ -105,36 +128,14 @@ typedef struct {
 ///
 /// with `o` times lanes. Groups have 4 terms; what is left over makes groups of 2, and what is left
 /// of that groups of 1. A group is added in bytes and multiplied once, so bytes are at most 63; and
-/// no product of a step, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767.
+/// no product of a step, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767. There is more than
+/// one block only if `bound` fits 16 bits, or to make offsets fit them.
 ///
-/// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read
-/// them, if `bound` fits 16 bits; and whose offsets fit 16 bits.
-///
-/// What is read lies one behind the other, nothing between, unaligned: block by block the rows of its
-/// outputs, those of a group of channels together. A row is
-///
-///     uint32_t counts[CIK_STEP_SIZES]     of its steps of each size
-///     steps with groups of `cik_group(0)` terms, of `cik_group(1)`, ...
-///
-/// and a step
-///
-///     offsets [2, group], of `offset_size` bytes: positions from the start of the block, in units
-///                         of `1 << shift`
-///     int8_t levels[2]    of each group; 0 where nothing fills it
+///     uint32_t counts[CIK_STEP_SIZES]     of the row's steps of each size
+///     steps with groups of `cik_group(0)` terms, of `cik_group(1)`, ..., each
+///         offsets [2, group], int8_t levels[2]
 typedef struct {
-    size_t outputs;
-    size_t blocks;
-    /// `[blocks]`: positions from the first plane of all to that of the block.
-    const uint32_t *block_starts;
-    const uint8_t *rows;
-    /// `[blocks, outputs]`: where each row starts, in bytes from `rows`.
-    const size_t *row_starts;
-    /// `[outputs]`: whose rows they are, the same ones in each block. Where rows of the same numbers of
-    /// steps follow each other, processors foresee the ends of loops.
-    const uint32_t *order;
-    /// Of an offset: 2 or 4.
-    size_t offset_size;
-    int32_t shift;
+    cik_rows rows;
     /// So many steps of any size never leave 16 bits, at least 1.
     size_t steps_in_16_bits;
     /// The largest magnitude of an accumulator. Up to 32767 a variant may add modulo 2^16, even if
@@ -153,14 +154,13 @@ static inline size_t cik_step_bytes(size_t size, size_t offset_size) {
 /// Sparse weights for planes of any bytes: terms four by four, in any order.
 ///
 ///     acc[output][p] = sum over steps of levels[0] * x[o0 + p] + ... + levels[3] * x[o3 + p]
-typedef struct {
-    /// `[outputs + 1]`: where the steps of each output start.
-    const uint32_t *first_step;
-    /// `[steps, 4]`: positions from the start of the first plane.
-    const uint32_t *offsets;
-    /// `[steps, 4]`; 0 where nothing fills the place.
-    const int8_t *levels;
-} cik_spmm_weights;
+///
+///     uint32_t count                      of the row's steps, each
+///         offsets [4], int8_t levels[4]
+typedef struct { cik_rows rows; } cik_spmm_weights;
+
+/// Bytes of a step of those.
+static inline size_t cik_quad_bytes(size_t offset_size) { return 4 * offset_size + 4; }
 
 /// Dense weights for planes of activations: `[outputs, stride]`, row-major; `stride` is the number
 /// of terms rounded up to a multiple of 4, weights in between are 0 and their offset is 0.
@@ -340,7 +340,7 @@ typedef struct {
     /// least 1. Others have registers for two, or keep sums in memory.
     size_t band;
     /// At a multiple of 64: room for a tile of the input that `gemm` sorts, CIK_TILE times the
-    /// stride of its weights; or for the sums of all outputs between the blocks of `u6_s8_spmm`,
+    /// stride of its weights; or for the sums of all outputs between blocks of sparse weights,
     /// `8 * CIK_TILE` bytes each.
     uint8_t *scratch;
 } cik_planar;

@@ -1,3 +1,5 @@
+import CIntegerKernels
+
 /// The channels of a layer cut into blocks, each with its nonzeros in groups of its own: so that planes
 /// stay in the first cache, and that 16 bits hold the offsets from the start of a block.
 struct ChannelBlocks: Sendable {
@@ -14,22 +16,34 @@ struct ChannelBlocks: Sendable {
 
     var count: Int { columns.count }
 
+    /// Nanoseconds for one tile of `outputs` outputs, whose steps take so many from near planes.
+    func cost(ofSteps steps: Double, outputs: Int, _ costs: cik_costs) -> Double {
+        steps * (isNear ? 1 : costs.spmm_far) + Double((count - 1) * outputs) * costs.spmm_block
+    }
+
+    /// What belongs to rows in memory: where each starts, whose they are, and blocks.
+    func byteCountBesideRows(outputs: Int) -> Int {
+        count * outputs * MemoryLayout<Int>.stride
+            + (outputs + count) * MemoryLayout<UInt32>.stride
+    }
+
     /// Nonzeros of an output that a block should have on average.
     private static let leastInBlock = 40
 
     /// The ways to cut that may be the fastest: few blocks, of which more nonzeros form large groups, and blocks
     /// for the first cache.
     ///
-    /// Those need nonzeros enough to form groups, and accumulators that fit 16 bits, `bound` being the
-    /// largest: with them, layers of VGG-16 and ResNet-18 whose planes exceed the first cache ran 1.4
-    /// to 1.8 times as fast. The fully connected layers of AlexNet and VGG-16 ran 1.3 to 1.4 times as
-    /// fast in one block as in seven.
+    /// Those need nonzeros enough to form groups, and sums that can wait between blocks: with them,
+    /// layers of VGG-16 and ResNet-18 whose planes exceed the first cache ran 1.4 to 1.8 times as fast.
+    /// The fully connected layers of AlexNet and VGG-16 ran 1.3 to 1.4 times as fast in one block as in
+    /// seven.
+    ///
+    /// - Parameter isKept: whether blocks run one after another, with sums kept between them.
     static func candidates(
-        _ weights: SparseRows, geometry: PlaneGeometry, bound: Int
+        _ weights: SparseRows, geometry: PlaneGeometry, isKept: Bool
     ) -> [ChannelBlocks] {
         let channels = geometry.channelsInGroup
         let most = min(max(1, weights.nonzeros / (leastInBlock * weights.outputs)), channels)
-        let isKept = bound <= Int16.max
         let reach = Reach(geometry, taps: weights.columnCount / channels)
         func blocks(atLeast count: Int) -> ChannelBlocks {
             let fitting = (count...max(count, most)).first {
@@ -43,7 +57,6 @@ struct ChannelBlocks: Sendable {
         return few.isNear || !isKept || near <= few.count ? [few] : [few, blocks(atLeast: near)]
     }
 
-    /// - Parameter isKept: whether blocks run one after another, with 16-bit sums kept between them.
     private init(
         _ weights: SparseRows, geometry: PlaneGeometry, count: Int, _ reach: Reach, isKept: Bool
     ) {

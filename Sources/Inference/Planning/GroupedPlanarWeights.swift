@@ -50,8 +50,7 @@ final class GroupedPlanarWeights: @unchecked Sendable {
                 costs.spmm_group_step.0, costs.spmm_group_step.1, costs.spmm_group_step.2,
             ]
             let all = zip(steps, ofStep).reduce(0) { $0 + Double($1.0) * $1.1 }
-            return all * (blocks.isNear ? 1 : costs.spmm_far)
-                + Double((blocks.count - 1) * outputs) * costs.spmm_block
+            return blocks.cost(ofSteps: all, outputs: outputs, costs)
         }
 
         /// Of the rows.
@@ -62,15 +61,11 @@ final class GroupedPlanarWeights: @unchecked Sendable {
             }
         }
 
-        /// Rows, where each starts, whose they are, and blocks.
-        var byteCount: Int {
-            rowBytes + blocks.count * outputs * MemoryLayout<Int>.stride
-                + (outputs + blocks.count) * MemoryLayout<UInt32>.stride
-        }
+        var byteCount: Int { rowBytes + blocks.byteCountBesideRows(outputs: outputs) }
     }
 
     let view: cik_grouped_weights
-    private let buffers: [AlignedBuffer]
+    private let rows: PlanarRows
 
     /// Whether four bytes fit a byte, and the products of a step 16 bits.
     static func canHold(_ weights: SparseRows, highest: Int32) -> Bool {
@@ -91,39 +86,20 @@ final class GroupedPlanarWeights: @unchecked Sendable {
         _ weights: SparseRows, geometry: PlaneGeometry, blocks: ChannelBlocks, _ counts: Counts,
         highest: Int32, bound: Int, before epilogue: Epilogue?
     ) {
-        var order = Array(0..<weights.outputs)
-        if let epilogue, epilogue.orderIsFree {
-            order = RowOrder.sorted(
-                outputs: weights.outputs, groups: geometry.groups, isLate: epilogue.isApart
-            ) {
-                Counts.ofRow(weights, weights.range(of: blocks.columns[0], in: $0))
-            }
+        let order = RowOrder.of(weights, geometry, before: epilogue) {
+            Counts.ofRow(weights, weights.range(of: blocks.columns[0], in: $0))
         }
-        var rows = Rows(byteCount: counts.rowBytes, offsetBytes: blocks.offsetBytes)
-        var starts: [Int] = []
-        starts.reserveCapacity(blocks.count * weights.outputs)
-        for (columns, start) in zip(blocks.columns, blocks.starts) {
-            for output in order {
-                starts.append(rows.end)
-                rows.append(
-                    weights.sortedByLevel(weights.range(of: columns, in: output)).map {
-                        let offset = geometry.offsets[Int($0.column)] - start
-                        return Term(offset: offset >> UInt32(blocks.shift), level: $0.level)
-                    })
-            }
+        rows = PlanarRows(blocks: blocks, order: order, byteCount: counts.rowBytes) {
+            columns, output, start, row in
+            let terms = weights.sortedByLevel(weights.range(of: columns, in: output))
+            Self.append(
+                terms.map {
+                    Term(offset: geometry.offsets[Int($0.column)] - start, level: $0.level)
+                },
+                to: &row)
         }
-        precondition(rows.end == counts.rowBytes, "rows have as many steps as were counted")
-        buffers = [
-            AlignedBuffer(blocks.starts), rows.buffer, AlignedBuffer(starts),
-            AlignedBuffer(order.map { UInt32($0) }),
-        ]
         view = cik_grouped_weights(
-            outputs: weights.outputs, blocks: blocks.count,
-            block_starts: buffers[0].pointer(to: UInt32.self),
-            rows: buffers[1].pointer(to: UInt8.self),
-            row_starts: buffers[2].pointer(to: Int.self),
-            order: buffers[3].pointer(to: UInt32.self),
-            offset_size: blocks.offsetBytes, shift: blocks.shift,
+            rows: rows.view,
             steps_in_16_bits: Int(Int16.max) / max(Self.largestStep(weights, highest: highest), 1),
             bound: Int32(bound))
     }
@@ -133,79 +109,46 @@ final class GroupedPlanarWeights: @unchecked Sendable {
         var level: Int8
     }
 
-    /// Rows as the kernels read them.
-    private struct Rows {
-        let buffer: AlignedBuffer
-        let offsetBytes: Int
-        /// Behind the last row.
-        private(set) var end = 0
-
-        init(byteCount: Int, offsetBytes: Int) {
-            buffer = AlignedBuffer(byteCount: byteCount)
-            self.offsetBytes = offsetBytes
-        }
-
-        /// Appends the row of some terms, which are sorted by level.
-        mutating func append(_ terms: [Term]) {
-            var left = terms
-            let sizes = groups.map {
-                $0 > 1 ? Self.takeGroups(of: $0, from: &left) : Self.ones(left)
-            }
-            for (group, terms) in zip(groups, sizes) { write(UInt32(terms.count / (2 * group))) }
-            for (group, terms) in zip(groups, sizes) {
-                for step in stride(from: 0, to: terms.count, by: 2 * group) {
-                    for term in terms[step..<step + 2 * group] {
-                        if offsetBytes == 2 {
-                            write(UInt16(term.offset))
-                        } else {
-                            write(term.offset)
-                        }
-                    }
-                    write(terms[step].level)
-                    write(terms[step + group].level)
-                }
+    /// Appends the row of some terms, which are sorted by level.
+    private static func append(_ terms: [Term], to row: inout PlanarRows.Writer) {
+        var left = terms
+        let sizes = groups.map { $0 > 1 ? takeGroups(of: $0, from: &left) : ones(left) }
+        for (group, terms) in zip(groups, sizes) { row.append(count: terms.count / (2 * group)) }
+        for (group, terms) in zip(groups, sizes) {
+            for step in stride(from: 0, to: terms.count, by: 2 * group) {
+                for term in terms[step..<step + 2 * group] { row.append(offset: term.offset) }
+                row.append(level: terms[step].level)
+                row.append(level: terms[step + group].level)
             }
         }
+    }
 
-        private mutating func write<Number: BitwiseCopyable>(_ number: Number) {
-            let size = MemoryLayout<Number>.size
-            precondition(end + size <= buffer.byteCount)
-            buffer.base.storeBytes(of: number, toByteOffset: end, as: Number.self)
-            end += size
-        }
-
-        private var groups: [Int] { GroupedPlanarWeights.groups }
-
-        /// Takes an even number of groups, one behind the other, out of terms.
-        private static func takeGroups(of group: Int, from terms: inout [Term]) -> [Term] {
-            var (taken, left): ([Term], [Term]) = ([], [])
-            var start = 0
-            while start < terms.count {
-                if start + group <= terms.count,
-                    terms[start].level == terms[start + group - 1].level
-                {
-                    taken += terms[start..<start + group]
-                    start += group
-                } else {
-                    left.append(terms[start])
-                    start += 1
-                }
+    /// Takes an even number of groups, one behind the other, out of terms.
+    private static func takeGroups(of group: Int, from terms: inout [Term]) -> [Term] {
+        var (taken, left): ([Term], [Term]) = ([], [])
+        var start = 0
+        while start < terms.count {
+            if start + group <= terms.count, terms[start].level == terms[start + group - 1].level {
+                taken += terms[start..<start + group]
+                start += group
+            } else {
+                left.append(terms[start])
+                start += 1
             }
-            if !taken.count.isMultiple(of: 2 * group) {
-                left += taken.suffix(group)
-                taken.removeLast(group)
-                // The odd group's level may stand in front.
-                left.sort { ($0.level, $0.offset) < ($1.level, $1.offset) }
-            }
-            terms = left
-            return taken
         }
+        if !taken.count.isMultiple(of: 2 * group) {
+            left += taken.suffix(group)
+            taken.removeLast(group)
+            // The odd group's level may stand in front.
+            left.sort { ($0.level, $0.offset) < ($1.level, $1.offset) }
+        }
+        terms = left
+        return taken
+    }
 
-        /// Terms by themselves, an even number.
-        private static func ones(_ terms: [Term]) -> [Term] {
-            let sorted = terms.sorted { $0.offset < $1.offset }
-            return sorted.count.isMultiple(of: 2)
-                ? sorted : sorted + [Term(offset: 0, level: 0)]
-        }
+    /// Terms by themselves, an even number.
+    private static func ones(_ terms: [Term]) -> [Term] {
+        let sorted = terms.sorted { $0.offset < $1.offset }
+        return sorted.count.isMultiple(of: 2) ? sorted : sorted + [Term(offset: 0, level: 0)]
     }
 }

@@ -5,7 +5,7 @@ import CIntegerKernels
 struct PlanarChoice: Sendable {
     enum Kind: Sendable {
         case grouped(blocks: ChannelBlocks, GroupedPlanarWeights.Counts)
-        case sparse(steps: Int)
+        case sparse(blocks: ChannelBlocks, SparsePlanarWeights.Counts)
         case dense(weights: Int)
         /// `direct` is for one sample; blocks of a batch have another kernel.
         case depthwise(weights: Int, direct: DirectWindow?)
@@ -81,16 +81,18 @@ struct PlanarChoice: Sendable {
     private static func sparse(
         _ weights: SparseRows, geometry: PlaneGeometry, highest: Int32, bound: Int
     ) -> [Kind] {
-        let sparse = Kind.sparse(steps: SparsePlanarWeights.steps(of: weights))
-        guard GroupedPlanarWeights.canHold(weights, highest: highest) else { return [sparse] }
-        let blocks = ChannelBlocks.candidates(weights, geometry: geometry, bound: bound)
-        return blocks.map { .grouped(blocks: $0, .init(weights, blocks: $0)) } + [sparse]
+        let sparse = ChannelBlocks.candidates(weights, geometry: geometry, isKept: true)
+            .map { Kind.sparse(blocks: $0, .init(weights, blocks: $0)) }
+        guard GroupedPlanarWeights.canHold(weights, highest: highest) else { return sparse }
+        let blocks = ChannelBlocks.candidates(
+            weights, geometry: geometry, isKept: bound <= Int16.max)
+        return blocks.map { .grouped(blocks: $0, .init(weights, blocks: $0)) } + sparse
     }
 
     private static func cost(_ kind: Kind, _ costs: cik_costs) -> Double {
         switch kind {
         case .grouped(_, let counts): counts.cost(costs)
-        case .sparse(let steps): Double(steps) * costs.spmm_step
+        case .sparse(_, let counts): counts.cost(costs)
         case .dense(let weights): Double(weights) * costs.gemm_weight
         case .depthwise(let weights, let direct):
             Double(weights) * (direct?.cost(costs) ?? costs.depthwise_weight)
@@ -102,7 +104,7 @@ struct PlanarChoice: Sendable {
     ) -> Int {
         switch kind {
         case .grouped(_, let counts): counts.byteCount
-        case .sparse(let steps): steps * 4 * (4 + 1) + (weights.outputs + 1) * 4
+        case .sparse(_, let counts): counts.byteCount
         case .dense: (weights.outputs + 4) * roundedUp(weights.columnCount, to: 4)
         case .depthwise:
             DepthwisePlanarWeights.runs(geometry).count * 4 * (weights.outputs + 1)

@@ -22,9 +22,10 @@ enum PlanarWeights: Sendable {
             self = .grouped(
                 .init(
                     weights, geometry: geometry, blocks: blocks, counts, highest: highest,
-                    bound: bound,
-                    before: epilogue))
-        case .sparse: self = .sparse(.init(weights, geometry: geometry))
+                    bound: bound, before: epilogue))
+        case .sparse(let blocks, let counts):
+            self = .sparse(
+                .init(weights, geometry: geometry, blocks: blocks, counts, before: epilogue))
         case .dense: self = .dense(.init(weights, geometry: geometry))
         case .depthwise:
             self = .depthwise(
@@ -38,43 +39,6 @@ extension PlanarWeights {
     /// Of a step that reads the values as they stand.
     var direct: DirectWeights? {
         if case .depthwise(_, let direct) = self { direct } else { nil }
-    }
-}
-
-/// Nonzeros four by four in any order.
-final class SparsePlanarWeights: @unchecked Sendable {
-    let view: cik_spmm_weights
-    private let buffers: [AlignedBuffer]
-
-    init(_ weights: SparseRows, geometry: PlaneGeometry) {
-        let steps = Self.steps(of: weights)
-        var firstStep: [UInt32] = [0]
-        var offsets: [UInt32] = []
-        var levels: [Int8] = []
-        offsets.reserveCapacity(4 * steps)
-        levels.reserveCapacity(4 * steps)
-        for output in 0..<weights.outputs {
-            for i in weights.starts[output]..<weights.starts[output + 1] {
-                offsets.append(geometry.offsets[Int(weights.columns[i])])
-                levels.append(weights.levels[i])
-            }
-            while !offsets.count.isMultiple(of: 4) {
-                offsets.append(0)
-                levels.append(0)
-            }
-            firstStep.append(UInt32(offsets.count / 4))
-        }
-        buffers = [AlignedBuffer(firstStep), AlignedBuffer(offsets), AlignedBuffer(levels)]
-        view = cik_spmm_weights(
-            first_step: buffers[0].pointer(to: UInt32.self),
-            offsets: buffers[1].pointer(to: UInt32.self),
-            levels: buffers[2].pointer(to: Int8.self))
-    }
-
-    static func steps(of weights: SparseRows) -> Int {
-        (0..<weights.outputs).reduce(0) {
-            $0 + (weights.starts[$1 + 1] - weights.starts[$1] + 3) / 4
-        }
     }
 }
 

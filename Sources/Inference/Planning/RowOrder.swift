@@ -8,6 +8,17 @@ package enum RowOrder {
     /// So many outputs are sorted together.
     package static let neighbours = 16
 
+    /// The order of a layer's outputs in front of `epilogue`, if that leaves it free.
+    static func of(
+        _ weights: SparseRows, _ geometry: PlaneGeometry, before epilogue: Epilogue?,
+        steps: (Int) -> [Int]
+    ) -> [Int] {
+        guard let epilogue, epilogue.orderIsFree else { return Array(0..<weights.outputs) }
+        return sorted(
+            outputs: weights.outputs, groups: geometry.groups, isLate: epilogue.isApart,
+            steps: steps)
+    }
+
     /// - Parameters:
     ///   - outputs: how many.
     ///   - groups: equal runs of outputs that read other channels, and stay where they are.
