@@ -40,6 +40,7 @@ static const cik_kernel_set cik_kernels[] = {
         .u8_lookup = u8_lookup__scalar,
         .u8_channel_shuffle = u8_channel_shuffle__scalar,
         .u8_encode = u8_encode__scalar,
+        .f32_encode = f32_encode__scalar,
     },
 #if defined(__x86_64__)
     {
@@ -77,6 +78,7 @@ static const cik_kernel_set cik_kernels[] = {
         .u8_lookup = u8_lookup__avx2,
         .u8_channel_shuffle = u8_channel_shuffle__scalar,
         .u8_encode = u8_encode__avx2,
+        .f32_encode = f32_encode__avx2,
     },
     {
         .isa = "avx512vnni",
@@ -114,6 +116,7 @@ static const cik_kernel_set cik_kernels[] = {
         .u8_lookup = u8_lookup__avx512vnni,
         .u8_channel_shuffle = u8_channel_shuffle__scalar,
         .u8_encode = u8_encode__avx512vnni,
+        .f32_encode = f32_encode__avx512vnni,
     },
     {
         .isa = "avx512",
@@ -151,6 +154,7 @@ static const cik_kernel_set cik_kernels[] = {
         .u8_lookup = u8_lookup__avx512,
         .u8_channel_shuffle = u8_channel_shuffle__scalar,
         .u8_encode = u8_encode__avx512,
+        .f32_encode = f32_encode__avx512vnni,
     },
 #elif defined(__aarch64__)
     {
@@ -189,6 +193,7 @@ static const cik_kernel_set cik_kernels[] = {
         .u8_lookup = u8_lookup__neon,
         .u8_channel_shuffle = u8_channel_shuffle__scalar,
         .u8_encode = u8_encode__neon,
+        .f32_encode = f32_encode__neon,
     },
 #endif
 };

@@ -26,6 +26,17 @@
         const cik_multiplication *multiplication, const uint8_t *a, const uint8_t *b,           \
         size_t lanes, uint8_t *y);
 
+/// Of samples in floats, for variants that have one of their own.
+#define CIK_FLOAT_ENCODING(isa)                                                                 \
+    void f32_encode__##isa(                                                                     \
+        const cik_float_encoding *encoding, const float *samples, size_t count, size_t lanes,   \
+        uint8_t *y);
+
+CIK_FLOAT_ENCODING(scalar)
+CIK_FLOAT_ENCODING(avx2)
+CIK_FLOAT_ENCODING(avx512vnni)
+CIK_FLOAT_ENCODING(neon)
+
 CIK_VECTOR_KERNELS(scalar)
 CIK_VECTOR_KERNELS(avx2)
 CIK_VECTOR_KERNELS(avx512vnni)

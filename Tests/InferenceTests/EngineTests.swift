@@ -404,6 +404,31 @@ func expectEqual(
         #expect(engine.logits(samples: samples) == reference.trace(samples: samples).logits)
     }
 
+    @Test(arguments: variants, [1, 3, 48])
+    func `raw samples that are no pixels have the codes of the reference`(
+        options: EngineOptions, parts: Int
+    ) throws {
+        var random = SplitMix(16)
+        for isSigned in [false, true] {
+            let layer = randomLayer(
+                shape: [5, 48], recipe: LayerRecipe(), output: nil, using: &random)
+            let codes = quantizer(bits: 5, isSigned: isSigned)
+            var model = chain(parts == 3 ? [3, 4, 4] : [48], codes, [.linear(layer)])
+            model.input.mean = (0..<parts).map { Float($0) / 16 - 0.5 }
+            model.input.deviation = (0..<parts).map { 0.25 + Float($0) / 8 }
+            let engine = try Engine(model, options: options)
+            let reference = try ReferenceInterpreter(model)
+            for count in [1, 70] {
+                let samples = (0..<count).map { _ in
+                    (0..<48).map { _ in Float.random(in: -400...600, using: &random) }
+                }
+                #expect(
+                    engine.logits(samples: samples.flatMap { $0 })
+                        == samples.flatMap { reference.trace(samples: $0).logits })
+            }
+        }
+    }
+
     @Test func `the class is the first of the largest logits`() throws {
         let layer = PackedLayer(
             weights: packedTensor(shape: [4, 1], weights: [1, 3, 3, 2], scales: [1]),

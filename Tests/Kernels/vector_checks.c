@@ -1,6 +1,8 @@
 // Kernels for one sample.
 #include "check.h"
 
+#include <math.h>
+
 /// Room behind results, which has to stay as it is.
 enum { GUARD = 64 };
 
@@ -226,6 +228,42 @@ static void check_multiply(const cik_kernel_set *scalar, const cik_kernel_set *v
         }
 }
 
+/// Samples at and around the boundaries between codes, far outside, and no numbers.
+static float random_sample(void) {
+    const float special[] = {0, -0.0f, 1e30f, -1e30f, INFINITY, -INFINITY, NAN, 255};
+    if (random_in(0, 9) == 0) return special[random_in(0, 7)];
+    return (float)random_in(-600, 1200) / (random_in(0, 1) ? 2 : 7);
+}
+
+static void check_float_encode(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
+    const size_t shapes[][2] = {{1, 1}, {1, 15}, {3, 64}, {1, 130}, {2, 77}, {5, 1}, {131, 1}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int blocks = 0; blocks < 2; blocks++) {
+            size_t channels = shapes[i][0], features = channels * shapes[i][1];
+            size_t lanes = blocks ? 64 : 1, count = blocks ? (size_t)random_in(1, 64) : 1;
+            float *samples = random_memory(count * features * sizeof *samples);
+            for (size_t j = 0; j < count * features; j++) samples[j] = random_sample();
+            float *means = random_memory(2 * channels * sizeof *means);
+            for (size_t j = 0; j < 2 * channels; j++) means[j] = (float)random_in(1, 40) / 8;
+            int bits = (int)random_in(1, 8);
+            float lowest = random_in(0, 1) ? 0 : -(float)(1 << (bits - 1));
+            cik_float_encoding encoding = {
+                .channels = channels, .area = shapes[i][1],
+                .pixel_scale = random_in(0, 1) ? 1 : 1 / 255.0f, .means = means,
+                .deviations = means + channels, .offset = (float)random_in(-3, 3) / 4,
+                .scale = (float)random_in(1, 8) / 8, .lowest = lowest,
+                .highest = lowest + (float)((1 << bits) - 1),
+            };
+            uint8_t *expected = random_memory(features * lanes);
+            uint8_t *found = random_memory(features * lanes);
+            scalar->f32_encode(&encoding, samples, count, lanes, expected);
+            variant->f32_encode(&encoding, samples, count, lanes, found);
+            expect_equal(
+                expected, found, features * lanes, "%zu features in %zu lanes", features, lanes);
+            free(samples), free(means), free(expected), free(found);
+        }
+}
+
 const named_check vector_checks[] = {
     {"u8_c4_spmv", check_c4_spmv},
     {"u8_s8_spmv", check_s8_spmv},
@@ -234,6 +272,7 @@ const named_check vector_checks[] = {
     {"s32_requantize_floats", check_requantize_floats},
     {"u8_lookup", check_lookup},
     {"u8_encode", check_encode},
+    {"f32_encode", check_float_encode},
     {"u8_multiply", check_multiply},
     {0},
 };

@@ -419,6 +419,22 @@ typedef struct {
     const uint8_t *tables;
 } cik_encoding;
 
+/// How raw samples in floats become bytes: what `code - lowest` is of a quantizer's
+///
+///     code = clamp(round(((sample * pixel_scale - mean) / deviation - offset) / scale))
+///
+/// with one rounding an operation, ties to even at the end, and 0 for a real value that is not a number.
+typedef struct {
+    /// Parts with a mean and a deviation of their own, and the samples of each.
+    size_t channels, area;
+    float pixel_scale;
+    /// `[channels]` each
+    const float *means, *deviations;
+    float offset, scale;
+    /// Codes.
+    float lowest, highest;
+} cik_float_encoding;
+
 /// What the kernels of a variant cost, in nanoseconds, measured once on one core; those of NEON are
 /// estimated. `make bench-costs` measures those over planes but for `direct_weight`, `spmm_block` and
 /// `spmm_far`, which whole networks gave. Only the ratios matter: the planner takes the cheapest kernel by
@@ -519,6 +535,10 @@ typedef struct {
     /// become 0.
     void (*u8_encode)(
         const cik_encoding *encoding, const uint8_t *pixels, size_t count, size_t lanes,
+        uint8_t *y);
+    /// The same from raw samples `[count, channels * area]`.
+    void (*f32_encode)(
+        const cik_float_encoding *encoding, const float *samples, size_t count, size_t lanes,
         uint8_t *y);
 } cik_kernel_set;
 

@@ -1,3 +1,4 @@
+import CIntegerKernels
 import PackedModel
 
 /// How raw samples become codes.
@@ -23,6 +24,20 @@ package struct InputCodes: Sendable {
     /// The code of a raw sample. What is not a number counts as real zero.
     func code(_ sample: Float, channel: Int) -> Int32 {
         quantizer.code(input.real(sample, part: channel))
+    }
+
+    /// What kernels need to make bytes (`code − lowest`) of raw samples in floats.
+    func withEncoding(_ body: (UnsafePointer<cik_float_encoding>) -> Void) {
+        input.mean.withUnsafeBufferPointer { means in
+            input.deviation.withUnsafeBufferPointer { deviations in
+                var encoding = cik_float_encoding(
+                    channels: channels, area: area, pixel_scale: input.pixelScale,
+                    means: means.baseAddress, deviations: deviations.baseAddress,
+                    offset: quantizer.offset, scale: quantizer.scale,
+                    lowest: Float(quantizer.lowest), highest: Float(quantizer.highest))
+                body(&encoding)
+            }
+        }
     }
 
     /// The bytes (`code − lowest`) of all pixels, `[channels, 256]`; `nil` for so many channels that

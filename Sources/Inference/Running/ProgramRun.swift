@@ -22,7 +22,7 @@ struct ProgramRun {
 
     /// Runs on pixels `[count, channels, height, width]`.
     func run(pixels: UnsafePointer<UInt8>) {
-        guard let table = network.pixelTable else { return run { Float(pixels[$0]) } }
+        guard let table = network.pixelTable else { return runWithoutTable(pixels) }
         var encoding = cik_encoding(
             channels: network.input.channels, area: network.input.area,
             tables: table.pointer(to: UInt8.self))
@@ -39,18 +39,24 @@ struct ProgramRun {
     }
 
     /// Runs on raw samples `[count, channels, height, width]`.
-    func run(samples: UnsafePointer<Float>) { run { samples[$0] } }
+    func run(samples: UnsafePointer<Float>) {
+        network.input.withEncoding { encoding in
+            kernels.pointee.f32_encode(
+                encoding, samples, count, program.lanes, buffer(program.input))
+        }
+        runSteps()
+    }
 
-    @inline(__always)
-    private func run(rawSample: (Int) -> Float) {
+    /// Runs on pixels of so many parts with a mean of their own that tables for all would be too large.
+    private func runWithoutTable(_ pixels: UnsafePointer<UInt8>) {
         let input = network.input
         let lanes = program.lanes
         let bytes = buffer(program.input)
         let features = input.channels * input.area
         for feature in 0..<features {
             for lane in 0..<lanes {
-                let sample = lane < count ? rawSample(lane * features + feature) : 0
-                let code = input.code(sample, channel: feature / input.area)
+                let pixel = lane < count ? pixels[lane * features + feature] : 0
+                let code = input.code(Float(pixel), channel: feature / input.area)
                 bytes[feature * lanes + lane] = UInt8(code - input.quantizer.lowest)
             }
         }
