@@ -25,6 +25,8 @@ package struct KernelSet: @unchecked Sendable {
     let pointer: UnsafePointer<cik_kernel_set>
 
     var functions: cik_kernel_set { pointer.pointee }
+    /// What the kernels cost on this CPU.
+    var costs: cik_costs { cik_costs_here(pointer).pointee }
     package var isa: String { String(cString: pointer.pointee.isa) }
 
     /// All variants that run here, the fastest last.

@@ -467,6 +467,8 @@ typedef struct {
     /// Whether this CPU can run the variant.
     bool (*supported)(void);
     cik_costs costs;
+    /// Those on a Zen 4; NULL if they are no others.
+    const cik_costs *zen4_costs;
 
     /// acc `[weights->slices * 16]`, of which those of `slices` slices from `first` on are written:
     /// weights (4-bit codes) times x `[inputs]`. Several threads may share the slices.
@@ -544,6 +546,9 @@ typedef struct {
 
 /// How many variants this program holds, whether or not this CPU runs them.
 size_t cik_kernel_set_count(void);
+
+/// What the kernels of a variant cost on this CPU.
+const cik_costs *cik_costs_here(const cik_kernel_set *set);
 
 /// Variant `index`; 0 is `scalar`, which is complete and the reference. Faster ones come later.
 const cik_kernel_set *cik_kernel_set_at(size_t index);

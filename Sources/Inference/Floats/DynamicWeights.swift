@@ -29,7 +29,7 @@ final class DynamicWeights: @unchecked Sendable {
     ) throws(EngineError) {
         let node = checked.model.nodes[index]
         let layer = node.operation.layer!
-        let costs = kernels.functions.costs
+        let costs = kernels.costs
         bound = try accumulatorBound(of: rows, reading: Self.grid, at: .node(node.name))
         scales = (0..<rows.outputs).map {
             layer.weights.scales[layer.weights.scales.count == 1 ? 0 : $0]

@@ -48,7 +48,7 @@ final class PreparedNetwork: Sendable {
         }
         self.rules = rules
         var layouts = Layouts(
-            checked, rules: rules, costs: kernels.functions.costs, preference: preference)
+            checked, rules: rules, costs: kernels.costs, preference: preference)
         let single = layouts.program(lanes: 1)
         guard single.byteCount <= Self.mostArenaBytes else {
             throw .memory(needed: single.byteCount, limit: Self.mostArenaBytes)
@@ -62,7 +62,7 @@ final class PreparedNetwork: Sendable {
         self.layers = layers
         let values = checked.values.dropFirst().map(\.count)
         let costs = ProgramCosts(
-            layers: layers, values: values, kernels: kernels.functions.costs)
+            layers: layers, values: values, kernels: kernels.costs)
         together = Together(
             layouts, single: single, block: blockFits ? block : nil, firstOfLast: firstOfLast,
             costs, least: leastInBlock)
@@ -84,7 +84,7 @@ final class PreparedNetwork: Sendable {
         var layerEstimates = plan.layers.map(\.estimatedNanoseconds)[...]
         estimates = layers.map { $0 == nil ? 0 : layerEstimates.removeFirst() }
         estimatedNanoseconds = estimates.reduce(
-            Double(roundedValues) * kernels.functions.costs.requantize, +)
+            Double(roundedValues) * kernels.costs.requantize, +)
     }
 
     /// The weights of all layers, packed by all threads.
@@ -99,7 +99,7 @@ final class PreparedNetwork: Sendable {
             Result { () throws(EngineError) in
                 try PackedWeights(
                     node: index, of: checked, geometry: layouts.geometries[index],
-                    costs: kernels.functions.costs, preference: preference)
+                    costs: kernels.costs, preference: preference)
             }
         }
         var layers: [PackedWeights?] = []
@@ -152,7 +152,7 @@ extension Plan.Layer {
         accumulatorBound = packed.bound
         multiplyAdds = (packed.isSparse ? nonzeros : self.weights) * places
         estimatedNanoseconds = Self.estimate(
-            packed, places: places, outputs: output.channels, costs: kernels.functions.costs)
+            packed, places: places, outputs: output.channels, costs: kernels.costs)
     }
 
     /// The sums by the costs of the chosen kernel, and the rounding of every result.
