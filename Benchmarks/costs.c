@@ -86,7 +86,7 @@ static cik_rows make_rows(
     const uint32_t *counts, size_t sizes, size_t terms, size_t levels) {
     size_t steps = 0;
     for (size_t size = 0; size < sizes; size++) steps += counts[size];
-    uint8_t *bytes = memory(OUTPUTS * (4 * sizes + steps * (2 * terms + levels))), *end = bytes;
+    uint8_t *bytes = memory(OUTPUTS * (4 * sizes + steps * (2 * terms + levels)) + CIK_AHEAD), *end = bytes;
     size_t *starts = memory(OUTPUTS * sizeof *starts);
     uint32_t *order = memory(OUTPUTS * sizeof *order);
     for (uint32_t i = 0; i < OUTPUTS; i++) {

@@ -500,6 +500,7 @@ private struct PackedRows {
                 add(&rows, terms.filter { $0.1 != 0 })
             }
         }
+        rows.bytes += [UInt8](repeating: 0, count: Int(CIK_AHEAD))
         withPointers(blockStarts, rows.bytes, rows.starts) { blockStarts, bytes, starts in
             order.withUnsafeBufferPointer { order in
                 body(

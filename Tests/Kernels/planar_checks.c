@@ -243,7 +243,7 @@ static void set_rows(
     size_t row_bytes = 4 * size_count;
     for (size_t i = 0; i < size_count; i++)
         row_bytes += MOST_STEPS * (sizes[i].terms * r->view.offset_size + sizes[i].levels);
-    uint8_t *end = r->bytes = random_memory(blocks * OUTPUTS * row_bytes);
+    uint8_t *end = r->bytes = random_memory(blocks * OUTPUTS * row_bytes + CIK_AHEAD);
     r->view.bytes = r->bytes;
     for (size_t row = 0; row < blocks * OUTPUTS; row++) {
         r->starts[row] = (size_t)(end - r->bytes);

@@ -47,7 +47,7 @@ final class PlanarRows: @unchecked Sendable {
         private let shift: UInt32
 
         fileprivate init(byteCount: Int, _ blocks: ChannelBlocks) {
-            buffer = AlignedBuffer(byteCount: byteCount)
+            buffer = AlignedBuffer(byteCount: byteCount, overread: Int(CIK_AHEAD))
             offsetBytes = blocks.offsetBytes
             shift = UInt32(blocks.shift)
         }
