@@ -328,6 +328,8 @@ static void check_depthwise_of(
 /// Rows of the output as they follow each other with stride 1, or in quarters of a tile with 2.
 static void check_direct(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
     enum { PLANE = 700, ORDERS = 5 };
+    // Any of the 16 bytes that a quarter of a tile begins with are used, from the last place on, too.
+    const size_t read = OUTPUTS * PLANE + CIK_UNDERREAD + CIK_TILE;
     for (int turn = 0; turn < 300; turn++) {
         int32_t stride = (int32_t)random_in(1, 2);
         size_t runs = (size_t)random_in(1, turn % 8 ? 4 : CIK_DIRECT_RUNS);
@@ -338,11 +340,9 @@ static void check_direct(const cik_kernel_set *scalar, const cik_kernel_set *var
         int level = highest == 255 ? 128 : (int)(INT16_MAX / (highest * 4 * (int)runs));
         if (level > 128) level = 128;
         bool is_extreme = random_in(0, 3) == 0;
-        layer l =
-            random_layer(height, width, row_stride, 1, OUTPUTS * PLANE + CIK_UNDERREAD, highest);
+        layer l = random_layer(height, width, row_stride, 1, read, highest);
         set_border(&l, false);
-        if (is_extreme)
-            memset((uint8_t *)l.planar.x, highest, OUTPUTS * PLANE + CIK_UNDERREAD + l.planar.length);
+        if (is_extreme) memset((uint8_t *)l.planar.x, highest, read + l.planar.length);
         l.planar.x += CIK_UNDERREAD;
         cik_reach *reaches = random_memory(l.tiles * runs * sizeof *reaches);
         for (size_t i = 0; i < l.tiles * runs; i++) {
