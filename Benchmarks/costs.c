@@ -6,7 +6,8 @@
 // A layer of 64 planes whose bytes stay in the first cache is run with few and with many weights an
 // output; the difference is the price of a weight or step on a tile, what remains that of
 // requantization. The least of many runs counts. Planes beyond the first cache (`spmm_far`,
-// `spmm_block`), `direct_weight` and layers of one sample (`make bench-kernels`) are not measured here.
+// `spmm_block`), `direct_weight` and layers of one sample (`make bench-kernels`) are not measured
+// here.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,13 +81,14 @@ static void fill_levels(int8_t *levels, size_t count) {
     for (size_t i = 0; i < count; i++) levels[i] = random_level();
 }
 
-/// Rows that begin with `sizes` counts, and whose steps, so many as these together, have `terms` terms
-/// and `levels` levels.
+/// Rows that begin with `sizes` counts, and whose steps, so many as these together, have `terms`
+/// terms and `levels` levels.
 static cik_rows make_rows(
     const uint32_t *counts, size_t sizes, size_t terms, size_t levels) {
     size_t steps = 0;
     for (size_t size = 0; size < sizes; size++) steps += counts[size];
-    uint8_t *bytes = memory(OUTPUTS * (4 * sizes + steps * (2 * terms + levels)) + CIK_AHEAD), *end = bytes;
+    size_t row_bytes = 4 * sizes + steps * (2 * terms + levels);
+    uint8_t *bytes = memory(OUTPUTS * row_bytes + CIK_AHEAD), *end = bytes;
     size_t *starts = memory(OUTPUTS * sizeof *starts);
     uint32_t *order = memory(OUTPUTS * sizeof *order);
     for (uint32_t i = 0; i < OUTPUTS; i++) {

@@ -32,8 +32,8 @@ bool cik_supports_avx512(void) {
         && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("gfni");
 }
 
-/// Whether this is AMD's family 25 (Zen 3 and 4), of which only Zen 4 has AVX-512. Compilers' run-times know
-/// it by name only if they are newer than some in use.
+/// Whether this is AMD's family 25 (Zen 3 and 4), of which only Zen 4 has AVX-512. Compilers'
+/// run-times know it by name only if they are newer than some in use.
 static bool is_family_25(void) {
     unsigned eax, ebx, ecx, edx;
     char vendor[12];

@@ -5,8 +5,8 @@
 #include "spmv.h"
 #include "targets.h"
 
-/// Columns and what is derived from them: the top bit, for which a shuffle gives 0, is set in `even`
-/// where bit 4 of the column is, in `odd` where it is not.
+/// Columns and what is derived from them: the top bit, for which a shuffle gives 0, is set in
+/// `even` where bit 4 of the column is, in `odd` where it is not.
 typedef struct {
     __m256i columns, even, odd;
 } cik_columns;

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/// Copies `count` bytes and no byte behind them: another thread may write those. In pieces whose size
-/// the compiler knows, and without a loop, which it would take for a call of `memcpy`.
+/// Copies `count` bytes and no byte behind them: another thread may write those. In pieces whose
+/// size the compiler knows, and without a loop, which it would take for a call of `memcpy`.
 static inline void cik_copy(uint8_t *restrict y, const uint8_t *restrict x, size_t count) {
     if (count > 64)
         memcpy(y, x, count);

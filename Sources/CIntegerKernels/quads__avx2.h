@@ -26,10 +26,10 @@ CIK_INLINE_AVX2 __m256i cik_product_of_quads(__m256i magnitudes, __m256i bytes) 
     return _mm256_madd_epi16(_mm256_maddubs_epi16(magnitudes, bytes), _mm256_set1_epi16(1));
 }
 
-/// Four weights for `vpmaddubsw`, which takes bytes without sign times bytes with one, and whose sums
-/// of two products have 16 bits: 2 * 255 * 127 does not fit, 2 * 128 * 128 (below zero) does. So the
-/// weight gives its magnitude, and the byte x becomes x - 128, or 127 - x for a weight below zero: x
-/// with some bits flipped. What the flipped bits of x = 0 add is counted in `surplus`.
+/// Four weights for `vpmaddubsw`, which takes bytes without sign times bytes with one, and whose
+/// sums of two products have 16 bits: 2 * 255 * 127 does not fit, 2 * 128 * 128 (below zero) does.
+/// So the weight gives its magnitude, and the byte x becomes x - 128, or 127 - x for a weight below
+/// zero: x with some bits flipped. What the flipped bits of x = 0 add is counted in `surplus`.
 typedef struct { __m256i magnitudes, flips; } cik_signed_quad;
 
 CIK_INLINE_AVX2 cik_signed_quad cik_quad_of(const int8_t *levels) {

@@ -11,8 +11,9 @@
 
 enum {
     /// How far ahead packed weights are prefetched. Measured on weights in memory: 40 % faster than
-    /// without, in windows of 256 (Cascade Lake). Into the first cache: a Zen 4, whose own prefetches
-    /// do as well on huge pages, took up to 1.2 times as long with those into the second.
+    /// without, in windows of 256 (Cascade Lake). Into the first cache: a Zen 4, whose own
+    /// prefetches do as well on huge pages, took up to 1.2 times as long with those into the
+    /// second.
     CIK_PREFETCH = 4096,
     /// Fewer bytes stay in the second cache, where prefetches only take the time of loads.
     CIK_LEAST_PREFETCHED = 1 << 18,
@@ -37,8 +38,8 @@ CIK_INLINE size_t cik_spmv_pairs(const cik_spmv_weights *weights, size_t slice) 
     return weights->first_pair[slice + 1] - weights->first_pair[slice];
 }
 
-/// Puts the sums of a slice where its outputs belong: one by one, or 16 together if they are in order
-/// (10 % of what LeNet-300-100 takes).
+/// Puts the sums of a slice where its outputs belong: one by one, or 16 together if they are in
+/// order (10 % of what LeNet-300-100 takes).
 CIK_INLINE void cik_spmv_finish(
     const cik_spmv_weights *weights, size_t slice, const int32_t *sums, int32_t *acc) {
     if (weights->in_order) {

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/// In front of a loop whose arrays are to be registers. Without it the compiler left some loops over
-/// tiles as loops, with sums in memory: layers ran half as fast.
+/// In front of a loop whose arrays are to be registers. Without it the compiler left some loops
+/// over tiles as loops, with sums in memory: layers ran half as fast.
 #define CIK_UNROLLED _Pragma("clang loop unroll(full)")
 
 // A file of an x86 or Arm variant is compiled everywhere and empty elsewhere.

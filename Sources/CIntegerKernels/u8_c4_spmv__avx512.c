@@ -5,14 +5,15 @@
 #if defined(__x86_64__)
 #include "inputs__avx512.h"
 
-/// How codes become levels: by a table, or, if they are numbers themselves, by matrices of bits, which
-/// leave the port to the inputs on which Intel's processors permute.
+/// How codes become levels: by a table, or, if they are numbers themselves, by matrices of bits,
+/// which leave the port to the inputs on which Intel's processors permute.
 typedef struct {
     __m512i levels, low_code, high_code;
 } decoding;
 
-/// The matrix that makes a number of the four bits of a byte from `first` on: bits 0...3 are copied, the
-/// upper ones are bit 3. Row `i`, from the top byte down, says which bits of the code bit `i` is made of.
+/// The matrix that makes a number of the four bits of a byte from `first` on: bits 0...3 are
+/// copied, the upper ones are bit 3. Row `i`, from the top byte down, says which bits of the code
+/// bit `i` is made of.
 CIK_INLINE CIK_AVX512 __m512i number_at(int first) {
     uint64_t rows = 0;
     for (int bit = 0; bit < 8; bit++)
@@ -24,8 +25,8 @@ CIK_INLINE CIK_AVX512 __m512i decoded(
     __m512i codes, const decoding *d, int step, const bool are_levels) {
     if (are_levels)
         return _mm512_gf2p8affine_epi64_epi8(codes, step == 0 ? d->low_code : d->high_code, 0);
-    // The levels are repeated four times, so that `vpermb`, which looks at six bits of a code, ignores
-    // those of its neighbour.
+    // The levels are repeated four times, so that `vpermb`, which looks at six bits of a code,
+    // ignores those of its neighbour.
     return _mm512_permutexvar_epi8(step == 0 ? codes : _mm512_srli_epi16(codes, 4), d->levels);
 }
 

@@ -39,8 +39,8 @@ static columns columns_at(const cik_planes *planes, size_t phase, size_t first) 
     return c;
 }
 
-/// Columns of one phase, found out once for all channels: small planes took longer to find them than
-/// to copy (ResNet-50's inputs of 14×14 copied to whole lines, 40 us each).
+/// Columns of one phase, found out once for all channels: small planes took longer to find them
+/// than to copy (ResNet-50's inputs of 14×14 copied to whole lines, 40 us each).
 typedef struct {
     size_t count;
     columns some[16];
@@ -56,7 +56,8 @@ static run_of_columns columns_from(const cik_planes *planes, size_t phase, size_
     return run;
 }
 
-/// Rows first..<end of a phase hold values, the first of them those of line `line`; others are border.
+/// Rows first..<end of a phase hold values, the first of them those of line `line`; others are
+/// border.
 typedef struct { size_t first, end, line; } rows;
 
 static rows rows_of(const cik_planes *planes, size_t phase) {

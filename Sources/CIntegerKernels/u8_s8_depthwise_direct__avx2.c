@@ -1,13 +1,13 @@
-// Dense int8 weights times one channel an output, read from the values as they stand: `vpshufb` sorts
-// the bytes of a run as those of four rows are unpacked, zeros where the border is.
+// Dense int8 weights times one channel an output, read from the values as they stand: `vpshufb`
+// sorts the bytes of a run as those of four rows are unpacked, zeros where the border is.
 //
 // Channels are the inner loop: what a tile reads, and in which order, is the same for all of them.
 #include "quads__avx2.h"
 
 #if defined(__x86_64__)
 
-/// Bytes of channels that are read and written tile by tile, before the next channels are: they stay
-/// in the second cache, and in few pages.
+/// Bytes of channels that are read and written tile by tile, before the next channels are: they
+/// stay in the second cache, and in few pages.
 enum { BYTES_TOGETHER = 128 << 10 };
 
 /// What a tile is sorted by, run by run, and the bytes of the border among zeros.

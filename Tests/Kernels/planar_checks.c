@@ -42,8 +42,8 @@ static layer random_layer(
     return l;
 }
 
-/// Takes rules that the narrow ones are themselves, but for sums with the constant that do not fit 16
-/// bits, which are behind the range. Some outputs have none.
+/// Takes rules that the narrow ones are themselves, but for sums with the constant that do not fit
+/// 16 bits, which are behind the range. Some outputs have none.
 static void narrow(layer *l, int32_t bound) {
     l->epilogue.most_are_narrow = random_in(0, 1);
     int16_t inner = (int16_t)random_in(1, 7);
@@ -105,7 +105,8 @@ static void set_rules(layer *l, int32_t bound, int bits) {
     if (bits == 32 && bound < 1 << 22 && random_in(0, 1)) use_floats(l);
 }
 
-/// Cuts results, and the `count` bytes that are added to them, to 0...15, and has their sums in a table.
+/// Cuts results, and the `count` bytes that are added to them, to 0...15, and has their sums in a
+/// table.
 static void set_table(layer *l, uint8_t *others, size_t count) {
     l->residual.table = l->sums;
     l->residual.low = 1, l->residual.high = 14;
@@ -328,7 +329,8 @@ static void check_depthwise_of(
 /// Rows of the output as they follow each other with stride 1, or in quarters of a tile with 2.
 static void check_direct(const cik_kernel_set *scalar, const cik_kernel_set *variant) {
     enum { PLANE = 700, ORDERS = 5 };
-    // Any of the 16 bytes that a quarter of a tile begins with are used, from the last place on, too.
+    // Any of the 16 bytes that a quarter of a tile begins with are used, from the last place on,
+    // too.
     const size_t read = OUTPUTS * PLANE + CIK_UNDERREAD + CIK_TILE;
     for (int turn = 0; turn < 300; turn++) {
         int32_t stride = (int32_t)random_in(1, 2);

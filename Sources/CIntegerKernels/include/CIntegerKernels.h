@@ -26,9 +26,9 @@
 enum {
     /// Outputs in a slice of the `spmv` layout: one 32-bit lane of an accumulator each.
     CIK_ROWS = 16,
-    /// So many bytes ahead of a row of sparse weights for planes, and of each of its large steps, the
-    /// weights are asked for. Layers whose weights come from the third cache took 1.04 to 1.1 times as
-    /// long without (Zen 4).
+    /// So many bytes ahead of a row of sparse weights for planes, and of each of its large steps,
+    /// the weights are asked for. Layers whose weights come from the third cache took 1.04 to 1.1
+    /// times as long without (Zen 4).
     CIK_AHEAD = 768,
     /// Slots in a step of the `spmv` layout: four for each row.
     CIK_SLOTS = 64,
@@ -103,23 +103,25 @@ typedef struct {
 } cik_gemv_weights;
 
 /// Rows of sparse weights for planes: what is read lies one behind the other in one stream, nothing
-/// between, unaligned: block by block the rows of its outputs, those of a group of channels together.
+/// between, unaligned: block by block the rows of its outputs, those of a group of channels
+/// together.
 ///
-/// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read them,
-/// and whose offsets fit 16 bits. A row is the numbers of its steps and then the steps, each offsets and
-/// then levels. An offset counts positions from the start of the block, in units of `1 << shift`; a level
-/// is 0 where nothing fills it.
+/// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read
+/// them, and whose offsets fit 16 bits. A row is the numbers of its steps and then the steps, each
+/// offsets and then levels. An offset counts positions from the start of the block, in units of
+/// `1 << shift`; a level is 0 where nothing fills it.
 typedef struct {
     size_t outputs;
     size_t blocks;
     /// `[blocks]`: positions from the first plane of all to that of the block.
     const uint32_t *block_starts;
-    /// CIK_AHEAD more of them belong to the same memory: nobody reads those, but they have an address.
+    /// CIK_AHEAD more of them belong to the same memory: nobody reads those, but they have an
+    /// address.
     const uint8_t *bytes;
     /// `[blocks, outputs]`: where each row starts, in bytes.
     const size_t *starts;
-    /// `[outputs]`: whose rows they are, the same ones in each block. Where rows of the same numbers of
-    /// steps follow each other, processors foresee the ends of loops.
+    /// `[outputs]`: whose rows they are, the same ones in each block. Where rows of the same
+    /// numbers of steps follow each other, processors foresee the ends of loops.
     const uint32_t *order;
     /// Of an offset: 2 or 4.
     size_t offset_size;
@@ -133,8 +135,8 @@ typedef struct {
 ///
 /// with `o` times lanes. Groups have 4 terms; what is left over makes groups of 2, and what is left
 /// of that groups of 1. A group is added in bytes and multiplied once, so bytes are at most 63; and
-/// no product of a step, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767. There is more than
-/// one block only if `bound` fits 16 bits, or to make offsets fit them.
+/// no product of a step, `4 * highest * (|levels[0]| + |levels[1]|)`, exceeds 32767. There is more
+/// than one block only if `bound` fits 16 bits, or to make offsets fit them.
 ///
 ///     uint32_t counts[CIK_STEP_SIZES]     of the row's steps of each size
 ///     steps with groups of `cik_group(0)` terms, of `cik_group(1)`, ..., each
@@ -255,14 +257,14 @@ static inline int32_t cik_requantize(
 ///
 ///     (((acc + addend) * multiplier + (1 << 14) >> 15) + constant) >> shift
 ///
-/// is, cut to the range, what the exact rule gives, for every accumulator. `acc + addend` fits 16 bits;
-/// the sum with the constant is cut to them. A multiplier of 0: the output has no such rule. In 32 bits
-/// it is
+/// is, cut to the range, what the exact rule gives, for every accumulator. `acc + addend` fits 16
+/// bits; the sum with the constant is cut to them. A multiplier of 0: the output has no such rule.
+/// In 32 bits it is
 ///
 ///     (acc * multiplier + sum) >> (15 + shift)
 ///
-/// Numbers stand there twice: a load spreads 32 bits over a register, 16 bits need a shuffle as well (4
-/// cycles a tile of a depthwise layer).
+/// Numbers stand there twice: a load spreads 32 bits over a register, 16 bits need a shuffle as
+/// well (4 cycles a tile of a depthwise layer).
 typedef struct {
     int16_t addend[2], multiplier[2], constant[2];
     int32_t sum, shift;
@@ -288,7 +290,8 @@ typedef struct {
     ///   32    `(acc * M + B + half) >> shift` fits 32 bits
     ///   64    always
     int32_t bits;
-    /// `[outputs]`, for 16 bits, or NULL; and whether nearly all outputs have one, which NULL has not.
+    /// `[outputs]`, for 16 bits, or NULL; and whether nearly all outputs have one, which NULL has
+    /// not.
     const cik_narrow_rule *narrow;
     bool most_are_narrow;
     /// `[outputs]` each, for 32 bits (and for 16 where a layer reads its whole input), or NULL: the
@@ -330,9 +333,9 @@ typedef struct {
     const cik_epilogue *epilogue;
     /// NULL: add nothing to the bytes.
     const cik_residual *residual;
-    /// `[outputs, y_stride]`: the kept bytes of each output, one behind the other; or, with a border,
-    /// whole tiles as they were computed, `fill` in the place of what is not kept. `depthwise_direct`
-    /// makes no border.
+    /// `[outputs, y_stride]`: the kept bytes of each output, one behind the other; or, with a
+    /// border, whole tiles as they were computed, `fill` in the place of what is not kept.
+    /// `depthwise_direct` makes no border.
     uint8_t *y;
     size_t y_stride;
     bool has_border;
@@ -341,8 +344,8 @@ typedef struct {
     /// those from `length` on are of no use.
     int32_t *acc;
     size_t acc_stride;
-    /// Tiles that a sparse kernel with AVX-512 computes for one output before it turns to the next, at
-    /// least 1. Others have registers for two, or keep sums in memory.
+    /// Tiles that a sparse kernel with AVX-512 computes for one output before it turns to the next,
+    /// at least 1. Others have registers for two, or keep sums in memory.
     size_t band;
     /// At a multiple of 64: room for a tile of the input that `gemm` sorts, CIK_TILE times the
     /// stride of its weights; or for the sums of all outputs between blocks of sparse weights,
@@ -428,7 +431,8 @@ typedef struct {
 ///
 ///     code = clamp(round(((sample * pixel_scale - mean) / deviation - offset) / scale))
 ///
-/// with one rounding an operation, ties to even at the end, and 0 for a real value that is not a number.
+/// with one rounding an operation, ties to even at the end, and 0 for a real value that is not a
+/// number.
 typedef struct {
     /// Parts with a mean and a deviation of their own, and the samples of each.
     size_t channels, area;
@@ -441,8 +445,9 @@ typedef struct {
 } cik_float_encoding;
 
 /// What the kernels of a variant cost, in nanoseconds, measured once on one core; those of NEON are
-/// estimated. `make bench-costs` measures those over planes but for `direct_weight`, `spmm_block` and
-/// `spmm_far`, which whole networks gave. Only the ratios matter: the planner takes the cheapest kernel by
+/// estimated. `make bench-costs` measures those over planes but for `direct_weight`, `spmm_block`
+/// and `spmm_far`, which whole networks gave. Only the ratios matter: the planner takes the
+/// cheapest kernel by
 ///
 ///     slots * spmv_slot, weights * gemv_weight                                    one sample
 ///     sum over sizes of steps * spmm_group_step * spmm_far + further * spmm_block,
