@@ -22,7 +22,6 @@ static const cik_costs zen4_costs = {
     .direct_weight = 0.22,
     .requantize = 0.06,
 };
-
 #endif
 
 static const cik_kernel_set cik_kernels[] = {

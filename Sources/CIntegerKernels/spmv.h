@@ -11,7 +11,7 @@
 
 enum {
     /// How far ahead packed weights are prefetched. Measured on weights in memory: 40 % faster than
-    /// without, in windows of 256 (Cascade Lake). Into the first cache: a Zen 4, whose own
+    /// without, in windows of 256 (Cascade Lake, into the second cache). Into the first cache: a Zen 4, whose own
     /// prefetches do as well on huge pages, took up to 1.2 times as long with those into the
     /// second.
     CIK_PREFETCH = 4096,

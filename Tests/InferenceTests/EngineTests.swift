@@ -191,6 +191,37 @@ func expectEqual(
         for count in [1, 16] { try expectEqual(model, options, count: count, seed: 4, "bands") }
     }
 
+    /// 8-bit activations whose planes exceed the first cache, so that sums wait between blocks of channels.
+    @Test(arguments: variants, [1, 2])
+    func `a wide layer of 8-bit activations in blocks of channels equals the interpreter`(
+        options: EngineOptions, groups: Int
+    ) throws {
+        var random = SplitMix(17)
+        let window = PackedWindow(
+            kernel: [3, 3], stride: [1, 1], padding: [1, 1], groups: groups)
+        func layer(_ shape: [Int], density: Double) -> PackedLayer {
+            randomLayer(
+                shape: shape, recipe: LayerRecipe(density: density, relu: true),
+                output: quantizer(bits: 8, isSigned: false), using: &random)
+        }
+        let point = PackedWindow(kernel: [1, 1], stride: [1, 1])
+        let last = randomLayer(
+            shape: [3, 22, 1, 1], recipe: LayerRecipe(), output: nil, using: &random)
+        let model = chain(
+            [2, 20, 21], quantizer(bits: 8, isSigned: false),
+            [
+                .convolution(layer([320, 2, 1, 1], density: 1), point),
+                .convolution(layer([22, 320 / groups, 3, 3], density: 0.2), window),
+                .convolution(last, point),
+            ])
+        for threads in [1, 2] {
+            var options = options
+            options.threads = threads
+            options.leastSharedWork = 0
+            try expectEqual(model, options, count: 2, seed: 5, "blocks")
+        }
+    }
+
     @Test func `a value that two nodes read stays until the second has read it`() throws {
         var random = SplitMix(12)
         let small = PackedQuantizer(bits: 4, isSigned: false, scale: 0.3, offset: 0)

@@ -132,7 +132,6 @@ private struct Rules {
     }
 }
 
-/// Rows of `cik_grouped_weights`.
 /// Rows of sparse weights for planes, in bytes.
 private struct PackedRows {
     var bytes: [UInt8] = []

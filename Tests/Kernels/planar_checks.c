@@ -229,9 +229,10 @@ static void add_step(uint8_t **end, const cik_rows *rows, step_shape step, int l
         *(*end)++ = (uint8_t)random_in(-level, level > 127 ? 127 : level);
 }
 
+enum { MOST_STEPS = 5 };
+
 /// Rows of up to MOST_STEPS steps of each size, with levels up to `level`, which reach less than 50
 /// positions.
-enum { MOST_STEPS = 5 };
 static void set_rows(
     rows *r, size_t blocks, const step_shape *sizes, size_t size_count, int level) {
     r->view = (cik_rows){

@@ -254,12 +254,13 @@ static void check_float_encode(const cik_kernel_set *scalar, const cik_kernel_se
                 .scale = (float)random_in(1, 8) / 8, .lowest = lowest,
                 .highest = lowest + (float)((1 << bits) - 1),
             };
-            uint8_t *expected = random_memory(features * lanes);
-            uint8_t *found = random_memory(features * lanes);
+            size_t size = features * lanes + GUARD;
+            uint8_t *expected = random_memory(size), *found = random_memory(size);
+            memcpy(found, expected, size);
             scalar->f32_encode(&encoding, samples, count, lanes, expected);
             variant->f32_encode(&encoding, samples, count, lanes, found);
             expect_equal(
-                expected, found, features * lanes, "%zu features in %zu lanes", features, lanes);
+                expected, found, size, "%zu features in %zu lanes", features, lanes);
             free(samples), free(means), free(expected), free(found);
         }
 }

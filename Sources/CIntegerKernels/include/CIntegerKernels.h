@@ -107,13 +107,13 @@ typedef struct {
 /// together.
 ///
 /// The channels may be cut into blocks, whose planes stay in the first cache while all outputs read
-/// them, and whose offsets fit 16 bits. A row is the numbers of its steps and then the steps, each
+/// them, or whose offsets fit 16 bits. A row is the numbers of its steps and then the steps, each
 /// offsets and then levels. An offset counts positions from the start of the block, in units of
 /// `1 << shift`; a level is 0 where nothing fills it.
 typedef struct {
     size_t outputs;
     size_t blocks;
-    /// `[blocks]`: positions from the first plane of all to that of the block.
+    /// `[blocks]`: positions from the first plane of a group of channels to that of the block.
     const uint32_t *block_starts;
     /// CIK_AHEAD more of them belong to the same memory: nobody reads those, but they have an
     /// address.
@@ -451,7 +451,7 @@ typedef struct {
 ///
 ///     slots * spmv_slot, weights * gemv_weight                                    one sample
 ///     sum over sizes of steps * spmm_group_step * spmm_far + further * spmm_block,
-///     steps * spmm_step, weights * gemm_weight                                        planes
+///     steps * spmm_step * spmm_far + further * spmm_block, weights * gemm_weight      planes
 typedef struct {
     /// A slot of `spmv` in windows of 64, of 128 and of 256 inputs, weights in the second cache.
     double spmv_slot_64, spmv_slot_128, spmv_slot_256;
@@ -462,7 +462,7 @@ typedef struct {
     /// `depthwise`; of `depthwise_direct`, which needs no copy of its input, in rows of up to
     /// four.
     double spmm_group_step[CIK_STEP_SIZES], spmm_step, gemm_weight, depthwise_weight, direct_weight;
-    /// One more block of `u6_s8_spmm` for an output; and how many times as long steps take that
+    /// One more block of a sparse kernel for an output; and how many times as long steps take that
     /// read from the second cache.
     double spmm_block, spmm_far;
     /// A byte requantized, by whichever kernel makes it.
@@ -498,10 +498,10 @@ typedef struct {
     /// The outputs of `count` rows from `first` on: sparse weights times planes of bytes up to 63.
     void (*u6_s8_spmm)(
         const cik_grouped_weights *weights, const cik_planar *planar, size_t first, size_t count);
-    /// `count` outputs from `first` on: the same with any bytes.
+    /// The same with any bytes.
     void (*u8_s8_spmm)(
         const cik_spmm_weights *weights, const cik_planar *planar, size_t first, size_t count);
-    /// The same with dense weights.
+    /// `count` outputs from `first` on: dense weights times planes of any bytes.
     void (*u8_s8_gemm)(
         const cik_gemm_weights *weights, const cik_planar *planar, size_t first, size_t count);
     /// The same with dense weights and one channel an output.
