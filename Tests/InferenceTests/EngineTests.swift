@@ -443,15 +443,21 @@ func expectEqual(
         for isSigned in [false, true] {
             let layer = randomLayer(
                 shape: [5, 48], recipe: LayerRecipe(), output: nil, using: &random)
-            let codes = quantizer(bits: 5, isSigned: isSigned)
-            var model = chain(parts == 3 ? [3, 4, 4] : [48], codes, [.linear(layer)])
+            // Powers of two, so that samples are ties between codes.
+            let codes = PackedQuantizer(bits: 5, isSigned: isSigned, scale: 0.25, offset: 0.5)
+            var model = chain(
+                parts == 3 ? [3, 4, 4] : [48], codes, [.linear(layer)], pixelScale: 1)
             model.input.mean = (0..<parts).map { Float($0) / 16 - 0.5 }
-            model.input.deviation = (0..<parts).map { 0.25 + Float($0) / 8 }
+            model.input.deviation = (0..<parts).map { $0 % 3 == 2 ? 0.7 : 0.5 }
             let engine = try Engine(model, options: options)
             let reference = try ReferenceInterpreter(model)
             for count in [1, 70] {
+                let special: [Float] = [.nan, .infinity, -.infinity, 1e30, -1e30, -0.0]
                 let samples = (0..<count).map { _ in
-                    (0..<48).map { _ in Float.random(in: -400...600, using: &random) }
+                    (0..<48).map {
+                        $0 < special.count
+                            ? special[$0] : Float(Int.random(in: -99...99, using: &random)) / 32
+                    }
                 }
                 #expect(
                     engine.logits(samples: samples.flatMap { $0 })
