@@ -38,6 +38,7 @@ LAYERS = ["alexnet-fc6", "alexnet-fc7", "alexnet-fc8", "vgg-16-fc6", "vgg-16-fc7
 SMALL = ["lenet-300-100", "lenet-5", "resnet-20"]
 LARGE = ["resnet-18", "resnet-50", "vgg-16", "alexnet", "mobilenet-v2", "shufflenet-v2",
          "efficientnet-b0"]
+BEFORE = "layer-before"  # runs before each call of a cold layer
 QUICK = ["alexnet-fc7", "vgg-16-fc6", "lenet-5", "resnet-20", "resnet-18", "mobilenet-v2"]
 
 # Row, worker, ending of the file behind the network's name. Files that are not there have no row.
@@ -133,7 +134,7 @@ class Worker:
 def widest(models, library):
     """The instruction set that our engine chooses by itself, as the word of SHRINK_ISA."""
     task = {"file": str(next(models.glob("lenet-300-100.*.shrink"))), "batch": 1, "threads": 1,
-            "shape": [1, 28, 28], "cold": False, "library": str(library.resolve())}
+            "shape": [1, 28, 28], "library": str(library.resolve())}
     worker = Worker("shrink", "shrink", sys.executable, task, 1, {})
     if not worker.loaded():
         sys.exit(f"{task['file']}: {worker.error}")
@@ -160,15 +161,23 @@ def units(networks):
             yield network, 1, 1, True
 
 
+def shape_of(network, models):
+    """The shape of a sample."""
+    return json.loads((models / f"{network}.json").read_text())["shape"]
+
+
 def measure(unit, options):
     network, batch, threads, cold = unit
     rows = entries(options.models, network, options.peers, options.rows)
-    shape = json.loads((options.models / f"{network}.json").read_text())["shape"]
+    shape = shape_of(network, options.models)
     workers = []
     for row, kind, file in rows:
         python = options.deepsparse if kind == "deepsparse" else sys.executable
         task = {"file": str(file), "batch": batch, "threads": threads, "shape": shape,
-                "cold": cold, "library": str(options.library.resolve())}
+                "library": str(options.library.resolve())}
+        if cold:
+            file = file.with_name(file.name.replace(network, BEFORE, 1))
+            task["before"] = {**task, "file": str(file), "shape": shape_of(BEFORE, options.models)}
         workers.append(Worker(row, kind, python, task, threads, options.limits))
     ready = [worker for worker in workers if worker.loaded()]
     for _ in range(TURNS):

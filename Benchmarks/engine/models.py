@@ -22,6 +22,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 import tflite
 
+# The network that runs before a cold layer, whatever layers are measured.
+BEFORE = "layer-before"
 # Endings of the files that peers' are made from: one for each network, W8A8 or W4A8.
 SOURCES = [".w8a8.s90.shrink", ".w4a8.dc.shrink"]
 
@@ -235,7 +237,7 @@ def main():
     parser.add_argument("--only", default="", help="networks whose names contain this")
     arguments = parser.parse_args()
     for ending in SOURCES:
-        paths = [p for p in arguments.folder.glob(f"*{ending}") if arguments.only in p.name]
+        paths = [p for p in arguments.folder.glob(f"*{ending}") if arguments.only in p.name or p.name.startswith(BEFORE)]
         for path in sorted(paths):
             print(path.stem, flush=True)
             make(arguments.shrink, path)

@@ -184,8 +184,9 @@ measured again in a later run of that day, and may be of a later version.
 
 ## Fully connected layers of Deep Compression
 
-"Cold": 128 MiB are read and written before each call, for in a whole network the weights of a layer
-are not in the cache.
+"Cold": before each call 128 MiB are read and written, and then a layer of 256 inputs and 64 outputs is
+run by the same engine. So the weights come from memory, as in a whole network, and the code that any call
+needs does not.
 
 {table(layers)}
 

@@ -73,6 +73,8 @@ enum ModelFiles {
         ("alexnet-fc6", 9216, 4096, 0.09), ("alexnet-fc7", 4096, 4096, 0.09),
         ("alexnet-fc8", 4096, 1000, 0.25), ("vgg-16-fc6", 25088, 4096, 0.04),
         ("vgg-16-fc7", 4096, 4096, 0.04), ("vgg-16-fc8", 4096, 1000, 0.23),
+        // The layer before one whose weights are cold: it leaves nothing but the engine in the caches.
+        ("layer-before", 256, 64, 0.25),
     ]
 
     private static var layers: [File] {
