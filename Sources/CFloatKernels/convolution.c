@@ -3,6 +3,11 @@
 // Inputs that a gradient tile stands for: a multiple of what the kernels keep in registers.
 #define CFK_TILE_INPUTS 48
 
+// Whether it is a product of matrices: its positions follow each other without gaps.
+static inline int is_product(const cfk_window *w) {
+  return w->rows == 1 && w->segments == 1 && w->taps == 1 && w->column_stride == w->run;
+}
+
 #define KERNELS "convolution.inc"
 #include "variants.h"
 

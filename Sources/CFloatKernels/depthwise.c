@@ -35,6 +35,12 @@ static inline span inner_columns(const cfk_depthwise *d) {
   return (span){first, clamped(end, first, d->columns)};
 }
 
+// Whether it is a kernel of taps x taps without strides and steps.
+static inline int is_sliding(const cfk_depthwise *d, int64_t taps) {
+  return d->kernel_height == taps && d->kernel_width == taps && d->row_stride == 1 &&
+         d->column_stride == 1 && d->row_step == 1 && d->column_step == 1;
+}
+
 #define KERNELS "depthwise.inc"
 #include "variants.h"
 

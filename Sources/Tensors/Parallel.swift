@@ -17,12 +17,14 @@ public func parallel(chunks: Int, threads: Int, _ body: (Int, Int) -> Void) {
         for chunk in 0..<chunks { body(chunk, 0) }
         return
     }
+    // A worker takes neighbours, so that what a kernel prefetches is mostly its own.
+    let run = max(1, chunks / (16 * threads))
     let next = Atomic(0)
     pool(ofThreads: threads).run(min(threads, chunks)) { worker in
         while true {
-            let chunk = next.add(1, ordering: .relaxed).oldValue
-            guard chunk < chunks else { return }
-            body(chunk, worker)
+            let first = next.add(run, ordering: .relaxed).oldValue
+            guard first < chunks else { return }
+            for chunk in first..<min(first + run, chunks) { body(chunk, worker) }
         }
     }
 }
