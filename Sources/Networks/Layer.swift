@@ -60,6 +60,20 @@ public struct Pass: Sendable {
     /// What the padding of the layer's input carries; the network sets it for each layer.
     public internal(set) var paddingValue: Float = 0
 
+    // A convolution takes steps of the batch normalizations next to it while the values are in the cache.
+    /// Whether the convolution gives the moments of its output.
+    var wantsMoments = false
+    /// The sums of `x` and of `x²` for each channel of the input, if the convolution has given them.
+    var moments: [(Double, Double)]?
+    /// Whether the normalization leaves the last step of its input's gradient to the convolution.
+    var defersNormalization = false
+    /// The factors of that step.
+    var normalization: [Tensor]?
+    /// The normalization that gives its output to the convolution alone.
+    var source: NormalizedInput?
+    /// The sums of its backward pass, if the convolution has made them.
+    var gradientSums: [(Double, Double)]?
+
     public init(isTraining: Bool, threads: Int = 1, generator: SeededGenerator = .init(seed: 0)) {
         self.isTraining = isTraining
         self.threads = threads

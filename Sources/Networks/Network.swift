@@ -108,6 +108,7 @@ public struct Network: Sendable {
         var index = 0
         while index < count {
             pass.paddingValue = zeros[nodes[index].inputs[0]]
+            pass.wantsMoments = pass.isTraining && index + 1 < count && isNormalized(index)
             let end = pass.isTraining ? lastInChain(from: index) : index
             for node in nodes[index...end] {
                 zeros.append(node.layer.paddingValue(behind: zeros[node.inputs[0]]))
@@ -125,10 +126,25 @@ public struct Network: Sendable {
                 let inputs = nodes[index].inputs.map { activations[$0] }
                 nodes[index].layer.forward(inputs, into: &output, pass: &pass)
             }
+            if !pass.wantsMoments { pass.moments = nil }
             swap(&output, &activations[end + 1])
             index = end + 1
         }
         return activations[count]
+    }
+
+    /// Whether it is a convolution whose output goes to a batch normalization and nowhere else.
+    private func isNormalized(_ index: Int) -> Bool {
+        lastInRow[index] > index && nodes[index].layer is Convolution
+            && nodes[index + 1].layer is BatchNormalization
+    }
+
+    /// The batch normalization that gives its output to this convolution and nowhere else.
+    private func source(of index: Int) -> NormalizedInput? {
+        guard index > 0, nodes[index].layer is Convolution, lastInRow[index - 1] > index - 1,
+            let normalization = nodes[index - 1].layer as? BatchNormalization
+        else { return nil }
+        return normalization.asSource(activations[nodes[index - 1].inputs[0]])
     }
 
     /// The last of the nodes that are computed together with node `index`.
@@ -149,6 +165,8 @@ public struct Network: Sendable {
         for index in nodes[..<forwarded].indices.reversed() where isWritten[index + 1] {
             let first = chainHeads[index] ?? index
             let wants = nodes[first].inputs.map { depends[$0] }
+            pass.defersNormalization = index > 0 && isNormalized(index - 1)
+            pass.source = source(of: index)
             backward(first, to: index, wants: wants, isWritten: &isWritten, pass: &pass)
         }
         for index in nodes.indices {

@@ -9,84 +9,82 @@ import CFloatKernels
 struct ConvolutionForward: Sendable {
     let geometry: ConvolutionGeometry
     let isa: cfk_isa
-    /// The packed weights of each group.
-    private var packed = Tensor.empty
+    /// The packed weights of each group; those of a depthwise convolution as they are.
+    private(set) var packed = Tensor.empty
     /// What the padding of the last forward pass carried.
     private var paddingValue: Float = 0
     /// One padded image for each thread.
     private var scratch = Tensor.empty
+    private var sums: ChannelSums
     var winograd: WinogradConvolution?
 
     init(_ geometry: ConvolutionGeometry, isa: cfk_isa, sums: ConvolutionSums) {
         self.geometry = geometry
         self.isa = isa
+        self.sums = ChannelSums(channels: geometry.outputs)
         winograd = sums == .direct ? nil : WinogradConvolution(geometry, isa: isa)
     }
 
     /// Positions of a 1×1 convolution that are computed together: 16 register tiles of 12.
     private static let pointChunk = 192
 
+    /// - Returns: the moments of each output channel if `wantsMoments`: the sums of `y` and of `y²`.
+    @discardableResult
     mutating func run(
         _ x: Tensor, weights: Tensor, bias: Tensor?, paddingValue: Float, into y: inout Tensor,
-        threads: Int
-    ) {
-        let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
+        wantsMoments: Bool = false, threads: Int
+    ) -> [(Double, Double)]? {
+        let (g, batch) = (geometry, x.count / geometry.inputCount)
         precondition(weights.count == g.weightCount && (bias?.count ?? g.outputs) == g.outputs)
         precondition(y.count == batch * g.outputCount, "output \(y.shape) for \(batch) images")
         self.paddingValue = paddingValue
-        if winograd != nil {
-            return winograd!.forward(
-                x, weights: weights, bias: bias, paddingValue: paddingValue, into: &y,
-                threads: threads)
+        let positions = g.isPointwise ? Self.pointChunk : g.outputHeight * g.outputWidth
+        let count = g.isPointwise ? batch * g.height * g.width : batch
+        let size = g.isPointwise ? Self.pointChunk : 1
+        let parts = (count + size - 1) / size
+        let pieces = PartSums.pieces(positions: positions, channels: g.outputs)
+        var sums = ChannelSums(channels: g.outputs)
+        swap(&sums, &self.sums)
+        defer { swap(&sums, &self.sums) }
+        sums.resize(pieces: wantsMoments ? parts * pieces : 0)
+        sums.withPieces {
+            let moments = PartSums(
+                channels: g.outputs, positions: positions, sums: wantsMoments ? $0 : nil)
+            if winograd != nil {
+                return winograd!.forward(
+                    x, weights: weights, bias: bias, paddingValue: paddingValue, into: &y,
+                    moments: moments, threads: threads)
+            }
+            prepare(weights, threads: threads)
+            let (kernel, hasBias) = (partKernel, bias != nil)
+            withPointers(x, packed, bias ?? .empty, &y, &scratch) { x, packed, bias, y, scratch in
+                parallel(chunks: parts, threads: threads) { index, worker in
+                    let part = range(ofChunk: index, size: size, count: count)
+                    kernel.compute(
+                        part, of: x, packed, bias: hasBias ? bias : nil, into: y, worker: worker,
+                        scratch)
+                    let first = y + part.lowerBound * (g.isPointwise ? g.outputs : g.outputCount)
+                    moments.writeMoments(
+                        kernel.isa, part: index, first,
+                        count: g.isPointwise ? part.count : positions)
+                }
+            }
         }
-        let (border, hasBias) = (border, bias != nil)
+        return wantsMoments ? sums.total : nil
+    }
+
+    /// Lays out the weights as `compute` reads them, and makes room for one image a thread.
+    mutating func prepare(_ weights: Tensor, threads: Int) {
         border.resize(&scratch, threads: threads)
-        if g.isDepthwise {
-            let depthwise = depthwise
-            withPointers(x, weights, bias ?? .empty, &y, &scratch) { x, weights, bias, y, scratch in
-                parallel(chunks: batch, threads: threads) { image, worker in
-                    var depthwise = depthwise
-                    let image = (
-                        x: border.image(image, of: x, worker: worker, scratch),
-                        y: y + image * g.outputCount
-                    )
-                    cfk_depthwise_forward(
-                        isa, &depthwise, image.x, weights, hasBias ? bias : nil, image.y)
-                }
-            }
-            return
-        }
-        let (window, packedCount) = pack(weights)
-        let outputs = g.outputs / g.groups
-        let positions = g.isPointwise ? batch * g.height * g.width : 0
-        withPointers(x, packed, bias ?? .empty, &y, &scratch) { x, packed, bias, y, scratch in
-            let bias = hasBias ? bias : nil
-            if g.isPointwise {
-                let chunks = (positions + Self.pointChunk - 1) / Self.pointChunk
-                parallel(chunks: chunks, threads: threads) { chunk in
-                    let part = range(ofChunk: chunk, size: Self.pointChunk, count: positions)
-                    var window = window
-                    window.columns = Int64(part.count)
-                    cfk_window_forward(
-                        isa, &window, x + part.lowerBound * g.channels, packed, bias,
-                        y + part.lowerBound * g.outputs)
-                }
-                return
-            }
-            parallel(chunks: batch, threads: threads) { image, worker in
-                var window = window
-                let x = border.image(image, of: x, worker: worker, scratch)
-                for group in 0..<g.groups {
-                    cfk_window_forward(
-                        isa, &window, x + group * (g.channels / g.groups),
-                        packed + group * packedCount, bias.map { $0 + group * outputs },
-                        y + image * g.outputCount + group * outputs)
-                }
-            }
+        if geometry.isDepthwise {
+            packed.resize(to: weights.shape)
+            packed.assign(weights)
+        } else {
+            pack(weights)
         }
     }
 
-    private mutating func pack(_ weights: Tensor) -> (window: cfk_window, count: Int) {
+    private mutating func pack(_ weights: Tensor) {
         let (isa, groups, outputs) = (isa, geometry.groups, geometry.outputs / geometry.groups)
         var window = window
         let count = Int(cfk_packed_count(isa, &window))
@@ -96,7 +94,13 @@ struct ConvolutionForward: Sendable {
                 cfk_pack(isa, &window, weights + group * outputs, packed + group * count)
             }
         }
-        return (window, count)
+    }
+
+    /// Computes parts with the weights and the border of the last `prepare`.
+    var partKernel: PartKernel {
+        PartKernel(
+            isa: isa, geometry: geometry, border: border, window: window, depthwise: depthwise,
+            packedCount: packed.count / geometry.groups)
     }
 
     /// The border that the last forward pass put around images.
@@ -135,5 +139,46 @@ struct ConvolutionForward: Sendable {
             pitch: Int64(border.width * g.channels), input_rows: Int64(border.height),
             top: Int64(g.padding[0] - border.margin), input_columns: Int64(border.width),
             left: Int64(g.padding[1] - border.sideMargin))
+    }
+}
+
+/// Computes a part of a batch: some images, or for a 1×1 convolution positions.
+struct PartKernel {
+    let isa: cfk_isa
+    let geometry: ConvolutionGeometry
+    let border: ImageBorder
+    let window: cfk_window
+    let depthwise: cfk_depthwise
+    /// Packed weights of a group.
+    let packedCount: Int
+
+    func compute(
+        _ part: Range<Int>, of x: UnsafePointer<Float>, _ packed: UnsafePointer<Float>,
+        bias: UnsafePointer<Float>?, into y: UnsafeMutablePointer<Float>, worker: Int,
+        _ scratch: UnsafeMutablePointer<Float>
+    ) {
+        let g = geometry
+        var (window, depthwise) = (window, depthwise)
+        if g.isPointwise {
+            window.columns = Int64(part.count)
+            return cfk_window_forward(
+                isa, &window, x + part.lowerBound * g.channels, packed, bias,
+                y + part.lowerBound * g.outputs)
+        }
+        let outputs = g.outputs / g.groups
+        for image in part {
+            let x = border.image(image, of: x, worker: worker, scratch)
+            let y = y + image * g.outputCount
+            if g.isDepthwise {
+                cfk_depthwise_forward(isa, &depthwise, x, packed, bias, y)
+                continue
+            }
+            for group in 0..<g.groups {
+                cfk_window_forward(
+                    isa, &window, x + group * (g.channels / g.groups),
+                    packed + group * packedCount, bias.map { $0 + group * outputs },
+                    y + group * outputs)
+            }
+        }
     }
 }

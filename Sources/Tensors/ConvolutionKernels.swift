@@ -25,6 +25,7 @@ public struct ConvolutionKernels: Sendable {
     private var products = Tensor.empty
     /// `[blocks, weights]`: the gradients of the blocks of a batch.
     private var partials = Tensor.empty
+    private var sourceSums: ChannelSums
     /// One image with its border for each thread.
     private var scratch = Tensor.empty
 
@@ -33,6 +34,7 @@ public struct ConvolutionKernels: Sendable {
     ) {
         self.geometry = geometry
         self.isa = isa ?? bestISA
+        sourceSums = ChannelSums(channels: geometry.channels)
         forwardPass = ConvolutionForward(geometry, isa: self.isa, sums: sums)
         inputGradientPass = geometry.inputGradient.map { [isa = self.isa] in
             ConvolutionForward($0, isa: isa, sums: sums)
@@ -41,12 +43,111 @@ public struct ConvolutionKernels: Sendable {
 
     /// - Parameter paddingValue: what the padding carries; not zero behind a quantizer that has no
     ///   exact zero.
+    /// - Returns: the sums of `y` and of `y²` for each output, if `wantsMoments`. That costs less here
+    ///   than later, when `y` has left the caches.
+    @discardableResult
     public mutating func forward(
         _ x: Tensor, weights: Tensor, bias: Tensor?, paddingValue: Float = 0, into y: inout Tensor,
-        threads: Int
-    ) {
+        wantsMoments: Bool = false, threads: Int
+    ) -> [(Double, Double)]? {
         forwardPass.run(
-            x, weights: weights, bias: bias, paddingValue: paddingValue, into: &y, threads: threads)
+            x, weights: weights, bias: bias, paddingValue: paddingValue, into: &y,
+            wantsMoments: wantsMoments, threads: threads)
+    }
+
+    /// The gradients of the weights and, if `wantsInput`, of the input. Must follow `forward` on the same
+    /// `x`.
+    ///
+    /// Where a part of the batch can be finished before the next, its gradients stay in the cache from
+    /// step to step, and normalizations around this layer take their steps there.
+    /// - Parameters:
+    ///   - y: what `forward` gave; read with a `normalization` only.
+    ///   - normalization: the factors of a batch normalization right behind, whose input gradient
+    ///     (``NormalizationKernels/inputGradient(_:gradient:factors:threads:)``) is put in the place of
+    ///     `dy` first.
+    ///   - source: the normalization that gave `x` to this layer alone.
+    /// - Returns: the sums of ``NormalizationKernels/gradientSums(_:_:scale:shift:gradient:threads:)`` of
+    ///   `source`, after which `dx` is its `g`; or `nil` if they still have to be made.
+    public mutating func backward(
+        _ x: Tensor, output y: Tensor, gradient dy: inout Tensor, normalization: [Tensor]?,
+        weights: Tensor, into dw: inout Tensor, input dx: inout Tensor, wantsInput: Bool,
+        source: NormalizedInput? = nil, threads: Int
+    ) -> [(Double, Double)]? {
+        if canFinishParts {
+            return backwardByParts(
+                x, y, &dy, normalization, weights, &dw, &dx, wantsInput,
+                wantsInput ? source : nil, threads)
+        }
+        if let normalization {
+            NormalizationKernels(channels: geometry.outputs, isa: isa).inputGradient(
+                y, gradient: &dy, factors: normalization, threads: threads)
+        }
+        parameterGradients(x, dy, weights: &dw, threads: threads)
+        if wantsInput { inputGradient(dy, weights: weights, into: &dx, threads: threads) }
+        return nil
+    }
+
+    private var canFinishParts: Bool {
+        let g = geometry
+        guard forwardPass.winograd == nil, inputGradientPass != nil else { return false }
+        return g.isDepthwise || g.isPointwise && g.weightCount <= Self.largestPartial
+    }
+
+    private mutating func backwardByParts(
+        _ x: Tensor, _ y: Tensor, _ dy: inout Tensor, _ normalization: [Tensor]?,
+        _ weights: Tensor, _ dw: inout Tensor, _ dx: inout Tensor, _ wantsInput: Bool,
+        _ source: NormalizedInput?, _ threads: Int
+    ) -> [(Double, Double)]? {
+        let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
+        precondition(dy.count == batch * g.outputCount && dw.count == g.weightCount)
+        precondition(!wantsInput || dx.count == x.count)
+        let blocks = min(Self.blocks, batch)
+        partials.resize(to: [blocks, g.weightCount])
+        forwardPass.border.resize(&scratch, threads: threads)
+        if wantsInput {
+            transposeForConvolution(weights)
+            inputGradientPass!.prepare(transposed, threads: threads)
+        }
+        let kernel = gradientKernel(blocks: blocks, batch: batch)
+        let inputKernel = inputGradientPass!.partKernel
+        let inputWeights = inputGradientPass!.packed
+        let normalization = normalization.map(NormalizationFactors.init)
+        let (positions, inputs) = (g.outputHeight * g.outputWidth, g.height * g.width)
+        var sums = ChannelSums(channels: g.channels)
+        swap(&sums, &sourceSums)
+        defer { swap(&sums, &sourceSums) }
+        let pieces = PartSums.pieces(
+            positions: kernel.imagesInPart * inputs, channels: g.channels)
+        sums.resize(pieces: source == nil ? 0 : blocks * kernel.partsInBlock * pieces)
+        sums.withPieces { sums in
+            let sums = PartSums(
+                channels: g.channels, positions: kernel.imagesInPart * inputs, sums: sums)
+            withPointers(y, inputWeights, &dx, &dy) { y, inputWeights, dx, dy in
+                withPointers(x, &partials, &scratch) { x, partials, scratch in
+                    parallel(chunks: blocks, threads: threads) { block, worker in
+                        let dw = partials + block * g.weightCount
+                        for part in kernel.parts(ofBlock: block) {
+                            let images = part.images
+                            normalization?.apply(
+                                isa, y, gradient: dy,
+                                images.lowerBound * positions..<images.upperBound * positions)
+                            kernel.add(part, x, dy, to: dw, worker: worker, scratch)
+                            guard wantsInput else { continue }
+                            let size = g.isPointwise ? positions : 1
+                            // There is no border: no padding carries anything but zero.
+                            inputKernel.compute(
+                                images.lowerBound * size..<images.upperBound * size, of: dy,
+                                inputWeights, bias: nil, into: dx, worker: 0, scratch)
+                            source?.writeSums(
+                                isa, part.index, images.lowerBound * inputs, images.count * inputs,
+                                gradient: dx, to: sums)
+                        }
+                    }
+                }
+            }
+        }
+        addPartials(blocks, to: &dw)
+        return source == nil ? nil : sums.total
     }
 
     public mutating func biasGradient(_ dy: Tensor, into db: inout Tensor, threads: Int) {
@@ -95,33 +196,14 @@ public struct ConvolutionKernels: Sendable {
             return addPartials(blocks, to: &dw)
         }
         if isLarge { return gradientByTiles(x, dy, &dw, batch, threads) }
-        let isa = isa
-        let size = (batch + blocks - 1) / blocks
         partials.resize(to: [blocks, g.weightCount])
-        let (window, depthwise) = (forwardPass.window, forwardPass.depthwise)
-        let border = forwardPass.border
-        border.resize(&scratch, threads: threads)
+        forwardPass.border.resize(&scratch, threads: threads)
+        let kernel = gradientKernel(blocks: blocks, batch: batch)
         withPointers(x, dy, &partials, &scratch) { x, dy, partials, scratch in
             parallel(chunks: blocks, threads: threads) { block, worker in
                 let dw = partials + block * g.weightCount
-                let images = range(ofChunk: block, size: size, count: batch)
-                guard !images.isEmpty else {
-                    return dw.update(repeating: 0, count: g.weightCount)
-                }
-                for part in Self.parts(of: images, g) {
-                    let x = border.image(part.lowerBound, of: x, worker: worker, scratch)
-                    let dy = dy + part.lowerBound * g.outputCount
-                    let accumulates: Int32 = part.lowerBound > images.lowerBound ? 1 : 0
-                    if g.isDepthwise {
-                        var depthwise = depthwise
-                        cfk_depthwise_gradient(isa, &depthwise, x, dy, dw, accumulates)
-                        continue
-                    }
-                    var window = window
-                    if g.isPointwise { window.columns *= Int64(part.count) }
-                    Self.gradient(
-                        isa, window, g, x, dy, dw, 0..<Int(cfk_gradient_tiles(&window)), accumulates
-                    )
+                for part in kernel.parts(ofBlock: block) {
+                    kernel.add(part, x, dy, to: dw, worker: worker, scratch)
                 }
             }
         }
@@ -138,37 +220,21 @@ public struct ConvolutionKernels: Sendable {
         }
     }
 
-    /// Images that one call of a gradient kernel takes: one, or for a 1×1 convolution about 128
-    /// positions. Each tile of weights goes through all of them, so they should stay in the second
-    /// cache: with 1,024 positions, layers of hundreds of channels take 1.3 to 1.8 times as long.
-    private static func parts(of images: Range<Int>, _ g: ConvolutionGeometry) -> [Range<Int>] {
-        let size = g.isPointwise ? max(1, 128 / (g.height * g.width)) : 1
-        return stride(from: images.lowerBound, to: images.upperBound, by: size).map {
-            $0..<min($0 + size, images.upperBound)
-        }
-    }
-
-    private static func gradient(
-        _ isa: cfk_isa, _ window: cfk_window, _ g: ConvolutionGeometry, _ x: UnsafePointer<Float>,
-        _ dy: UnsafePointer<Float>, _ dw: UnsafeMutablePointer<Float>, _ tiles: Range<Int>,
-        _ accumulates: Int32
-    ) {
-        var window = window
-        let (channels, outputs) = (g.channels / g.groups, g.outputs / g.groups)
-        for group in 0..<g.groups {
-            cfk_window_gradient(
-                isa, &window, x + group * channels, dy + group * outputs, dw + group * outputs,
-                Int64(tiles.lowerBound), Int64(tiles.upperBound), accumulates)
-        }
+    private func gradientKernel(blocks: Int, batch: Int) -> GradientKernel {
+        GradientKernel(
+            isa: isa, geometry: geometry, border: forwardPass.border, window: forwardPass.window,
+            depthwise: forwardPass.depthwise, size: (batch + blocks - 1) / blocks, batch: batch)
     }
 
     /// All images one after the other, their tiles on all threads.
     private mutating func gradientByTiles(
         _ x: Tensor, _ dy: Tensor, _ dw: inout Tensor, _ batch: Int, _ threads: Int
     ) {
-        let (g, isa, window, border) = (geometry, isa, forwardPass.window, forwardPass.border)
+        let (g, border, kernel) = (
+            geometry, forwardPass.border, gradientKernel(blocks: 1, batch: batch)
+        )
         border.resize(&scratch, threads: 1)
-        var counted = window
+        var counted = forwardPass.window
         let tiles = Int(cfk_gradient_tiles(&counted))
         withPointers(x, dy, &dw, &scratch) { x, dy, dw, scratch in
             let size = max(1, tiles / 16)
@@ -176,8 +242,9 @@ public struct ConvolutionKernels: Sendable {
                 let x = border.image(image, of: x, worker: 0, scratch)
                 parallel(chunks: (tiles + size - 1) / size, threads: threads) { chunk in
                     let part = range(ofChunk: chunk, size: size, count: tiles)
-                    Self.gradient(
-                        isa, window, g, x, dy + image * g.outputCount, dw, part, image == 0 ? 0 : 1)
+                    kernel.addTiles(
+                        part, kernel.window, x, dy + image * g.outputCount, to: dw,
+                        accumulates: image > 0)
                 }
             }
         }

@@ -41,7 +41,7 @@ struct WinogradConvolution: Sendable {
 
     mutating func forward(
         _ x: Tensor, weights: Tensor, bias: Tensor?, paddingValue: Float, into y: inout Tensor,
-        threads: Int
+        moments: PartSums, threads: Int
     ) {
         self.paddingValue = paddingValue
         let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
@@ -62,6 +62,11 @@ struct WinogradConvolution: Sendable {
                     isa, &whole, Int64(images.count), x + images.lowerBound * g.inputCount, packed,
                     hasBias ? bias : nil, scratch + worker * room,
                     y + images.lowerBound * g.outputCount)
+                for image in images {
+                    moments.writeMoments(
+                        isa, part: image, y + image * g.outputCount,
+                        count: g.outputHeight * g.outputWidth)
+                }
             }
         }
     }

@@ -59,7 +59,7 @@ public struct BatchNormalization: Layer {
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
         if pass.isTraining {
-            normalizeByBatch(x[0], threads: pass.threads)
+            normalizeByBatch(x[0], moments: pass.moments, threads: pass.threads)
         } else {
             let (mean, variance, epsilon) = (runningMean, runningVariance, epsilon)
             setScales { (Double(mean[$0]), 1 / Double(variance[$0] + epsilon).squareRoot()) }
@@ -69,9 +69,11 @@ public struct BatchNormalization: Layer {
     }
 
     /// Takes mean and variance from the batch, and follows them with the running ones.
-    private mutating func normalizeByBatch(_ x: Tensor, threads: Int) {
+    private mutating func normalizeByBatch(
+        _ x: Tensor, moments: [(Double, Double)]?, threads: Int
+    ) {
         let count = Double(x.count / channels)
-        let moments = kernels.moments(of: x, threads: threads)
+        let moments = moments ?? kernels.moments(of: x, threads: threads)
         batchMean = moments.map { $0.0 / count }
         let variance = zip(moments, batchMean).map { max($0.1 / count - $1 * $1, 0) }
         inverseDeviation = variance.map { 1 / ($0 + Double(epsilon)).squareRoot() }
@@ -106,8 +108,11 @@ public struct BatchNormalization: Layer {
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
         let count = Double(x[0].count / channels)
-        let sums = kernels.gradientSums(
-            x[0], activation, scale: scale, shift: shift, gradient: &dy, threads: pass.threads)
+        let sums =
+            pass.gradientSums
+            ?? kernels.gradientSums(
+                x[0], activation, scale: scale, shift: shift, gradient: &dy, threads: pass.threads)
+        pass.gradientSums = nil
         for (channel, sum) in sums.enumerated() {
             let (mean, inverse) = (batchMean[channel], inverseDeviation[channel])
             let weightGradient = (sum.1 - mean * sum.0) * inverse
@@ -122,8 +127,19 @@ public struct BatchNormalization: Layer {
         }
         guard wants[0] else { return }
         swap(&inputGradients[0], &dy)
+        if pass.defersNormalization {
+            pass.normalization = factors
+            return
+        }
         kernels.inputGradient(
             x[0], gradient: &inputGradients[0], factors: factors, threads: pass.threads)
+    }
+
+    /// What the backward pass of the only layer behind it needs to take the first step of this one's.
+    ///
+    /// - Parameter x: the input of the last forward pass.
+    func asSource(_ x: Tensor) -> NormalizedInput {
+        NormalizedInput(x, activation, scale: scale, shift: shift)
     }
 
     public func paddingValue(behind value: Float) -> Float { 0 }

@@ -47,23 +47,23 @@ public struct Convolution: Layer {
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
-        kernels.forward(
+        pass.moments = kernels.forward(
             x[0], weights: weight.effective, bias: bias?.effective,
-            paddingValue: pass.paddingValue, into: &y, threads: pass.threads)
+            paddingValue: pass.paddingValue, into: &y, wantsMoments: pass.wantsMoments,
+            threads: pass.threads)
     }
 
     public mutating func backward(
         _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        kernels.parameterGradients(
-            x[0], dy, weights: &weight.effectiveGradient, threads: pass.threads)
+        pass.gradientSums = kernels.backward(
+            x[0], output: output, gradient: &dy, normalization: pass.normalization,
+            weights: weight.effective, into: &weight.effectiveGradient, input: &inputGradients[0],
+            wantsInput: wants[0], source: pass.source, threads: pass.threads)
+        pass.normalization = nil
         if bias != nil {
             kernels.biasGradient(dy, into: &bias!.effectiveGradient, threads: pass.threads)
-        }
-        if wants[0] {
-            kernels.inputGradient(
-                dy, weights: weight.effective, into: &inputGradients[0], threads: pass.threads)
         }
     }
 
