@@ -41,6 +41,17 @@ static inline int is_sliding(const cfk_depthwise *d, int64_t taps) {
          d->column_stride == 1 && d->row_step == 1 && d->column_step == 1;
 }
 
+int cfk_depthwise_pads(int64_t kernel_height, int64_t kernel_width, int64_t row_stride,
+                       int64_t column_stride, int64_t row_step, int64_t column_step) {
+  cfk_depthwise d = {.kernel_height = kernel_height,
+                     .kernel_width = kernel_width,
+                     .row_stride = row_stride,
+                     .column_stride = column_stride,
+                     .row_step = row_step,
+                     .column_step = column_step};
+  return is_sliding(&d, 3) || is_sliding(&d, 5);
+}
+
 #define KERNELS "depthwise.inc"
 #include "variants.h"
 

@@ -11,7 +11,7 @@ void cfk_quantize_lookup(cfk_isa isa, cfk_grid grid, const float *table, const f
   DISPATCH(cfk_quantize_lookup, isa, grid, table, x, y, count)
 }
 
-void cfk_quantize_lookup_gradient(cfk_isa isa, cfk_grid grid, cfk_lookup_slopes slopes,
+void cfk_quantize_lookup_gradient(cfk_isa isa, cfk_grid grid, const cfk_slopes *slopes,
                                   const float *x, const float *dy, float *dx, int64_t count,
                                   double sums[4]) {
   DISPATCH(cfk_quantize_lookup_gradient, isa, grid, slopes, x, dy, dx, count, sums)

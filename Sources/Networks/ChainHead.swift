@@ -10,7 +10,7 @@ public protocol ChainHead: Layer {
     func takesOver(_ followers: ArraySlice<Network.Node>) -> Int
 
     /// Writes the output of the last follower.
-    func forward(
+    mutating func forward(
         _ input: Tensor, through followers: ArraySlice<Network.Node>, into output: inout Tensor,
         pass: inout Pass)
 

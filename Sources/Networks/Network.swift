@@ -116,12 +116,14 @@ public struct Network: Sendable {
             var output = Tensor.empty
             swap(&output, &activations[end + 1])
             output.resize(to: [x.shape[0]] + shapes[end])
-            if end > index, let head = nodes[index].layer as? any ChainHead {
+            if end > index {
                 chainHeads[end] = index
                 for inner in index..<end { activations[inner + 1] = .empty }
+                var head = takeHead(index)
                 head.forward(
                     activations[nodes[index].inputs[0]], through: nodes[index + 1...end],
                     into: &output, pass: &pass)
+                nodes[index].layer = head
             } else {
                 let inputs = nodes[index].inputs.map { activations[$0] }
                 nodes[index].layer.forward(inputs, into: &output, pass: &pass)
@@ -165,7 +167,7 @@ public struct Network: Sendable {
         for index in nodes[..<forwarded].indices.reversed() where isWritten[index + 1] {
             let first = chainHeads[index] ?? index
             let wants = nodes[first].inputs.map { depends[$0] }
-            pass.defersNormalization = index > 0 && isNormalized(index - 1)
+            pass.defersNormalization = first > 0 && isNormalized(first - 1)
             pass.source = source(of: index)
             backward(first, to: index, wants: wants, isWritten: &isWritten, pass: &pass)
         }
@@ -198,7 +200,8 @@ public struct Network: Sendable {
         var inputGradients = zip(values, wants).map {
             $1 ? gradientMemory(for: $0.shape) : .empty
         }
-        if end > index, var head = nodes[index].layer as? any ChainHead {
+        if end > index {
+            var head = takeHead(index)
             var followers = Array(nodes[index + 1...end])
             head.backward(
                 values[0], through: &followers, outputGradient: &gradients[end + 1],
@@ -220,6 +223,13 @@ public struct Network: Sendable {
                 isWritten[source] = true
             }
         }
+    }
+
+    /// The head of a chain, to be changed and put back: its memory is not shared meanwhile.
+    private mutating func takeHead(_ index: Int) -> any ChainHead {
+        let head = nodes[index].layer as! any ChainHead
+        nodes[index].layer = Flatten()
+        return head
     }
 
     /// The smallest free memory that is large enough, or new memory. So a backward pass works in a few

@@ -1,5 +1,4 @@
 import CFloatKernels
-import Networks
 import Tensors
 
 /// A function between two grids, `second(f(first(x)))`: as many values as the first grid has codes.
@@ -8,13 +7,11 @@ import Tensors
 /// up, where three would go through memory: W4A4 steps of a MobileNetV2 with SiLU take 1.24 times as
 /// long as those in floats, and took 1.47 times.
 struct QuantizedFunction {
-    private let first: UniformGrid
-    /// `[256]` each: results, and their derivatives by the function's argument, and by step and offset
-    /// of the second grid.
-    private let values: [Float]
-    private let slopes: [Float]
-    private let stepSlopes: [Float]
-    private let offsetSlopes: [Float]
+    let first: UniformGrid
+    /// `[257]` each, the last for what is not a number: results, and their derivatives by the function's
+    /// argument and by the second grid's step.
+    let values: [Float]
+    let slopes: [cfk_slopes]
 
     init(_ first: UniformGrid, _ function: ActivationFunction, _ second: UniformGrid) {
         precondition(
@@ -32,14 +29,13 @@ struct QuantizedFunction {
         var gradient = Tensor(shape: arguments.shape, repeating: 1)
         _ = second.backpropagate(results, gradient: &gradient)
         gradient.multiply(byDerivativeOf: function, at: arguments, threads: 1)
-        let padding = [Float](repeating: 0, count: Int(CFK_TABLE_SIZE) - arguments.count)
-        values = rounded.elements + padding
-        slopes = gradient.elements + padding
-        let own = zip(results.elements, second.codes(of: results)).map { result, code in
-            second.slopes(of: result, code: Float(code))
-        }
-        stepSlopes = own.map(\.step) + padding
-        offsetSlopes = own.map(\.offset) + padding
+        let missing = Int(CFK_TABLE_SIZE) + 1 - arguments.count
+        values = rounded.elements + [Float](repeating: .nan, count: missing)
+        let codes = second.codes(of: results)
+        slopes =
+            arguments.elements.indices.map {
+                second.slopes(of: results[$0], code: Float(codes[$0]), value: gradient[$0])
+            } + [cfk_slopes](repeating: cfk_slopes(), count: missing)
     }
 
     func forward(_ x: Tensor, into y: inout Tensor, threads: Int) {
@@ -90,12 +86,12 @@ struct QuantizedFunction {
         var sums = [Double](repeating: 0, count: 4 * work.chunkCount)
         x.withUnsafeElements { x in
             sums.withUnsafeMutableBufferPointer { sums in
-                withSlopes { slopes in
+                slopes.withUnsafeBufferPointer { slopes in
                     let (x, sums) = (x.baseAddress!, sums.baseAddress!)
                     work.forEach { chunk, start, count in
                         cfk_quantize_lookup_gradient(
-                            isa, grid, slopes, x + start, dy + start, dx.map { $0 + start },
-                            Int64(count), sums + 4 * chunk)
+                            isa, grid, slopes.baseAddress, x + start, dy + start,
+                            dx.map { $0 + start }, Int64(count), sums + 4 * chunk)
                     }
                 }
             }
@@ -107,74 +103,14 @@ struct QuantizedFunction {
         }
         return total
     }
-
-    private func withSlopes(_ body: (cfk_lookup_slopes) -> Void) {
-        slopes.withUnsafeBufferPointer { slopes in
-            stepSlopes.withUnsafeBufferPointer { steps in
-                offsetSlopes.withUnsafeBufferPointer { offsets in
-                    body(
-                        cfk_lookup_slopes(
-                            values: slopes.baseAddress, steps: steps.baseAddress,
-                            offsets: offsets.baseAddress))
-                }
-            }
-        }
-    }
 }
 
 extension UniformGrid {
-    /// The derivatives of a rounded value by step and offset, as `backpropagate` has them.
-    fileprivate func slopes(of value: Float, code: Float) -> (step: Float, offset: Float) {
-        let u = (value - offset) / step
-        return lowest < u && u < highest ? (code - u, 0) : (code, 1)
-    }
-}
-
-/// A function between two quantizers is computed together with both.
-extension ActivationQuantizer: ChainHead {
-    public func takesOver(_ followers: ArraySlice<Network.Node>) -> Int {
-        Self.function(followers) != nil && isPlain ? 2 : 0
-    }
-
-    /// The function and the quantizer behind it.
-    private static func function(
-        _ followers: ArraySlice<Network.Node>
-    ) -> (ActivationFunction, ActivationQuantizer)? {
-        guard followers.count >= 2,
-            let function = followers[followers.startIndex].layer as? Activation,
-            let second = followers[followers.startIndex + 1].layer as? ActivationQuantizer,
-            second.isPlain
-        else { return nil }
-        return (function.function, second)
-    }
-
-    /// Whether it learns as LSQ+ has it.
-    private var isPlain: Bool { !rule.needsSurrogate && rule.step == .learned }
-
-    public func forward(
-        _ input: Tensor, through followers: ArraySlice<Network.Node>, into output: inout Tensor,
-        pass: inout Pass
-    ) {
-        let (function, second) = Self.function(followers)!
-        QuantizedFunction(grid, function, second.grid)
-            .forward(input, into: &output, threads: pass.threads)
-    }
-
-    public mutating func backward(
-        _ input: Tensor, through followers: inout [Network.Node], outputGradient: inout Tensor,
-        into inputGradient: inout Tensor, wants: Bool, pass: inout Pass
-    ) {
-        var (function, second) = Self.function(followers[...])!
-        let table = QuantizedFunction(grid, function, second.grid)
-        let sums: (first: GradientSums, second: GradientSums)
-        if wants {
-            swap(&inputGradient, &outputGradient)
-            sums = table.backpropagate(input, gradient: &inputGradient, threads: pass.threads)
-        } else {
-            sums = table.parameterGradients(input, outputGradient, threads: pass.threads)
-        }
-        setGradients(sums.first, input: input)
-        second.setGradients(sums.second, input: input)
-        followers[1].layer = second
+    /// The derivatives of a rounded result, as `backpropagate` has them: the one by the step, and `value`,
+    /// which is −0 outside.
+    fileprivate func slopes(of result: Float, code: Float, value: Float) -> cfk_slopes {
+        let u = (result - offset) / step
+        return lowest < u && u < highest
+            ? cfk_slopes(value: value + 0, step: code - u) : cfk_slopes(value: -0.0, step: code)
     }
 }

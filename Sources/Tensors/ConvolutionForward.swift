@@ -138,7 +138,7 @@ struct ConvolutionForward: Sendable {
             row_step: Int64(g.dilation[0]), column_step: Int64(g.dilation[1]),
             pitch: Int64(border.width * g.channels), input_rows: Int64(border.height),
             top: Int64(g.padding[0] - border.margin), input_columns: Int64(border.width),
-            left: Int64(g.padding[1] - border.sideMargin))
+            left: Int64(g.padding[1] - border.sideMargin), padding: paddingValue)
     }
 }
 

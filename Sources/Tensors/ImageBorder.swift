@@ -1,5 +1,7 @@
+import CFloatKernels
+
 /// The border that a convolution's kernels want around an image. Rows of zeros are virtual, and so are
-/// a depthwise convolution's columns of zeros.
+/// a depthwise convolution's columns of zeros, and most borders of another value there.
 struct ImageBorder: Sendable {
     let geometry: ConvolutionGeometry
     let value: Float
@@ -10,9 +12,21 @@ struct ImageBorder: Sendable {
     }
 
     /// Rows of border above and below.
-    var margin: Int { value == 0 ? 0 : geometry.padding[0] }
+    var margin: Int { value == 0 || isVirtual ? 0 : geometry.padding[0] }
     /// Columns of border on each side.
-    var sideMargin: Int { value == 0 && geometry.isDepthwise ? 0 : geometry.padding[1] }
+    var sideMargin: Int {
+        value == 0 && geometry.isDepthwise || isVirtual ? 0 : geometry.padding[1]
+    }
+
+    /// Whether kernels carry padding of any value.
+    private var isVirtual: Bool {
+        let g = geometry
+        return g.isDepthwise
+            && cfk_depthwise_pads(
+                Int64(g.kernel[0]), Int64(g.kernel[1]), Int64(g.stride[0]), Int64(g.stride[1]),
+                Int64(g.dilation[0]), Int64(g.dilation[1])) != 0
+    }
+
     var height: Int { geometry.height + 2 * margin }
     var width: Int { geometry.width + 2 * sideMargin }
     private var count: Int { height * width * geometry.channels }

@@ -6,6 +6,9 @@ public struct NormalizationKernels: Sendable {
     public let channels: Int
     private let isa: cfk_isa
     private var sums: ChannelSums
+    /// `[threads, 2, chunk, channels]`: a chunk of values for each thread, and as much room behind it,
+    /// where kernels prefetch.
+    private var scratch = Tensor.empty
 
     public init(channels: Int, isa: cfk_isa? = nil) {
         self.channels = channels
@@ -46,6 +49,32 @@ public struct NormalizationKernels: Sendable {
         }
     }
 
+    /// `y = then(f(scale · x + shift))`
+    ///
+    /// - Parameter then: a function of values, result and their number; it gets a chunk of the values that
+    ///   has just been computed.
+    public mutating func forward(
+        _ x: Tensor, _ f: ActivationFunction, scale: Tensor, shift: Tensor, into y: inout Tensor,
+        threads: Int, then: (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
+    ) {
+        let (isa, channels, chunk) = (isa, channels, chunk)
+        let positions = x.count / channels
+        precondition(y.count == x.count && scale.count == channels && shift.count == channels)
+        let chunks = chunks(positions)
+        scratch.resize(to: [threads, 2, chunk, channels])
+        withPointers(x, scale, shift, &y, &scratch) { x, scale, shift, y, scratch in
+            parallel(chunks: chunks, threads: threads) { index, worker in
+                let part = range(ofChunk: index, size: chunk, count: positions)
+                let start = part.lowerBound * channels
+                let values = scratch + worker * 2 * chunk * channels
+                cfk_normalize(
+                    isa, f.kernel, x + start, Int64(part.count), Int64(channels), scale, shift,
+                    values)
+                then(values, y + start, part.count * channels)
+            }
+        }
+    }
+
     /// Puts `g = dy · f′(scale · x + shift)` in the place of `dy`.
     /// - Returns: the sums over all positions of `g` and of `g · x`.
     public mutating func gradientSums(
@@ -64,6 +93,45 @@ public struct NormalizationKernels: Sendable {
             }
         }
     }
+
+    /// The same behind a function of which the gradient is made first.
+    ///
+    /// - Parameter before: turns the gradient of the function's result into that of its argument, given
+    ///   the number of the chunk, the arguments, the gradients and how many they are.
+    public mutating func gradientSums(
+        _ x: Tensor, _ f: ActivationFunction, scale: Tensor, shift: Tensor,
+        gradient dy: inout Tensor, threads: Int,
+        before: (Int, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
+    ) -> [(Double, Double)] {
+        let (isa, channels, chunk) = (isa, channels, chunk)
+        precondition(dy.count == x.count)
+        let positions = x.count / channels
+        let chunks = chunks(positions)
+        scratch.resize(to: [threads, 2, chunk, channels])
+        sums.resize(pieces: chunks)
+        sums.withPieces { pieces in
+            withPointers(x, scale, shift, &dy, &scratch) { x, scale, shift, dy, scratch in
+                parallel(chunks: chunks, threads: threads) { index, worker in
+                    let part = range(ofChunk: index, size: chunk, count: positions)
+                    let start = part.lowerBound * channels
+                    let values = scratch + worker * 2 * chunk * channels
+                    cfk_normalize(
+                        isa, f.kernel, x + start, Int64(part.count), Int64(channels), scale,
+                        shift, values)
+                    before(index, values, dy + start, part.count * channels)
+                    cfk_normalize_sums(
+                        isa, f.kernel, x + start, dy + start, Int64(part.count),
+                        Int64(channels), scale, shift, pieces + index * 2 * channels)
+                }
+            }
+        }
+        return sums.total
+    }
+
+    /// Chunks that a batch is cut into.
+    public func chunks(of x: Tensor) -> Int { chunks(x.count / channels) }
+
+    private func chunks(_ positions: Int) -> Int { (positions + chunk - 1) / chunk }
 
     /// Puts `dx = g · factors[0] + x · factors[1] + factors[2]` in the place of `g`; factors are
     /// `[3, channels]`.

@@ -168,10 +168,13 @@ func `grouped, depthwise and dilated convolutions give what slow loops give`(
 
 @Test(arguments: [1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17])
 func `depthwise kernels are right for every width around the tiles`(width: Int) {
-    let g = ConvolutionGeometry(
-        height: 3, width: width, channels: 5, outputs: 5, kernel: [3, 3], stride: [1, 1],
-        padding: [1, 1], groups: 5)
-    check(g, seed: UInt64(width))
+    for (kernel, padding) in [(3, 1), (3, 2), (5, 2), (5, 1), (4, 2)] where width + padding > kernel
+    {
+        let g = ConvolutionGeometry(
+            height: 5 - width % 2, width: width, channels: 19, outputs: 19,
+            kernel: [kernel, kernel], stride: [1, 1], padding: [padding, padding], groups: 19)
+        check(g, seed: UInt64(width))
+    }
 }
 
 /// Products of all positions of a batch are cut into chunks of 192, and those of gradients into blocks

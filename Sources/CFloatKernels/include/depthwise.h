@@ -1,6 +1,6 @@
 // Depthwise convolution: each channel is convolved with a kernel of its own. NHWC, vectors of channels.
 //
-// Padding is virtual: taps outside the input add nothing.
+// Padding is virtual: taps outside the input add nothing, or all the same value.
 #pragma once
 
 #include <stdint.h>
@@ -16,7 +16,12 @@ typedef struct {
   int64_t pitch;                     // floats between input rows
   int64_t input_rows, top;           // rows that exist, rows of padding above them
   int64_t input_columns, left;       // columns that exist, columns of padding before them
+  float padding;                     // what the padding carries; 0 unless cfk_depthwise_pads
 } cfk_depthwise;
+
+// Whether kernels of this size, with these strides and steps between taps, can carry padding of any value.
+int cfk_depthwise_pads(int64_t kernel_height, int64_t kernel_width, int64_t row_stride,
+                       int64_t column_stride, int64_t row_step, int64_t column_step);
 
 // y[r][c][k] = bias[k] + sum over i, j of weights[i][j][k] *
 //              x[r * row_stride - top + i * row_step][c * column_stride - left + j * column_step][k]

@@ -70,7 +70,8 @@ struct FloatWindow: Sendable {
             column_stride: Int64(window.stride[1]), row_step: Int64(window.dilation[0]),
             column_step: Int64(window.dilation[1]), pitch: Int64(input.width * input.channels),
             input_rows: Int64(input.height), top: Int64(window.padding[0]),
-            input_columns: Int64(input.width), left: Int64(window.padding[1]))
+            input_columns: Int64(input.width), left: Int64(window.padding[1]),
+            padding: 0)
     }
 }
 

@@ -20,10 +20,10 @@ public struct BatchNormalization: Layer {
     /// `[channels]`
     public var runningVariance: Tensor
 
-    private var kernels: NormalizationKernels
+    var kernels: NormalizationKernels
     /// `[channels]` each: `y = f(scale · x + shift)` in the last forward pass.
-    private var scale: Tensor
-    private var shift: Tensor
+    private(set) var scale: Tensor
+    private(set) var shift: Tensor
     /// Mean and `1 / √(variance + ε)` of the last batch.
     private var batchMean: [Double] = []
     private var inverseDeviation: [Double] = []
@@ -58,14 +58,19 @@ public struct BatchNormalization: Layer {
     }
 
     public mutating func forward(_ x: [Tensor], into y: inout Tensor, pass: inout Pass) {
+        prepare(x[0], pass: pass)
+        kernels.forward(
+            x[0], activation, scale: scale, shift: shift, into: &y, threads: pass.threads)
+    }
+
+    /// Sets scale and shift for the forward pass of `x`.
+    mutating func prepare(_ x: Tensor, pass: Pass) {
         if pass.isTraining {
-            normalizeByBatch(x[0], moments: pass.moments, threads: pass.threads)
+            normalizeByBatch(x, moments: pass.moments, threads: pass.threads)
         } else {
             let (mean, variance, epsilon) = (runningMean, runningVariance, epsilon)
             setScales { (Double(mean[$0]), 1 / Double(variance[$0] + epsilon).squareRoot()) }
         }
-        kernels.forward(
-            x[0], activation, scale: scale, shift: shift, into: &y, threads: pass.threads)
     }
 
     /// Takes mean and variance from the batch, and follows them with the running ones.
@@ -107,12 +112,21 @@ public struct BatchNormalization: Layer {
         _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        let count = Double(x[0].count / channels)
         let sums =
             pass.gradientSums
             ?? kernels.gradientSums(
                 x[0], activation, scale: scale, shift: shift, gradient: &dy, threads: pass.threads)
         pass.gradientSums = nil
+        backward(
+            x[0], sums, outputGradient: &dy, into: &inputGradients[0], wants: wants[0], pass: &pass)
+    }
+
+    /// The rest of the backward pass, when `NormalizationKernels.gradientSums` has done the first step.
+    mutating func backward(
+        _ x: Tensor, _ sums: [(Double, Double)], outputGradient dy: inout Tensor,
+        into dx: inout Tensor, wants: Bool, pass: inout Pass
+    ) {
+        let count = Double(x.count / channels)
         for (channel, sum) in sums.enumerated() {
             let (mean, inverse) = (batchMean[channel], inverseDeviation[channel])
             let weightGradient = (sum.1 - mean * sum.0) * inverse
@@ -125,14 +139,13 @@ public struct BatchNormalization: Layer {
             factors[1][channel] = Float(slope)
             factors[2][channel] = Float(-factor * sum.0 / count - slope * mean)
         }
-        guard wants[0] else { return }
-        swap(&inputGradients[0], &dy)
+        guard wants else { return }
+        swap(&dx, &dy)
         if pass.defersNormalization {
             pass.normalization = factors
             return
         }
-        kernels.inputGradient(
-            x[0], gradient: &inputGradients[0], factors: factors, threads: pass.threads)
+        kernels.inputGradient(x, gradient: &dx, factors: factors, threads: pass.threads)
     }
 
     /// What the backward pass of the only layer behind it needs to take the first step of this one's.
