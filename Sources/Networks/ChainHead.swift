@@ -11,13 +11,26 @@ public protocol ChainHead: Layer {
 
     /// Writes the output of the last follower.
     mutating func forward(
-        _ input: Tensor, through followers: ArraySlice<Network.Node>, into output: inout Tensor,
+        _ input: Tensor, through followers: inout [Network.Node], into output: inout Tensor,
         pass: inout Pass)
 
     /// Writes the gradients of all variables, and that of the input if `wants` it.
     mutating func backward(
-        _ input: Tensor, through followers: inout [Network.Node], outputGradient: inout Tensor,
-        into inputGradient: inout Tensor, wants: Bool, pass: inout Pass)
+        _ input: Tensor, through followers: inout [Network.Node], output: Tensor,
+        outputGradient: inout Tensor, into inputGradient: inout Tensor, wants: Bool,
+        pass: inout Pass)
+}
+
+extension Network.Node {
+    /// Changes the layer in its place: its memory is not shared meanwhile.
+    mutating func takeLayer<L: Layer, Result>(
+        as kind: L.Type, _ body: (inout L) -> Result
+    ) -> Result {
+        var layer = self.layer as! L
+        self.layer = Flatten()
+        defer { self.layer = layer }
+        return body(&layer)
+    }
 }
 
 extension Network {

@@ -69,10 +69,6 @@ public struct Pass: Sendable {
     var defersNormalization = false
     /// The factors of that step.
     var normalization: [Tensor]?
-    /// The normalization that gives its output to the convolution alone.
-    var source: NormalizedInput?
-    /// The sums of its backward pass, if the convolution has made them.
-    var gradientSums: [(Double, Double)]?
 
     public init(isTraining: Bool, threads: Int = 1, generator: SeededGenerator = .init(seed: 0)) {
         self.isTraining = isTraining

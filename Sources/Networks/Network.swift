@@ -108,8 +108,8 @@ public struct Network: Sendable {
         var index = 0
         while index < count {
             pass.paddingValue = zeros[nodes[index].inputs[0]]
-            pass.wantsMoments = pass.isTraining && index + 1 < count && isNormalized(index)
             let end = pass.isTraining ? lastInChain(from: index) : index
+            pass.wantsMoments = pass.isTraining && end + 1 < count && isNormalized(end)
             for node in nodes[index...end] {
                 zeros.append(node.layer.paddingValue(behind: zeros[node.inputs[0]]))
             }
@@ -119,11 +119,10 @@ public struct Network: Sendable {
             if end > index {
                 chainHeads[end] = index
                 for inner in index..<end { activations[inner + 1] = .empty }
-                var head = takeHead(index)
-                head.forward(
-                    activations[nodes[index].inputs[0]], through: nodes[index + 1...end],
-                    into: &output, pass: &pass)
-                nodes[index].layer = head
+                let input = activations[nodes[index].inputs[0]]
+                takeChain(index, to: end) { head, followers in
+                    head.forward(input, through: &followers, into: &output, pass: &pass)
+                }
             } else {
                 let inputs = nodes[index].inputs.map { activations[$0] }
                 nodes[index].layer.forward(inputs, into: &output, pass: &pass)
@@ -139,14 +138,6 @@ public struct Network: Sendable {
     private func isNormalized(_ index: Int) -> Bool {
         lastInRow[index] > index && nodes[index].layer is Convolution
             && nodes[index + 1].layer is BatchNormalization
-    }
-
-    /// The batch normalization that gives its output to this convolution and nowhere else.
-    private func source(of index: Int) -> NormalizedInput? {
-        guard index > 0, nodes[index].layer is Convolution, lastInRow[index - 1] > index - 1,
-            let normalization = nodes[index - 1].layer as? BatchNormalization
-        else { return nil }
-        return normalization.asSource(activations[nodes[index - 1].inputs[0]])
     }
 
     /// The last of the nodes that are computed together with node `index`.
@@ -168,7 +159,6 @@ public struct Network: Sendable {
             let first = chainHeads[index] ?? index
             let wants = nodes[first].inputs.map { depends[$0] }
             pass.defersNormalization = first > 0 && isNormalized(first - 1)
-            pass.source = source(of: index)
             backward(first, to: index, wants: wants, isWritten: &isWritten, pass: &pass)
         }
         for index in nodes.indices {
@@ -201,13 +191,15 @@ public struct Network: Sendable {
             $1 ? gradientMemory(for: $0.shape) : .empty
         }
         if end > index {
-            var head = takeHead(index)
-            var followers = Array(nodes[index + 1...end])
-            head.backward(
-                values[0], through: &followers, outputGradient: &gradients[end + 1],
-                into: &inputGradients[0], wants: wants[0], pass: &pass)
-            nodes[index].layer = head
-            nodes.replaceSubrange(index + 1...end, with: followers)
+            let output = activations[end + 1]
+            var gradient = Tensor.empty
+            swap(&gradient, &gradients[end + 1])
+            takeChain(index, to: end) { head, followers in
+                head.backward(
+                    values[0], through: &followers, output: output, outputGradient: &gradient,
+                    into: &inputGradients[0], wants: wants[0], pass: &pass)
+            }
+            swap(&gradient, &gradients[end + 1])
         } else {
             nodes[index].layer.backward(
                 values, output: activations[index + 1], outputGradient: &gradients[index + 1],
@@ -225,11 +217,16 @@ public struct Network: Sendable {
         }
     }
 
-    /// The head of a chain, to be changed and put back: its memory is not shared meanwhile.
-    private mutating func takeHead(_ index: Int) -> any ChainHead {
-        let head = nodes[index].layer as! any ChainHead
-        nodes[index].layer = Flatten()
-        return head
+    /// Changes a chain in its place: the memory of its layers is not shared meanwhile.
+    private mutating func takeChain(
+        _ index: Int, to end: Int, _ body: (inout any ChainHead, inout [Node]) -> Void
+    ) {
+        var head = nodes[index].layer as! any ChainHead
+        var followers = Array(nodes[index + 1...end])
+        for member in index...end { nodes[member].layer = Flatten() }
+        body(&head, &followers)
+        nodes[index].layer = head
+        nodes.replaceSubrange(index + 1...end, with: followers)
     }
 
     /// The smallest free memory that is large enough, or new memory. So a backward pass works in a few

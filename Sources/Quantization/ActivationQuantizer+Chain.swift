@@ -24,17 +24,18 @@ extension ActivationQuantizer: ChainHead {
     private var isPlain: Bool { !rule.needsSurrogate && rule.step == .learned }
 
     public func forward(
-        _ input: Tensor, through followers: ArraySlice<Network.Node>, into output: inout Tensor,
+        _ input: Tensor, through followers: inout [Network.Node], into output: inout Tensor,
         pass: inout Pass
     ) {
-        let (function, second) = Self.function(followers)!
+        let (function, second) = Self.function(followers[...])!
         QuantizedFunction(grid, function, second.grid)
             .forward(input, into: &output, threads: pass.threads)
     }
 
     public mutating func backward(
-        _ input: Tensor, through followers: inout [Network.Node], outputGradient: inout Tensor,
-        into inputGradient: inout Tensor, wants: Bool, pass: inout Pass
+        _ input: Tensor, through followers: inout [Network.Node], output: Tensor,
+        outputGradient: inout Tensor, into inputGradient: inout Tensor, wants: Bool,
+        pass: inout Pass
     ) {
         var (function, second) = Self.function(followers[...])!
         let table = QuantizedFunction(grid, function, second.grid)

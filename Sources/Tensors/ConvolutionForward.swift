@@ -16,6 +16,8 @@ struct ConvolutionForward: Sendable {
     /// One padded image for each thread.
     private var scratch = Tensor.empty
     private var sums: ChannelSums
+    /// The input of a part for each thread.
+    private var values = Tensor.empty
     var winograd: WinogradConvolution?
 
     init(_ geometry: ConvolutionGeometry, isa: cfk_isa, sums: ConvolutionSums) {
@@ -28,10 +30,12 @@ struct ConvolutionForward: Sendable {
     /// Positions of a 1×1 convolution that are computed together: 16 register tiles of 12.
     private static let pointChunk = 192
 
+    /// - Parameter source: what makes the input of `x`, unless it is `x`; not for minimal filtering.
     /// - Returns: the moments of each output channel if `wantsMoments`: the sums of `y` and of `y²`.
     @discardableResult
     mutating func run(
-        _ x: Tensor, weights: Tensor, bias: Tensor?, paddingValue: Float, into y: inout Tensor,
+        _ x: Tensor, source: NormalizedInput? = nil, weights: Tensor, bias: Tensor?,
+        paddingValue: Float, into y: inout Tensor,
         wantsMoments: Bool = false, threads: Int
     ) -> [(Double, Double)]? {
         let (g, batch) = (geometry, x.count / geometry.inputCount)
@@ -57,16 +61,29 @@ struct ConvolutionForward: Sendable {
             }
             prepare(weights, threads: threads)
             let (kernel, hasBias) = (partKernel, bias != nil)
-            withPointers(x, packed, bias ?? .empty, &y, &scratch) { x, packed, bias, y, scratch in
-                parallel(chunks: parts, threads: threads) { index, worker in
-                    let part = range(ofChunk: index, size: size, count: count)
-                    kernel.compute(
-                        part, of: x, packed, bias: hasBias ? bias : nil, into: y, worker: worker,
-                        scratch)
-                    let first = y + part.lowerBound * (g.isPointwise ? g.outputs : g.outputCount)
-                    moments.writeMoments(
-                        kernel.isa, part: index, first,
-                        count: g.isPointwise ? part.count : positions)
+            let inputs = g.isPointwise ? 1 : g.height * g.width
+            let room = size * inputs * g.channels
+            values.resize(
+                to: PartInput.scratchShape(of: source, threads: threads, size: room))
+            values.withUnsafeMutableElements { [isa] values in
+                let values = values.baseAddress!
+                withPointers(x, packed, bias ?? .empty, &y, &scratch) {
+                    x, packed, bias, y, scratch in
+                    let input = PartInput(
+                        isa: isa, channels: g.channels, x: x, source: source, scratch: values,
+                        size: room)
+                    parallel(chunks: parts, threads: threads) { index, worker in
+                        let part = range(ofChunk: index, size: size, count: count)
+                        let y = y + part.lowerBound * (g.isPointwise ? g.outputs : g.outputCount)
+                        kernel.compute(
+                            part.count,
+                            of: input.values(
+                                part.lowerBound * inputs..<part.upperBound * inputs,
+                                worker: worker),
+                            packed, bias: hasBias ? bias : nil, into: y, worker: worker, scratch)
+                        moments.writeMoments(
+                            isa, part: index, y, count: g.isPointwise ? part.count : positions)
+                    }
                 }
             }
         }
@@ -152,21 +169,22 @@ struct PartKernel {
     /// Packed weights of a group.
     let packedCount: Int
 
+    /// - Parameters:
+    ///   - count: images, or positions.
+    ///   - x: the first one's values; and `y` its results.
     func compute(
-        _ part: Range<Int>, of x: UnsafePointer<Float>, _ packed: UnsafePointer<Float>,
+        _ count: Int, of x: UnsafePointer<Float>, _ packed: UnsafePointer<Float>,
         bias: UnsafePointer<Float>?, into y: UnsafeMutablePointer<Float>, worker: Int,
         _ scratch: UnsafeMutablePointer<Float>
     ) {
         let g = geometry
         var (window, depthwise) = (window, depthwise)
         if g.isPointwise {
-            window.columns = Int64(part.count)
-            return cfk_window_forward(
-                isa, &window, x + part.lowerBound * g.channels, packed, bias,
-                y + part.lowerBound * g.outputs)
+            window.columns = Int64(count)
+            return cfk_window_forward(isa, &window, x, packed, bias, y)
         }
         let outputs = g.outputs / g.groups
-        for image in part {
+        for image in 0..<count {
             let x = border.image(image, of: x, worker: worker, scratch)
             let y = y + image * g.outputCount
             if g.isDepthwise {

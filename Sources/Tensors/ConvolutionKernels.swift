@@ -25,7 +25,10 @@ public struct ConvolutionKernels: Sendable {
     private var products = Tensor.empty
     /// `[blocks, weights]`: the gradients of the blocks of a batch.
     private var partials = Tensor.empty
-    private var sourceSums: ChannelSums
+    /// `[threads, 2, part]`: the input of a part for each thread, with its slopes.
+    private var values = Tensor.empty
+    /// `[threads, 2, part]`: the gradients of its output, with as much room behind, where kernels prefetch.
+    private var gradients = Tensor.empty
     /// One image with its border for each thread.
     private var scratch = Tensor.empty
 
@@ -34,7 +37,6 @@ public struct ConvolutionKernels: Sendable {
     ) {
         self.geometry = geometry
         self.isa = isa ?? bestISA
-        sourceSums = ChannelSums(channels: geometry.channels)
         forwardPass = ConvolutionForward(geometry, isa: self.isa, sums: sums)
         inputGradientPass = geometry.inputGradient.map { [isa = self.isa] in
             ConvolutionForward($0, isa: isa, sums: sums)
@@ -55,99 +57,15 @@ public struct ConvolutionKernels: Sendable {
             wantsMoments: wantsMoments, threads: threads)
     }
 
-    /// The gradients of the weights and, if `wantsInput`, of the input. Must follow `forward` on the same
-    /// `x`.
-    ///
-    /// Where a part of the batch can be finished before the next, its gradients stay in the cache from
-    /// step to step, and normalizations around this layer take their steps there.
-    /// - Parameters:
-    ///   - y: what `forward` gave; read with a `normalization` only.
-    ///   - normalization: the factors of a batch normalization right behind, whose input gradient
-    ///     (``NormalizationKernels/inputGradient(_:gradient:factors:threads:)``) is put in the place of
-    ///     `dy` first.
-    ///   - source: the normalization that gave `x` to this layer alone.
-    /// - Returns: the sums of ``NormalizationKernels/gradientSums(_:_:scale:shift:gradient:threads:)`` of
-    ///   `source`, after which `dx` is its `g`; or `nil` if they still have to be made.
-    public mutating func backward(
-        _ x: Tensor, output y: Tensor, gradient dy: inout Tensor, normalization: [Tensor]?,
-        weights: Tensor, into dw: inout Tensor, input dx: inout Tensor, wantsInput: Bool,
-        source: NormalizedInput? = nil, threads: Int
+    /// The same for an input that is made part by part. Needs `canFinishParts`.
+    public mutating func forward(
+        _ source: NormalizedInput, weights: Tensor, bias: Tensor?, into y: inout Tensor,
+        wantsMoments: Bool, threads: Int
     ) -> [(Double, Double)]? {
-        if canFinishParts {
-            return backwardByParts(
-                x, y, &dy, normalization, weights, &dw, &dx, wantsInput,
-                wantsInput ? source : nil, threads)
-        }
-        if let normalization {
-            NormalizationKernels(channels: geometry.outputs, isa: isa).inputGradient(
-                y, gradient: &dy, factors: normalization, threads: threads)
-        }
-        parameterGradients(x, dy, weights: &dw, threads: threads)
-        if wantsInput { inputGradient(dy, weights: weights, into: &dx, threads: threads) }
-        return nil
-    }
-
-    private var canFinishParts: Bool {
-        let g = geometry
-        guard forwardPass.winograd == nil, inputGradientPass != nil else { return false }
-        return g.isDepthwise || g.isPointwise && g.weightCount <= Self.largestPartial
-    }
-
-    private mutating func backwardByParts(
-        _ x: Tensor, _ y: Tensor, _ dy: inout Tensor, _ normalization: [Tensor]?,
-        _ weights: Tensor, _ dw: inout Tensor, _ dx: inout Tensor, _ wantsInput: Bool,
-        _ source: NormalizedInput?, _ threads: Int
-    ) -> [(Double, Double)]? {
-        let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
-        precondition(dy.count == batch * g.outputCount && dw.count == g.weightCount)
-        precondition(!wantsInput || dx.count == x.count)
-        let blocks = min(Self.blocks, batch)
-        partials.resize(to: [blocks, g.weightCount])
-        forwardPass.border.resize(&scratch, threads: threads)
-        if wantsInput {
-            transposeForConvolution(weights)
-            inputGradientPass!.prepare(transposed, threads: threads)
-        }
-        let kernel = gradientKernel(blocks: blocks, batch: batch)
-        let inputKernel = inputGradientPass!.partKernel
-        let inputWeights = inputGradientPass!.packed
-        let normalization = normalization.map(NormalizationFactors.init)
-        let (positions, inputs) = (g.outputHeight * g.outputWidth, g.height * g.width)
-        var sums = ChannelSums(channels: g.channels)
-        swap(&sums, &sourceSums)
-        defer { swap(&sums, &sourceSums) }
-        let pieces = PartSums.pieces(
-            positions: kernel.imagesInPart * inputs, channels: g.channels)
-        sums.resize(pieces: source == nil ? 0 : blocks * kernel.partsInBlock * pieces)
-        sums.withPieces { sums in
-            let sums = PartSums(
-                channels: g.channels, positions: kernel.imagesInPart * inputs, sums: sums)
-            withPointers(y, inputWeights, &dx, &dy) { y, inputWeights, dx, dy in
-                withPointers(x, &partials, &scratch) { x, partials, scratch in
-                    parallel(chunks: blocks, threads: threads) { block, worker in
-                        let dw = partials + block * g.weightCount
-                        for part in kernel.parts(ofBlock: block) {
-                            let images = part.images
-                            normalization?.apply(
-                                isa, y, gradient: dy,
-                                images.lowerBound * positions..<images.upperBound * positions)
-                            kernel.add(part, x, dy, to: dw, worker: worker, scratch)
-                            guard wantsInput else { continue }
-                            let size = g.isPointwise ? positions : 1
-                            // There is no border: no padding carries anything but zero.
-                            inputKernel.compute(
-                                images.lowerBound * size..<images.upperBound * size, of: dy,
-                                inputWeights, bias: nil, into: dx, worker: 0, scratch)
-                            source?.writeSums(
-                                isa, part.index, images.lowerBound * inputs, images.count * inputs,
-                                gradient: dx, to: sums)
-                        }
-                    }
-                }
-            }
-        }
-        addPartials(blocks, to: &dw)
-        return source == nil ? nil : sums.total
+        precondition(canFinishParts)
+        return forwardPass.run(
+            source.x, source: source, weights: weights, bias: bias, paddingValue: 0, into: &y,
+            wantsMoments: wantsMoments, threads: threads)
     }
 
     public mutating func biasGradient(_ dy: Tensor, into db: inout Tensor, threads: Int) {
@@ -167,6 +85,149 @@ public struct ConvolutionKernels: Sendable {
         withPointers(partials, &db) {
             cfk_column_sums(isa, $0, Int64(Self.blocks), Int64(outputs), $1)
         }
+    }
+
+    // MARK: Both
+
+    /// Whether a part of the batch can be finished before the next, so that values and gradients stay in
+    /// the cache from step to step: of a depthwise convolution an image, of a 1×1 convolution some
+    /// positions.
+    public var canFinishParts: Bool {
+        let g = geometry
+        return g.isDepthwise || g.isPointwise && g.weightCount <= Self.largestPartial
+    }
+
+    /// The gradients of the weights and, if `wantsInput`, of the input. Must follow `forward` on the same
+    /// `x`.
+    ///
+    /// - Parameters:
+    ///   - y: what `forward` gave; read with a `normalization` only.
+    ///   - normalization: the factors of a batch normalization right behind, whose input gradient
+    ///     (``NormalizationKernels/inputGradient(_:gradient:factors:threads:)``) is made of `dy` first.
+    ///   - keepsGradient: whether that is put in the place of `dy`; else `dy` is undefined then.
+    public mutating func backward(
+        _ x: Tensor, output y: Tensor, gradient dy: inout Tensor, normalization: [Tensor]?,
+        keepsGradient: Bool, weights: Tensor, into dw: inout Tensor, input dx: inout Tensor,
+        wantsInput: Bool, threads: Int
+    ) {
+        if canFinishParts {
+            _ = backwardByParts(
+                x, nil, y, &dy, normalization, keepsGradient, weights, &dw, &dx, wantsInput, threads
+            )
+            return
+        }
+        if let normalization {
+            NormalizationKernels(channels: geometry.outputs, isa: isa).inputGradient(
+                y, gradient: &dy, factors: normalization, threads: threads)
+        }
+        parameterGradients(x, dy, weights: &dw, threads: threads)
+        if wantsInput { inputGradient(dy, weights: weights, into: &dx, threads: threads) }
+    }
+
+    /// The same for an input that is made part by part. Needs `canFinishParts`.
+    ///
+    /// - Parameter g: becomes the gradient of
+    ///   ``NormalizationKernels/gradientSums(_:_:scale:shift:gradient:threads:)`` for `source`.
+    /// - Returns: the sums of that step.
+    public mutating func backward(
+        _ source: NormalizedInput, output y: Tensor, gradient dy: inout Tensor,
+        normalization: [Tensor]?, keepsGradient: Bool, weights: Tensor, into dw: inout Tensor,
+        source g: inout Tensor, threads: Int
+    ) -> [(Double, Double)] {
+        precondition(canFinishParts)
+        return backwardByParts(
+            source.x, source, y, &dy, normalization, keepsGradient, weights, &dw, &g, true, threads)
+    }
+
+    private mutating func backwardByParts(
+        _ x: Tensor, _ source: NormalizedInput?, _ y: Tensor, _ dy: inout Tensor,
+        _ normalization: [Tensor]?, _ keepsGradient: Bool, _ weights: Tensor, _ dw: inout Tensor,
+        _ dx: inout Tensor, _ wantsInput: Bool, _ threads: Int
+    ) -> [(Double, Double)] {
+        let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
+        precondition(dy.count == batch * g.outputCount && dw.count == g.weightCount)
+        precondition(!wantsInput || dx.count == x.count)
+        let blocks = min(Self.blocks, batch)
+        partials.resize(to: [blocks, g.weightCount])
+        forwardPass.border.resize(&scratch, threads: threads)
+        let kernel = gradientKernel(blocks: blocks, batch: batch)
+        let inputKernel = wantsInput ? prepareInputKernel(weights, threads: threads) : nil
+        let inputWeights = inputGradientPass?.packed ?? weights
+        let factors = normalization.map(NormalizationFactors.init)
+        let (outputs, inputs) = (g.outputHeight * g.outputWidth, g.height * g.width)
+        let (room, gradientRoom) = (
+            kernel.imagesInPart * g.inputCount, kernel.imagesInPart * g.outputCount
+        )
+        var (values, gradients) = (Tensor.empty, Tensor.empty)
+        swap(&values, &self.values)
+        swap(&gradients, &self.gradients)
+        values.resize(to: PartInput.scratchShape(of: source, threads: threads, size: room))
+        let isMoved = normalization != nil && !keepsGradient
+        gradients.resize(to: isMoved ? [threads, 2, gradientRoom] : [0])
+        var sums = ChannelSums(channels: g.channels)
+        let positions = kernel.imagesInPart * inputs
+        let pieces = PartSums.pieces(positions: positions, channels: g.channels)
+        sums.resize(pieces: source == nil ? 0 : blocks * kernel.partsInBlock * pieces)
+        sums.withPieces { sums in
+            let sums = PartSums(channels: g.channels, positions: positions, sums: sums)
+            withPointers(y, inputWeights, &dx, &dy) { y, inputWeights, dx, dy in
+                withPointers(x, &partials, &scratch) { x, partials, scratch in
+                    withPointers(.empty, &values, &gradients) { _, values, gradients in
+                        let input = PartInput(
+                            isa: isa, channels: g.channels, x: x, source: source, scratch: values,
+                            size: room)
+                        parallel(chunks: blocks, threads: threads) { block, worker in
+                            let dw = partials + block * g.weightCount
+                            for part in kernel.parts(ofBlock: block) {
+                                let images = part.images
+                                let range = images.lowerBound * inputs..<images.upperBound * inputs
+                                let first = images.lowerBound * g.outputCount
+                                var gradient = dy + first
+                                if let factors {
+                                    let target =
+                                        isMoved ? gradients + worker * 2 * gradientRoom : gradient
+                                    factors.apply(
+                                        isa, y + first, gradient, count: images.count * outputs,
+                                        into: target)
+                                    gradient = target
+                                }
+                                let (values, slopes) = input.valuesAndSlopes(
+                                    range, worker: worker)
+                                kernel.add(
+                                    part, values, gradient, to: dw, worker: worker, scratch)
+                                guard wantsInput else { continue }
+                                let dx = dx + range.lowerBound * g.channels
+                                if let inputKernel {
+                                    // Without a border: no padding carries anything but zero.
+                                    inputKernel.compute(
+                                        g.isPointwise ? range.count : images.count, of: gradient,
+                                        inputWeights, bias: nil, into: dx, worker: 0, scratch)
+                                } else {
+                                    kernel.scatterDepthwise(
+                                        images.count, gradient, inputWeights, into: dx)
+                                }
+                                guard let source, let slopes else { continue }
+                                source.writeSums(
+                                    isa, part: part.index, range, slopes: slopes, gradient: dx,
+                                    to: sums)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        swap(&values, &self.values)
+        swap(&gradients, &self.gradients)
+        addPartials(blocks, to: &dw)
+        return source == nil ? [] : sums.total
+    }
+
+    /// `nil` where a depthwise convolution has strides, and products are scattered.
+    private mutating func prepareInputKernel(_ weights: Tensor, threads: Int) -> PartKernel? {
+        guard inputGradientPass != nil else { return nil }
+        transposeForConvolution(weights)
+        inputGradientPass!.prepare(transposed, threads: threads)
+        return inputGradientPass!.partKernel
     }
 
     // MARK: Weights
@@ -203,7 +264,10 @@ public struct ConvolutionKernels: Sendable {
             parallel(chunks: blocks, threads: threads) { block, worker in
                 let dw = partials + block * g.weightCount
                 for part in kernel.parts(ofBlock: block) {
-                    kernel.add(part, x, dy, to: dw, worker: worker, scratch)
+                    let image = part.images.lowerBound
+                    kernel.add(
+                        part, x + image * g.inputCount, dy + image * g.outputCount, to: dw,
+                        worker: worker, scratch)
                 }
             }
         }
@@ -297,15 +361,12 @@ public struct ConvolutionKernels: Sendable {
     private func scatterDepthwise(
         _ dy: Tensor, _ weights: Tensor, _ dx: inout Tensor, _ threads: Int
     ) {
-        let (g, isa, batch) = (geometry, isa, dy.count / geometry.outputCount)
-        let depthwise = ConvolutionForward(g, isa: isa, sums: .direct).depthwise
+        let (g, batch) = (geometry, dy.count / geometry.outputCount)
+        let kernel = gradientKernel(blocks: 1, batch: batch)
         withPointers(dy, weights, &dx) { dy, weights, dx in
             parallel(chunks: batch, threads: threads) { image in
-                var depthwise = depthwise
-                let target = dx + image * g.inputCount
-                target.update(repeating: 0, count: g.inputCount)
-                cfk_depthwise_scatter(
-                    isa, &depthwise, dy + image * g.outputCount, weights, target)
+                kernel.scatterDepthwise(
+                    1, dy + image * g.outputCount, weights, into: dx + image * g.inputCount)
             }
         }
     }

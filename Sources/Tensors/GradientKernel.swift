@@ -41,7 +41,7 @@ struct GradientKernel {
     }
 
     /// - Parameters:
-    ///   - x: the whole batch, as is `dy`.
+    ///   - x: the values of the part's first image; and `dy` its gradients.
     ///   - scratch: room for an image with its border for each worker.
     func add(
         _ part: Part, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
@@ -51,8 +51,7 @@ struct GradientKernel {
             if !part.accumulates { dw.update(repeating: 0, count: geometry.weightCount) }
             return
         }
-        let x = border.image(part.images.lowerBound, of: x, worker: worker, scratch)
-        let dy = dy + part.images.lowerBound * geometry.outputCount
+        let x = border.image(0, of: x, worker: worker, scratch)
         var (window, depthwise) = (window, depthwise)
         if geometry.isDepthwise {
             return cfk_depthwise_gradient(isa, &depthwise, x, dy, dw, part.accumulates ? 1 : 0)
@@ -61,6 +60,20 @@ struct GradientKernel {
         addTiles(
             0..<Int(cfk_gradient_tiles(&window)), window, x, dy, to: dw,
             accumulates: part.accumulates)
+    }
+
+    /// The input's gradients of a depthwise convolution with strides, for `count` images.
+    func scatterDepthwise(
+        _ count: Int, _ dy: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
+        into dx: UnsafeMutablePointer<Float>
+    ) {
+        let g = geometry
+        var depthwise = ConvolutionForward(g, isa: isa, sums: .direct).depthwise
+        for image in 0..<count {
+            let target = dx + image * g.inputCount
+            target.update(repeating: 0, count: g.inputCount)
+            cfk_depthwise_scatter(isa, &depthwise, dy + image * g.outputCount, weights, target)
+        }
     }
 
     /// Some tiles of the weights.

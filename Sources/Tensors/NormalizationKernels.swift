@@ -138,14 +138,15 @@ public struct NormalizationKernels: Sendable {
     public func inputGradient(
         _ x: Tensor, gradient g: inout Tensor, factors: [Tensor], threads: Int
     ) {
-        let (isa, chunk) = (isa, chunk)
+        let (isa, channels, chunk) = (isa, channels, chunk)
         let positions = x.count / channels
         precondition(g.count == x.count && factors.count == 3)
         let factors = NormalizationFactors(factors)
         withPointers(x, &g) { x, g in
             parallel(chunks: (positions + chunk - 1) / chunk, threads: threads) { index in
-                factors.apply(
-                    isa, x, gradient: g, range(ofChunk: index, size: chunk, count: positions))
+                let part = range(ofChunk: index, size: chunk, count: positions)
+                let start = part.lowerBound * channels
+                factors.apply(isa, x + start, g + start, count: part.count, into: g + start)
             }
         }
     }

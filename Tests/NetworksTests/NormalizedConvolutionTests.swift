@@ -67,6 +67,17 @@ struct NormalizedConvolutionTests {
         return results
     }
 
+    /// What is between them is not in memory, which tells that they do.
+    @Test func `work together in training`() throws {
+        var network = try network(isApart: false)
+        for isTraining in [true, false] {
+            var pass = Pass(isTraining: isTraining)
+            _ = network.forward(Tensor(shape: [2, 6, 5, 3], repeating: 1), pass: &pass)
+            let missing = (1...11).filter { network.activation($0).count == 0 }
+            #expect(missing == (isTraining ? [4, 6] : []))
+        }
+    }
+
     @Test func `give what they give one by one`() throws {
         let together = try results(isApart: false, threads: 1)
         let apart = try results(isApart: true, threads: 1)

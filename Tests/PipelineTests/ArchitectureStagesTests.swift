@@ -35,9 +35,9 @@ import Training
         let images = try source.load(.test)
         let expected = logits(of: &network, on: labelled(images))
         let found = try Engine(Container.read(bytes)).logits(pixels: images.pixels)
-        // Up to 0.08 was seen (EfficientNet-B0), as from codes next to a tie that many hardly trained
-        // layers amplify; a plane read at a wrong place gave 2.6.
-        #expect(distance(found, expected) < 0.15)
+        // Of codes next to a tie, many hardly trained layers make up to 0.17 (MixNet-S; with eight seeds
+        // and two instruction sets 0.02 in the middle); a plane read at a wrong place gave 2.6.
+        #expect(distance(found, expected) < 0.4)
     }
 
     /// The others stand in `FloatConversionTests`, without the stages.

@@ -1,8 +1,12 @@
 import Tensors
 
-/// A normalization takes over a quantizer behind it, with all that the quantizer takes over.
+/// A normalization takes over a convolution that can make its input part by part, or a quantizer with all
+/// that the quantizer takes over.
 extension BatchNormalization: ChainHead {
     public func takesOver(_ followers: ArraySlice<Network.Node>) -> Int {
+        if let convolution = followers.first?.layer as? Convolution {
+            return convolution.takesNormalizedInput ? 1 : 0
+        }
         guard let head = followers.first?.layer as? any ElementwiseHead else { return 0 }
         let taken = head.takesOver(followers.dropFirst())
         return Self.function(followers.prefix(1 + taken)) == nil ? 0 : 1 + taken
@@ -15,21 +19,53 @@ extension BatchNormalization: ChainHead {
             .function(through: followers.dropFirst())
     }
 
+    private func source(_ input: Tensor) -> NormalizedInput {
+        NormalizedInput(input, activation, scale: scale, shift: shift)
+    }
+
     public mutating func forward(
-        _ input: Tensor, through followers: ArraySlice<Network.Node>, into output: inout Tensor,
+        _ input: Tensor, through followers: inout [Network.Node], into output: inout Tensor,
         pass: inout Pass
     ) {
-        let function = Self.function(followers)!
         prepare(input, pass: pass)
+        if followers[0].layer is Convolution {
+            followers[0].takeLayer(as: Convolution.self) {
+                $0.forward(source(input), into: &output, pass: &pass)
+            }
+            return
+        }
+        let function = Self.function(followers[...])!
         kernels.forward(
             input, activation, scale: scale, shift: shift, into: &output, threads: pass.threads
         ) { function.forward($0, into: $1, count: $2) }
     }
 
     public mutating func backward(
-        _ input: Tensor, through followers: inout [Network.Node], outputGradient: inout Tensor,
-        into inputGradient: inout Tensor, wants: Bool, pass: inout Pass
+        _ input: Tensor, through followers: inout [Network.Node], output: Tensor,
+        outputGradient: inout Tensor, into inputGradient: inout Tensor, wants: Bool,
+        pass: inout Pass
     ) {
+        let sums: [(Double, Double)]
+        if followers[0].layer is Convolution {
+            // The convolution needs room for its input's gradient, wanted or not.
+            if !wants { inputGradient = Tensor(shape: input.shape) }
+            sums = followers[0].takeLayer(as: Convolution.self) {
+                $0.backward(
+                    source(input), output: output, outputGradient: &outputGradient,
+                    into: &inputGradient, pass: &pass)
+            }
+        } else {
+            sums = backward(input, through: &followers, gradient: &outputGradient, pass: pass)
+            if wants { swap(&inputGradient, &outputGradient) }
+        }
+        finishBackward(input, sums, gradient: &inputGradient, wants: wants, pass: &pass)
+    }
+
+    /// Through quantizers and the first step of the normalization.
+    private mutating func backward(
+        _ input: Tensor, through followers: inout [Network.Node], gradient: inout Tensor,
+        pass: Pass
+    ) -> [(Double, Double)] {
         let function = Self.function(followers[...])!
         let chunks = kernels.chunks(of: input)
         /// `[chunks, sumCount]`
@@ -37,7 +73,7 @@ extension BatchNormalization: ChainHead {
         let sums = pieces.withUnsafeMutableBufferPointer { pieces in
             let pieces = pieces.baseAddress!
             return kernels.gradientSums(
-                input, activation, scale: scale, shift: shift, gradient: &outputGradient,
+                input, activation, scale: scale, shift: shift, gradient: &gradient,
                 threads: pass.threads
             ) { chunk, x, gradient, count in
                 function.backward(
@@ -51,8 +87,6 @@ extension BatchNormalization: ChainHead {
         head.setGradients(totals, through: &rest, input: input)
         followers[0].layer = head
         followers.replaceSubrange(1..., with: rest)
-        backward(
-            input, sums, outputGradient: &outputGradient, into: &inputGradient, wants: wants,
-            pass: &pass)
+        return sums
     }
 }

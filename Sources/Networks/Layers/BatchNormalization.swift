@@ -112,19 +112,19 @@ public struct BatchNormalization: Layer {
         _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        let sums =
-            pass.gradientSums
-            ?? kernels.gradientSums(
-                x[0], activation, scale: scale, shift: shift, gradient: &dy, threads: pass.threads)
-        pass.gradientSums = nil
-        backward(
-            x[0], sums, outputGradient: &dy, into: &inputGradients[0], wants: wants[0], pass: &pass)
+        let sums = kernels.gradientSums(
+            x[0], activation, scale: scale, shift: shift, gradient: &dy, threads: pass.threads)
+        if wants[0] { swap(&inputGradients[0], &dy) }
+        finishBackward(
+            x[0], sums, gradient: &inputGradients[0], wants: wants[0], pass: &pass)
     }
 
     /// The rest of the backward pass, when `NormalizationKernels.gradientSums` has done the first step.
-    mutating func backward(
-        _ x: Tensor, _ sums: [(Double, Double)], outputGradient dy: inout Tensor,
-        into dx: inout Tensor, wants: Bool, pass: inout Pass
+    ///
+    /// - Parameter g: of that step; becomes the input's gradient if it is wanted.
+    mutating func finishBackward(
+        _ x: Tensor, _ sums: [(Double, Double)], gradient g: inout Tensor, wants: Bool,
+        pass: inout Pass
     ) {
         let count = Double(x.count / channels)
         for (channel, sum) in sums.enumerated() {
@@ -140,19 +140,11 @@ public struct BatchNormalization: Layer {
             factors[2][channel] = Float(-factor * sum.0 / count - slope * mean)
         }
         guard wants else { return }
-        swap(&dx, &dy)
         if pass.defersNormalization {
             pass.normalization = factors
             return
         }
-        kernels.inputGradient(x, gradient: &dx, factors: factors, threads: pass.threads)
-    }
-
-    /// What the backward pass of the only layer behind it needs to take the first step of this one's.
-    ///
-    /// - Parameter x: the input of the last forward pass.
-    func asSource(_ x: Tensor) -> NormalizedInput {
-        NormalizedInput(x, activation, scale: scale, shift: shift)
+        kernels.inputGradient(x, gradient: &g, factors: factors, threads: pass.threads)
     }
 
     public func paddingValue(behind value: Float) -> Float { 0 }

@@ -57,14 +57,43 @@ public struct Convolution: Layer {
         _ x: [Tensor], output: Tensor, outputGradient dy: inout Tensor,
         into inputGradients: inout [Tensor], wants: [Bool], pass: inout Pass
     ) {
-        pass.gradientSums = kernels.backward(
+        kernels.backward(
             x[0], output: output, gradient: &dy, normalization: pass.normalization,
-            weights: weight.effective, into: &weight.effectiveGradient, input: &inputGradients[0],
-            wantsInput: wants[0], source: pass.source, threads: pass.threads)
+            keepsGradient: bias != nil, weights: weight.effective,
+            into: &weight.effectiveGradient, input: &inputGradients[0], wantsInput: wants[0],
+            threads: pass.threads)
         pass.normalization = nil
         if bias != nil {
             kernels.biasGradient(dy, into: &bias!.effectiveGradient, threads: pass.threads)
         }
+    }
+
+    // MARK: Behind a batch normalization
+
+    /// Whether it can make its input itself, part by part.
+    var takesNormalizedInput: Bool { kernels.canFinishParts }
+
+    mutating func forward(_ source: NormalizedInput, into y: inout Tensor, pass: inout Pass) {
+        pass.moments = kernels.forward(
+            source, weights: weight.effective, bias: bias?.effective, into: &y,
+            wantsMoments: pass.wantsMoments, threads: pass.threads)
+    }
+
+    /// - Parameter g: receives the gradient of the first step of `source`'s backward pass.
+    /// - Returns: the sums of that step.
+    mutating func backward(
+        _ source: NormalizedInput, output: Tensor, outputGradient dy: inout Tensor,
+        into g: inout Tensor, pass: inout Pass
+    ) -> [(Double, Double)] {
+        let sums = kernels.backward(
+            source, output: output, gradient: &dy, normalization: pass.normalization,
+            keepsGradient: bias != nil, weights: weight.effective,
+            into: &weight.effectiveGradient, source: &g, threads: pass.threads)
+        pass.normalization = nil
+        if bias != nil {
+            kernels.biasGradient(dy, into: &bias!.effectiveGradient, threads: pass.threads)
+        }
+        return sums
     }
 
     public func paddingValue(behind value: Float) -> Float { 0 }
