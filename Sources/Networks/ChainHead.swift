@@ -1,7 +1,7 @@
 import Tensors
 
 /// A layer that, in training, takes over the work of some that follow it: all of them in one pass over
-/// memory, which is what layers that work element by element spend their time on.
+/// memory, which is what these layers spend their time on.
 ///
 /// Results and gradients are those that the layers would give one by one. What lies between them is
 /// not computed.
@@ -15,6 +15,8 @@ public protocol ChainHead: Layer {
         pass: inout Pass)
 
     /// Writes the gradients of all variables, and that of the input if `wants` it.
+    ///
+    /// - Parameter output: what the forward pass gave, of the last follower.
     mutating func backward(
         _ input: Tensor, through followers: inout [Network.Node], output: Tensor,
         outputGradient: inout Tensor, into inputGradient: inout Tensor, wants: Bool,

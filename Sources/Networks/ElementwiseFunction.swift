@@ -17,8 +17,11 @@ public protocol ElementwiseFunction {
 /// A layer that is such a function, alone or with the followers that it takes over, so that a
 /// normalization before it can take it over: what lies between them stays in the cache.
 public protocol ElementwiseHead: ChainHead {
-    /// That of the layer and these followers; `nil` if it can not be had piece by piece.
-    func function(through followers: ArraySlice<Network.Node>) -> (any ElementwiseFunction)?
+    /// Whether it is, as it is set now.
+    var worksByPieces: Bool { get }
+
+    /// That of the layer and those followers that it takes over.
+    func function(through followers: ArraySlice<Network.Node>) -> any ElementwiseFunction
 
     /// Writes the gradients of all variables.
     ///

@@ -69,6 +69,8 @@ public struct Pass: Sendable {
     var defersNormalization = false
     /// The factors of that step.
     var normalization: [Tensor]?
+    /// Memory for parts of values and gradients, of all layers that need some.
+    var workspace = Tensor.empty
 
     public init(isTraining: Bool, threads: Int = 1, generator: SeededGenerator = .init(seed: 0)) {
         self.isTraining = isTraining

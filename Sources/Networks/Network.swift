@@ -109,7 +109,7 @@ public struct Network: Sendable {
         while index < count {
             pass.paddingValue = zeros[nodes[index].inputs[0]]
             let end = pass.isTraining ? lastInChain(from: index) : index
-            pass.wantsMoments = pass.isTraining && end + 1 < count && isNormalized(end)
+            pass.wantsMoments = pass.isTraining && end + 1 < count && precedesNormalization(end)
             for node in nodes[index...end] {
                 zeros.append(node.layer.paddingValue(behind: zeros[node.inputs[0]]))
             }
@@ -135,7 +135,7 @@ public struct Network: Sendable {
     }
 
     /// Whether it is a convolution whose output goes to a batch normalization and nowhere else.
-    private func isNormalized(_ index: Int) -> Bool {
+    private func precedesNormalization(_ index: Int) -> Bool {
         lastInRow[index] > index && nodes[index].layer is Convolution
             && nodes[index + 1].layer is BatchNormalization
     }
@@ -158,7 +158,7 @@ public struct Network: Sendable {
         for index in nodes[..<forwarded].indices.reversed() where isWritten[index + 1] {
             let first = chainHeads[index] ?? index
             let wants = nodes[first].inputs.map { depends[$0] }
-            pass.defersNormalization = first > 0 && isNormalized(first - 1)
+            pass.defersNormalization = first > 0 && precedesNormalization(first - 1)
             backward(first, to: index, wants: wants, isWritten: &isWritten, pass: &pass)
         }
         for index in nodes.indices {

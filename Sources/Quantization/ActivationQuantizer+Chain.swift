@@ -54,12 +54,15 @@ extension ActivationQuantizer: ChainHead {
 
 /// A normalization before it can take it over.
 extension ActivationQuantizer: ElementwiseHead {
+    public var worksByPieces: Bool { isPlain }
+
     public func function(
         through followers: ArraySlice<Network.Node>
-    ) -> (any ElementwiseFunction)? {
-        guard isPlain else { return nil }
-        guard !followers.isEmpty else { return GridFunction(grid: grid) }
-        return Self.function(followers).map { QuantizedFunction(grid, $0, $1.grid) }
+    ) -> any ElementwiseFunction {
+        guard let (function, second) = Self.function(followers) else {
+            return GridFunction(grid: grid)
+        }
+        return QuantizedFunction(grid, function, second.grid)
     }
 
     public mutating func setGradients(

@@ -16,8 +16,6 @@ struct ConvolutionForward: Sendable {
     /// One padded image for each thread.
     private var scratch = Tensor.empty
     private var sums: ChannelSums
-    /// The input of a part for each thread.
-    private var values = Tensor.empty
     var winograd: WinogradConvolution?
 
     init(_ geometry: ConvolutionGeometry, isa: cfk_isa, sums: ConvolutionSums) {
@@ -30,21 +28,30 @@ struct ConvolutionForward: Sendable {
     /// Positions of a 1×1 convolution that are computed together: 16 register tiles of 12.
     private static let pointChunk = 192
 
-    /// - Parameter source: what makes the input of `x`, unless it is `x`; not for minimal filtering.
+    /// Positions or images of a part.
+    private var partSize: Int { geometry.isPointwise ? Self.pointChunk : 1 }
+
+    /// Floats of the input of a part.
+    var partCount: Int {
+        geometry.isPointwise ? Self.pointChunk * geometry.channels : geometry.inputCount
+    }
+
+    /// - Parameters:
+    ///   - source: what makes the input of `x`, unless it is `x`; not for minimal filtering.
+    ///   - workspace: `[threads, partCount]`, needed with `source`.
     /// - Returns: the moments of each output channel if `wantsMoments`: the sums of `y` and of `y²`.
     @discardableResult
     mutating func run(
-        _ x: Tensor, source: NormalizedInput? = nil, weights: Tensor, bias: Tensor?,
-        paddingValue: Float, into y: inout Tensor,
-        wantsMoments: Bool = false, threads: Int
+        _ x: Tensor, source: NormalizedInput? = nil,
+        workspace: UnsafeMutablePointer<Float>? = nil, weights: Tensor, bias: Tensor?,
+        paddingValue: Float, into y: inout Tensor, wantsMoments: Bool = false, threads: Int
     ) -> [(Double, Double)]? {
-        let (g, batch) = (geometry, x.count / geometry.inputCount)
+        let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
         precondition(weights.count == g.weightCount && (bias?.count ?? g.outputs) == g.outputs)
         precondition(y.count == batch * g.outputCount, "output \(y.shape) for \(batch) images")
         self.paddingValue = paddingValue
         let positions = g.isPointwise ? Self.pointChunk : g.outputHeight * g.outputWidth
-        let count = g.isPointwise ? batch * g.height * g.width : batch
-        let size = g.isPointwise ? Self.pointChunk : 1
+        let (count, size) = (g.isPointwise ? batch * g.height * g.width : batch, partSize)
         let parts = (count + size - 1) / size
         let pieces = PartSums.pieces(positions: positions, channels: g.outputs)
         var sums = ChannelSums(channels: g.outputs)
@@ -60,30 +67,22 @@ struct ConvolutionForward: Sendable {
                     moments: moments, threads: threads)
             }
             prepare(weights, threads: threads)
-            let (kernel, hasBias) = (partKernel, bias != nil)
+            let (kernel, hasBias, pitch) = (partKernel, bias != nil, partCount)
             let inputs = g.isPointwise ? 1 : g.height * g.width
-            let room = size * inputs * g.channels
-            values.resize(
-                to: PartInput.scratchShape(of: source, threads: threads, size: room))
-            values.withUnsafeMutableElements { [isa] values in
-                let values = values.baseAddress!
-                withPointers(x, packed, bias ?? .empty, &y, &scratch) {
-                    x, packed, bias, y, scratch in
-                    let input = PartInput(
-                        isa: isa, channels: g.channels, x: x, source: source, scratch: values,
-                        size: room)
-                    parallel(chunks: parts, threads: threads) { index, worker in
-                        let part = range(ofChunk: index, size: size, count: count)
-                        let y = y + part.lowerBound * (g.isPointwise ? g.outputs : g.outputCount)
-                        kernel.compute(
-                            part.count,
-                            of: input.values(
-                                part.lowerBound * inputs..<part.upperBound * inputs,
-                                worker: worker),
-                            packed, bias: hasBias ? bias : nil, into: y, worker: worker, scratch)
-                        moments.writeMoments(
-                            isa, part: index, y, count: g.isPointwise ? part.count : positions)
-                    }
+            withPointers(x, packed, bias ?? .empty, &y, &scratch) { x, packed, bias, y, scratch in
+                let input = PartInput(
+                    isa: isa, channels: g.channels, x: x, source: source,
+                    workspace: workspace ?? scratch, pitch: pitch)
+                parallel(chunks: parts, threads: threads) { index, worker in
+                    let part = range(ofChunk: index, size: size, count: count)
+                    let y = y + part.lowerBound * (g.isPointwise ? g.outputs : g.outputCount)
+                    let x = input.values(
+                        part.lowerBound * inputs..<part.upperBound * inputs, worker: worker)
+                    kernel.compute(
+                        part.count, of: x, packed, bias: hasBias ? bias : nil, into: y,
+                        worker: worker, scratch)
+                    moments.writeMoments(
+                        isa, part: index, y, count: g.isPointwise ? part.count : positions)
                 }
             }
         }
@@ -146,8 +145,13 @@ struct ConvolutionForward: Sendable {
         return window
     }
 
-    var depthwise: cfk_depthwise {
-        let (g, border) = (geometry, border)
+    var depthwise: cfk_depthwise { depthwise(border) }
+
+    /// For padding of zeros.
+    var unborderedDepthwise: cfk_depthwise { depthwise(ImageBorder(geometry, value: 0)) }
+
+    private func depthwise(_ border: ImageBorder) -> cfk_depthwise {
+        let g = geometry
         return cfk_depthwise(
             rows: Int64(g.outputHeight), columns: Int64(g.outputWidth), channels: Int64(g.channels),
             kernel_height: Int64(g.kernel[0]), kernel_width: Int64(g.kernel[1]),
@@ -155,7 +159,8 @@ struct ConvolutionForward: Sendable {
             row_step: Int64(g.dilation[0]), column_step: Int64(g.dilation[1]),
             pitch: Int64(border.width * g.channels), input_rows: Int64(border.height),
             top: Int64(g.padding[0] - border.margin), input_columns: Int64(border.width),
-            left: Int64(g.padding[1] - border.sideMargin), padding: paddingValue)
+            left: Int64(g.padding[1] - border.sideMargin),
+            padding: border.isNeeded ? 0 : border.value)
     }
 }
 

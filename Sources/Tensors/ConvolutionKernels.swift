@@ -25,10 +25,6 @@ public struct ConvolutionKernels: Sendable {
     private var products = Tensor.empty
     /// `[blocks, weights]`: the gradients of the blocks of a batch.
     private var partials = Tensor.empty
-    /// `[threads, 2, part]`: the input of a part for each thread, with its slopes.
-    private var values = Tensor.empty
-    /// `[threads, 2, part]`: the gradients of its output, with as much room behind, where kernels prefetch.
-    private var gradients = Tensor.empty
     /// One image with its border for each thread.
     private var scratch = Tensor.empty
 
@@ -58,14 +54,19 @@ public struct ConvolutionKernels: Sendable {
     }
 
     /// The same for an input that is made part by part. Needs `canFinishParts`.
+    ///
+    /// - Parameter workspace: memory that layers share; it grows to what this one needs.
     public mutating func forward(
         _ source: NormalizedInput, weights: Tensor, bias: Tensor?, into y: inout Tensor,
-        wantsMoments: Bool, threads: Int
+        wantsMoments: Bool, workspace: inout Tensor, threads: Int
     ) -> [(Double, Double)]? {
         precondition(canFinishParts)
-        return forwardPass.run(
-            source.x, source: source, weights: weights, bias: bias, paddingValue: 0, into: &y,
-            wantsMoments: wantsMoments, threads: threads)
+        workspace.resize(to: [threads, forwardPass.partCount])
+        return workspace.withUnsafeMutableElements {
+            forwardPass.run(
+                source.x, source: source, workspace: $0.baseAddress, weights: weights, bias: bias,
+                paddingValue: 0, into: &y, wantsMoments: wantsMoments, threads: threads)
+        }
     }
 
     public mutating func biasGradient(_ dy: Tensor, into db: inout Tensor, threads: Int) {
@@ -90,8 +91,7 @@ public struct ConvolutionKernels: Sendable {
     // MARK: Both
 
     /// Whether a part of the batch can be finished before the next, so that values and gradients stay in
-    /// the cache from step to step: of a depthwise convolution an image, of a 1×1 convolution some
-    /// positions.
+    /// the caches from step to step: of a 1×1 convolution 128 positions, of a depthwise one an image.
     public var canFinishParts: Bool {
         let g = geometry
         return g.isDepthwise || g.isPointwise && g.weightCount <= Self.largestPartial
@@ -105,15 +105,16 @@ public struct ConvolutionKernels: Sendable {
     ///   - normalization: the factors of a batch normalization right behind, whose input gradient
     ///     (``NormalizationKernels/inputGradient(_:gradient:factors:threads:)``) is made of `dy` first.
     ///   - keepsGradient: whether that is put in the place of `dy`; else `dy` is undefined then.
+    ///   - workspace: memory that layers share; it grows to what this one needs.
     public mutating func backward(
         _ x: Tensor, output y: Tensor, gradient dy: inout Tensor, normalization: [Tensor]?,
         keepsGradient: Bool, weights: Tensor, into dw: inout Tensor, input dx: inout Tensor,
-        wantsInput: Bool, threads: Int
+        wantsInput: Bool, workspace: inout Tensor, threads: Int
     ) {
         if canFinishParts {
             _ = backwardByParts(
-                x, nil, y, &dy, normalization, keepsGradient, weights, &dw, &dx, wantsInput, threads
-            )
+                x, nil, y, &dy, normalization, keepsGradient, weights, &dw, &dx, wantsInput,
+                &workspace, threads)
             return
         }
         if let normalization {
@@ -132,79 +133,72 @@ public struct ConvolutionKernels: Sendable {
     public mutating func backward(
         _ source: NormalizedInput, output y: Tensor, gradient dy: inout Tensor,
         normalization: [Tensor]?, keepsGradient: Bool, weights: Tensor, into dw: inout Tensor,
-        source g: inout Tensor, threads: Int
+        source g: inout Tensor, workspace: inout Tensor, threads: Int
     ) -> [(Double, Double)] {
         precondition(canFinishParts)
         return backwardByParts(
-            source.x, source, y, &dy, normalization, keepsGradient, weights, &dw, &g, true, threads)
+            source.x, source, y, &dy, normalization, keepsGradient, weights, &dw, &g, true,
+            &workspace, threads)
     }
 
     private mutating func backwardByParts(
         _ x: Tensor, _ source: NormalizedInput?, _ y: Tensor, _ dy: inout Tensor,
         _ normalization: [Tensor]?, _ keepsGradient: Bool, _ weights: Tensor, _ dw: inout Tensor,
-        _ dx: inout Tensor, _ wantsInput: Bool, _ threads: Int
+        _ dx: inout Tensor, _ wantsInput: Bool, _ workspace: inout Tensor, _ threads: Int
     ) -> [(Double, Double)] {
-        let (g, isa, batch) = (geometry, isa, x.count / geometry.inputCount)
-        precondition(dy.count == batch * g.outputCount && dw.count == g.weightCount)
+        let (g, isa) = (geometry, isa)
+        precondition(dy.count == y.count && dw.count == g.weightCount)
         precondition(!wantsInput || dx.count == x.count)
-        let blocks = min(Self.blocks, batch)
-        partials.resize(to: [blocks, g.weightCount])
         forwardPass.border.resize(&scratch, threads: threads)
-        let kernel = gradientKernel(blocks: blocks, batch: batch)
+        let kernel = gradientKernel(x.count)
+        partials.resize(to: [kernel.blocks, g.weightCount])
         let inputKernel = wantsInput ? prepareInputKernel(weights, threads: threads) : nil
         let inputWeights = inputGradientPass?.packed ?? weights
         let factors = normalization.map(NormalizationFactors.init)
-        let (outputs, inputs) = (g.outputHeight * g.outputWidth, g.height * g.width)
-        let (room, gradientRoom) = (
-            kernel.imagesInPart * g.inputCount, kernel.imagesInPart * g.outputCount
-        )
-        var (values, gradients) = (Tensor.empty, Tensor.empty)
-        swap(&values, &self.values)
-        swap(&gradients, &self.gradients)
-        values.resize(to: PartInput.scratchShape(of: source, threads: threads, size: room))
         let isMoved = normalization != nil && !keepsGradient
-        gradients.resize(to: isMoved ? [threads, 2, gradientRoom] : [0])
-        var sums = ChannelSums(channels: g.channels)
-        let positions = kernel.imagesInPart * inputs
+        // Values and slopes, then gradients with as much room behind them, where kernels prefetch.
+        let values = source == nil ? 0 : 2 * kernel.partSize * kernel.inputCount
+        let pitch = values + (isMoved ? 2 * kernel.partSize * kernel.outputCount : 0)
+        workspace.resize(to: [threads, pitch])
+        let positions = kernel.partSize * kernel.inputCount / g.channels
         let pieces = PartSums.pieces(positions: positions, channels: g.channels)
-        sums.resize(pieces: source == nil ? 0 : blocks * kernel.partsInBlock * pieces)
-        sums.withPieces { sums in
-            let sums = PartSums(channels: g.channels, positions: positions, sums: sums)
-            withPointers(y, inputWeights, &dx, &dy) { y, inputWeights, dx, dy in
-                withPointers(x, &partials, &scratch) { x, partials, scratch in
-                    withPointers(.empty, &values, &gradients) { _, values, gradients in
+        var sums = ChannelSums(channels: g.channels)
+        sums.resize(pieces: source == nil ? 0 : kernel.blocks * kernel.partsInBlock * pieces)
+        workspace.withUnsafeMutableElements { workspace in
+            let workspace = workspace.baseAddress!
+            sums.withPieces { sums in
+                let sums = PartSums(channels: g.channels, positions: positions, sums: sums)
+                withPointers(y, inputWeights, &dx, &dy) { y, inputWeights, dx, dy in
+                    withPointers(x, &partials, &scratch) { x, partials, scratch in
                         let input = PartInput(
-                            isa: isa, channels: g.channels, x: x, source: source, scratch: values,
-                            size: room)
-                        parallel(chunks: blocks, threads: threads) { block, worker in
+                            isa: isa, channels: g.channels, x: x, source: source,
+                            workspace: workspace, pitch: pitch)
+                        parallel(chunks: kernel.blocks, threads: threads) { block, worker in
                             let dw = partials + block * g.weightCount
                             for part in kernel.parts(ofBlock: block) {
-                                let images = part.images
-                                let range = images.lowerBound * inputs..<images.upperBound * inputs
-                                let first = images.lowerBound * g.outputCount
+                                let first = part.range.lowerBound * kernel.outputCount
                                 var gradient = dy + first
                                 if let factors {
                                     let target =
-                                        isMoved ? gradients + worker * 2 * gradientRoom : gradient
+                                        isMoved ? workspace + worker * pitch + values : gradient
+                                    let count = part.range.count * kernel.outputCount / g.outputs
                                     factors.apply(
-                                        isa, y + first, gradient, count: images.count * outputs,
-                                        into: target)
+                                        isa, y + first, gradient, count: count, into: target)
                                     gradient = target
                                 }
-                                let (values, slopes) = input.valuesAndSlopes(
-                                    range, worker: worker)
-                                kernel.add(
-                                    part, values, gradient, to: dw, worker: worker, scratch)
+                                let range = kernel.inputPositions(of: part)
+                                let (x, slopes) = input.valuesAndSlopes(range, worker: worker)
+                                kernel.add(part, x, gradient, to: dw, worker: worker, scratch)
                                 guard wantsInput else { continue }
                                 let dx = dx + range.lowerBound * g.channels
                                 if let inputKernel {
                                     // Without a border: no padding carries anything but zero.
                                     inputKernel.compute(
-                                        g.isPointwise ? range.count : images.count, of: gradient,
-                                        inputWeights, bias: nil, into: dx, worker: 0, scratch)
+                                        part.range.count, of: gradient, inputWeights, bias: nil,
+                                        into: dx, worker: 0, scratch)
                                 } else {
                                     kernel.scatterDepthwise(
-                                        images.count, gradient, inputWeights, into: dx)
+                                        part.range.count, gradient, inputWeights, into: dx)
                                 }
                                 guard let source, let slopes else { continue }
                                 source.writeSums(
@@ -216,13 +210,11 @@ public struct ConvolutionKernels: Sendable {
                 }
             }
         }
-        swap(&values, &self.values)
-        swap(&gradients, &self.gradients)
-        addPartials(blocks, to: &dw)
+        addPartials(kernel.blocks, to: &dw)
         return source == nil ? [] : sums.total
     }
 
-    /// `nil` where a depthwise convolution has strides, and products are scattered.
+    /// `nil` where a depthwise convolution's products are scattered, as those with strides are.
     private mutating func prepareInputKernel(_ weights: Tensor, threads: Int) -> PartKernel? {
         guard inputGradientPass != nil else { return nil }
         transposeForConvolution(weights)
@@ -234,7 +226,7 @@ public struct ConvolutionKernels: Sendable {
 
     /// Blocks of the batch whose gradients are made apart and then added, so that threads share the
     /// work; the sums do not depend on how many threads there are.
-    private static let blocks = 8
+    static let blocks = 16
     /// Larger weights are cut into tiles instead.
     private static let largestPartial = 1 << 18
 
@@ -257,21 +249,21 @@ public struct ConvolutionKernels: Sendable {
             return addPartials(blocks, to: &dw)
         }
         if isLarge { return gradientByTiles(x, dy, &dw, batch, threads) }
-        partials.resize(to: [blocks, g.weightCount])
         forwardPass.border.resize(&scratch, threads: threads)
-        let kernel = gradientKernel(blocks: blocks, batch: batch)
+        let kernel = gradientKernel(x.count)
+        partials.resize(to: [kernel.blocks, g.weightCount])
         withPointers(x, dy, &partials, &scratch) { x, dy, partials, scratch in
-            parallel(chunks: blocks, threads: threads) { block, worker in
+            parallel(chunks: kernel.blocks, threads: threads) { block, worker in
                 let dw = partials + block * g.weightCount
                 for part in kernel.parts(ofBlock: block) {
-                    let image = part.images.lowerBound
+                    let first = part.range.lowerBound
                     kernel.add(
-                        part, x + image * g.inputCount, dy + image * g.outputCount, to: dw,
-                        worker: worker, scratch)
+                        part, x + first * kernel.inputCount, dy + first * kernel.outputCount,
+                        to: dw, worker: worker, scratch)
                 }
             }
         }
-        addPartials(blocks, to: &dw)
+        addPartials(kernel.blocks, to: &dw)
     }
 
     private func addPartials(_ blocks: Int, to dw: inout Tensor) {
@@ -284,21 +276,27 @@ public struct ConvolutionKernels: Sendable {
         }
     }
 
-    private func gradientKernel(blocks: Int, batch: Int) -> GradientKernel {
-        GradientKernel(
-            isa: isa, geometry: geometry, border: forwardPass.border, window: forwardPass.window,
-            depthwise: forwardPass.depthwise, size: (batch + blocks - 1) / blocks, batch: batch)
+    /// - Parameter count: of the values of a batch.
+    private func gradientKernel(_ count: Int) -> GradientKernel {
+        let g = geometry
+        var window = forwardPass.window
+        if g.isPointwise { window.columns = 1 }
+        let batch = g.isPointwise ? count / g.channels : count / g.inputCount
+        return GradientKernel(
+            isa: isa, geometry: g, border: forwardPass.border, window: window,
+            depthwise: forwardPass.depthwise,
+            unborderedDepthwise: forwardPass.unborderedDepthwise, batch: batch,
+            blocks: min(Self.blocks, batch))
     }
 
     /// All images one after the other, their tiles on all threads.
     private mutating func gradientByTiles(
         _ x: Tensor, _ dy: Tensor, _ dw: inout Tensor, _ batch: Int, _ threads: Int
     ) {
-        let (g, border, kernel) = (
-            geometry, forwardPass.border, gradientKernel(blocks: 1, batch: batch)
-        )
+        let (g, border, kernel) = (geometry, forwardPass.border, gradientKernel(x.count))
+        let window = forwardPass.window
         border.resize(&scratch, threads: 1)
-        var counted = forwardPass.window
+        var counted = window
         let tiles = Int(cfk_gradient_tiles(&counted))
         withPointers(x, dy, &dw, &scratch) { x, dy, dw, scratch in
             let size = max(1, tiles / 16)
@@ -307,7 +305,7 @@ public struct ConvolutionKernels: Sendable {
                 parallel(chunks: (tiles + size - 1) / size, threads: threads) { chunk in
                     let part = range(ofChunk: chunk, size: size, count: tiles)
                     kernel.addTiles(
-                        part, kernel.window, x, dy + image * g.outputCount, to: dw,
+                        part, window, x, dy + image * g.outputCount, to: dw,
                         accumulates: image > 0)
                 }
             }
@@ -362,7 +360,7 @@ public struct ConvolutionKernels: Sendable {
         _ dy: Tensor, _ weights: Tensor, _ dx: inout Tensor, _ threads: Int
     ) {
         let (g, batch) = (geometry, dy.count / geometry.outputCount)
-        let kernel = gradientKernel(blocks: 1, batch: batch)
+        let kernel = gradientKernel(dx.count)
         withPointers(dy, weights, &dx) { dy, weights, dx in
             parallel(chunks: batch, threads: threads) { image in
                 kernel.scatterDepthwise(

@@ -1,53 +1,66 @@
 import CFloatKernels
 
-/// Adds up the gradients of a convolution's weights, part by part of a batch that is cut into blocks.
+/// Adds up the gradients of a convolution's weights, part by part of a batch that is cut into blocks. A
+/// batch is one of images, or for a 1×1 convolution of all positions.
 struct GradientKernel {
     let isa: cfk_isa
     let geometry: ConvolutionGeometry
     let border: ImageBorder
+    /// Of one image, or of one position.
     let window: cfk_window
     let depthwise: cfk_depthwise
-    /// Images of a block.
-    let size: Int
+    /// Without what a border may take over.
+    let unborderedDepthwise: cfk_depthwise
+    /// Images, or positions.
     let batch: Int
+    let blocks: Int
 
     struct Part {
-        var images: Range<Int>
+        /// Images, or positions.
+        var range: Range<Int>
         /// Its place among the parts of all blocks.
         var index: Int
         /// Whether its gradients are added to those of the part before.
         var accumulates: Bool
     }
 
-    /// Images that one call of a kernel takes: one, or for a 1×1 convolution about 128 positions. Each
-    /// tile of weights goes through all of them, so they should stay in the second cache: with 1,024
-    /// positions, layers of hundreds of channels take 1.3 to 1.8 times as long.
-    var imagesInPart: Int {
-        let positions = geometry.height * geometry.width
-        return geometry.isPointwise ? min(size, max(1, 128 / positions)) : 1
-    }
+    /// Values of one image, or of one position.
+    var inputCount: Int { geometry.isPointwise ? geometry.channels : geometry.inputCount }
+    /// Results of one.
+    var outputCount: Int { geometry.isPointwise ? geometry.outputs : geometry.outputCount }
 
-    var partsInBlock: Int { (size + imagesInPart - 1) / imagesInPart }
+    private var blockSize: Int { (batch + blocks - 1) / blocks }
 
-    /// All parts of a block, of which the last may have no images.
+    /// One image, or 128 positions: each tile of weights goes through all of them, so they should stay in
+    /// the second cache. With 1,024, layers of hundreds of channels take 1.3 to 1.8 times as long.
+    var partSize: Int { geometry.isPointwise ? min(blockSize, 128) : 1 }
+
+    var partsInBlock: Int { (blockSize + partSize - 1) / partSize }
+
+    /// All parts of a block, of which the last may be empty.
     func parts(ofBlock block: Int) -> [Part] {
-        let images = range(ofChunk: block, size: size, count: batch)
+        let whole = range(ofChunk: block, size: blockSize, count: batch)
         return (0..<partsInBlock).map { index in
-            let part = range(ofChunk: index, size: imagesInPart, count: images.count)
+            let part = range(ofChunk: index, size: partSize, count: whole.count)
             return Part(
-                images: images.lowerBound + part.lowerBound..<images.lowerBound + part.upperBound,
+                range: whole.lowerBound + part.lowerBound..<whole.lowerBound + part.upperBound,
                 index: block * partsInBlock + index, accumulates: index > 0)
         }
     }
 
+    func inputPositions(of part: Part) -> Range<Int> {
+        let positions = inputCount / geometry.channels
+        return part.range.lowerBound * positions..<part.range.upperBound * positions
+    }
+
     /// - Parameters:
-    ///   - x: the values of the part's first image; and `dy` its gradients.
+    ///   - x: the values of the part's first image or position; and `dy` its gradients.
     ///   - scratch: room for an image with its border for each worker.
     func add(
         _ part: Part, _ x: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
         to dw: UnsafeMutablePointer<Float>, worker: Int, _ scratch: UnsafeMutablePointer<Float>
     ) {
-        if part.images.isEmpty {
+        if part.range.isEmpty {
             if !part.accumulates { dw.update(repeating: 0, count: geometry.weightCount) }
             return
         }
@@ -56,19 +69,19 @@ struct GradientKernel {
         if geometry.isDepthwise {
             return cfk_depthwise_gradient(isa, &depthwise, x, dy, dw, part.accumulates ? 1 : 0)
         }
-        if geometry.isPointwise { window.columns *= Int64(part.images.count) }
+        if geometry.isPointwise { window.columns = Int64(part.range.count) }
         addTiles(
             0..<Int(cfk_gradient_tiles(&window)), window, x, dy, to: dw,
             accumulates: part.accumulates)
     }
 
-    /// The input's gradients of a depthwise convolution with strides, for `count` images.
+    /// The input's gradients of a depthwise convolution by scattered products, for `count` images.
     func scatterDepthwise(
         _ count: Int, _ dy: UnsafePointer<Float>, _ weights: UnsafePointer<Float>,
         into dx: UnsafeMutablePointer<Float>
     ) {
         let g = geometry
-        var depthwise = ConvolutionForward(g, isa: isa, sums: .direct).depthwise
+        var depthwise = unborderedDepthwise
         for image in 0..<count {
             let target = dx + image * g.inputCount
             target.update(repeating: 0, count: g.inputCount)

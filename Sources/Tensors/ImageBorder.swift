@@ -30,7 +30,7 @@ struct ImageBorder: Sendable {
     var height: Int { geometry.height + 2 * margin }
     var width: Int { geometry.width + 2 * sideMargin }
     private var count: Int { height * width * geometry.channels }
-    private var isNeeded: Bool { sideMargin > 0 || margin > 0 }
+    var isNeeded: Bool { sideMargin > 0 || margin > 0 }
 
     /// Makes room for one image a thread.
     func resize(_ scratch: inout Tensor, threads: Int) {

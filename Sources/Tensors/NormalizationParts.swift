@@ -102,19 +102,15 @@ struct PartInput {
     let channels: Int
     let x: UnsafePointer<Float>
     let source: NormalizedInput?
-    /// `[threads, 2, part]`: room for a part and for its slopes.
-    let scratch: UnsafeMutablePointer<Float>
-    /// Values of a part.
-    let size: Int
-
-    static func scratchShape(of source: NormalizedInput?, threads: Int, size: Int) -> [Int] {
-        source == nil ? [0] : [threads, 2, size]
-    }
+    /// Room for each thread, `pitch` floats apart: for the values of a part, and for their slopes if they
+    /// are wanted.
+    let workspace: UnsafeMutablePointer<Float>
+    let pitch: Int
 
     /// The values at a range of positions.
     func values(_ positions: Range<Int>, worker: Int) -> UnsafePointer<Float> {
         guard let source else { return x + positions.lowerBound * channels }
-        let values = scratch + worker * 2 * size
+        let values = workspace + worker * pitch
         source.write(isa, positions, to: values)
         return UnsafePointer(values)
     }
@@ -124,8 +120,9 @@ struct PartInput {
         _ positions: Range<Int>, worker: Int
     ) -> (values: UnsafePointer<Float>, slopes: UnsafePointer<Float>?) {
         guard let source else { return (x + positions.lowerBound * channels, nil) }
-        let values = scratch + worker * 2 * size
-        source.write(isa, positions, to: values, slopes: values + size)
-        return (UnsafePointer(values), UnsafePointer(values + size))
+        let values = workspace + worker * pitch
+        let slopes = values + positions.count * channels
+        source.write(isa, positions, to: values, slopes: slopes)
+        return (UnsafePointer(values), UnsafePointer(slopes))
     }
 }

@@ -34,13 +34,16 @@ private struct Steps {
         var second = NormalizationKernels(channels: g.outputs)
         first.forward(source, .silu, scale: scale, shift: shift, into: &x, threads: threads)
         var kernels = ConvolutionKernels(g)
+        var workspace = Tensor.empty
         if together, kernels.canFinishParts {
             let input = NormalizedInput(source, .silu, scale: scale, shift: shift)
             moments = kernels.forward(
-                input, weights: w, bias: nil, into: &y, wantsMoments: true, threads: threads)!
+                input, weights: w, bias: nil, into: &y, wantsMoments: true, workspace: &workspace,
+                threads: threads)!
             sums = kernels.backward(
                 input, output: y, gradient: &dy, normalization: factors,
-                keepsGradient: keepsGradient, weights: w, into: &dw, source: &dx, threads: threads)
+                keepsGradient: keepsGradient, weights: w, into: &dw, source: &dx,
+                workspace: &workspace, threads: threads)
             return
         }
         let found = kernels.forward(
@@ -49,7 +52,8 @@ private struct Steps {
         if together {
             kernels.backward(
                 x, output: y, gradient: &dy, normalization: factors, keepsGradient: keepsGradient,
-                weights: w, into: &dw, input: &dx, wantsInput: true, threads: threads)
+                weights: w, into: &dw, input: &dx, wantsInput: true,
+                workspace: &workspace, threads: threads)
             return
         }
         second.inputGradient(y, gradient: &dy, factors: factors, threads: threads)
@@ -89,8 +93,8 @@ private let geometries = [
     geometry((2, 2), 520, 510, kernel: 1),
 ]
 
-/// Batches are cut into eight blocks, of which the last may be short or empty.
-@Test(arguments: geometries, [1, 3, 9, 20])
+/// Batches are cut into 16 blocks, of which the last may be short or empty.
+@Test(arguments: geometries, [1, 3, 17, 35])
 func `a convolution takes the steps of normalizations next to it`(
     g: ConvolutionGeometry, batch: Int
 ) throws {

@@ -1,6 +1,6 @@
 // Depthwise convolution: each channel is convolved with a kernel of its own. NHWC, vectors of channels.
 //
-// Padding is virtual: taps outside the input add nothing, or all the same value.
+// Padding is virtual: taps outside the input are skipped, or meet a value that need not be in memory.
 #pragma once
 
 #include <stdint.h>

@@ -8,15 +8,13 @@ extension BatchNormalization: ChainHead {
             return convolution.takesNormalizedInput ? 1 : 0
         }
         guard let head = followers.first?.layer as? any ElementwiseHead else { return 0 }
-        let taken = head.takesOver(followers.dropFirst())
-        return Self.function(followers.prefix(1 + taken)) == nil ? 0 : 1 + taken
+        return head.worksByPieces ? 1 + head.takesOver(followers.dropFirst()) : 0
     }
 
     private static func function(
         _ followers: ArraySlice<Network.Node>
-    ) -> (any ElementwiseFunction)? {
-        (followers.first?.layer as? any ElementwiseHead)?
-            .function(through: followers.dropFirst())
+    ) -> any ElementwiseFunction {
+        (followers.first!.layer as! any ElementwiseHead).function(through: followers.dropFirst())
     }
 
     private func source(_ input: Tensor) -> NormalizedInput {
@@ -34,7 +32,7 @@ extension BatchNormalization: ChainHead {
             }
             return
         }
-        let function = Self.function(followers[...])!
+        let function = Self.function(followers[...])
         kernels.forward(
             input, activation, scale: scale, shift: shift, into: &output, threads: pass.threads
         ) { function.forward($0, into: $1, count: $2) }
@@ -66,7 +64,7 @@ extension BatchNormalization: ChainHead {
         _ input: Tensor, through followers: inout [Network.Node], gradient: inout Tensor,
         pass: Pass
     ) -> [(Double, Double)] {
-        let function = Self.function(followers[...])!
+        let function = Self.function(followers[...])
         let chunks = kernels.chunks(of: input)
         /// `[chunks, sumCount]`
         var pieces = [Double](repeating: 0, count: chunks * function.sumCount)

@@ -121,7 +121,8 @@ public struct BatchNormalization: Layer {
 
     /// The rest of the backward pass, when `NormalizationKernels.gradientSums` has done the first step.
     ///
-    /// - Parameter g: of that step; becomes the input's gradient if it is wanted.
+    /// - Parameter g: of that step; becomes the input's gradient if it is wanted and the convolution before
+    ///   is not left to do that (`Pass.defersNormalization`).
     mutating func finishBackward(
         _ x: Tensor, _ sums: [(Double, Double)], gradient g: inout Tensor, wants: Bool,
         pass: inout Pass

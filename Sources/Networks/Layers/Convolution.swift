@@ -61,7 +61,7 @@ public struct Convolution: Layer {
             x[0], output: output, gradient: &dy, normalization: pass.normalization,
             keepsGradient: bias != nil, weights: weight.effective,
             into: &weight.effectiveGradient, input: &inputGradients[0], wantsInput: wants[0],
-            threads: pass.threads)
+            workspace: &pass.workspace, threads: pass.threads)
         pass.normalization = nil
         if bias != nil {
             kernels.biasGradient(dy, into: &bias!.effectiveGradient, threads: pass.threads)
@@ -76,7 +76,7 @@ public struct Convolution: Layer {
     mutating func forward(_ source: NormalizedInput, into y: inout Tensor, pass: inout Pass) {
         pass.moments = kernels.forward(
             source, weights: weight.effective, bias: bias?.effective, into: &y,
-            wantsMoments: pass.wantsMoments, threads: pass.threads)
+            wantsMoments: pass.wantsMoments, workspace: &pass.workspace, threads: pass.threads)
     }
 
     /// - Parameter g: receives the gradient of the first step of `source`'s backward pass.
@@ -88,7 +88,8 @@ public struct Convolution: Layer {
         let sums = kernels.backward(
             source, output: output, gradient: &dy, normalization: pass.normalization,
             keepsGradient: bias != nil, weights: weight.effective,
-            into: &weight.effectiveGradient, source: &g, threads: pass.threads)
+            into: &weight.effectiveGradient, source: &g, workspace: &pass.workspace,
+            threads: pass.threads)
         pass.normalization = nil
         if bias != nil {
             kernels.biasGradient(dy, into: &bias!.effectiveGradient, threads: pass.threads)
