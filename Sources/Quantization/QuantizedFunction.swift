@@ -4,8 +4,7 @@ import Tensors
 /// A function between two grids, `second(f(first(x)))`: as many values as the first grid has codes.
 ///
 /// So it is a table, and so are the slopes of what stands behind the first grid. One pass looks them
-/// up, where three would go through memory: W4A4 steps of a MobileNetV2 with SiLU take 1.24 times as
-/// long as those in floats, and took 1.47 times.
+/// up, where three would go through memory.
 struct QuantizedFunction {
     let first: UniformGrid
     /// `[257]` each, the last for what is not a number: results, and their derivatives by the function's
