@@ -155,7 +155,6 @@ struct QuantizedFunctionTests {
         #expect(try computes(other, isTraining: true))
     }
 
-    /// The sum reads the first quantizer, or the function, besides.
     /// An evaluation computes layers one by one, and so does a backward pass behind it, although the forward
     /// pass before was one of training; the next one in training is together again.
     @Test
@@ -187,6 +186,7 @@ struct QuantizedFunctionTests {
         expectSame(together[1], apart[1], "in training again")
     }
 
+    /// The sum reads the first quantizer, or the function, besides.
     @Test(arguments: [1, 2])
     func `what others read, too, is computed`(other: Int) throws {
         let quantizer = ActivationQuantizer(bits: 4, scheme: .unsignedAsymmetric, step: 0.3)
